@@ -1,0 +1,1 @@
+"""Scripts that run in a child, never imported by ptsetup itself."""

@@ -1,0 +1,1 @@
+"""Somebody else's report into a Snapshot."""

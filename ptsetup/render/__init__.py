@@ -1,0 +1,1 @@
+"""Records to text: each module a function from records to a string."""

@@ -1,0 +1,1 @@
+"""All rules, and how they are put to a Snapshot."""

@@ -1,0 +1,67 @@
+"""The only writer to stdout and stderr: width, colour, encoding and closed pipes are decided here."""
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+
+import click
+
+
+class Terminal:
+    """Where results (stdout) and progress (stderr) go."""
+
+    def __init__(self, env: Mapping[str, str] | None = None) -> None:
+        """Look once at the environment and at what stdout and stderr are."""
+        env = os.environ if env is None else env
+        plain = bool(env.get("NO_COLOR")) or env.get("TERM") == "dumb"
+        self.is_terminal = _is_tty(sys.stdout)
+        self.is_interactive = _is_tty(sys.stdin) and _is_tty(sys.stderr)
+        self.is_moving = _is_tty(sys.stderr) and not plain
+        self.has_colour = self.is_terminal and not plain or bool(env.get("FORCE_COLOR")) and not plain
+        columns = shutil.get_terminal_size((80, 24)).columns if self.is_terminal else 80
+        self.width = max(20, min(columns, 120))
+        encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower().replace("-", "")
+        self.is_unicode = encoding.startswith("utf")
+
+    def result(self, text: str) -> None:
+        """Write a result to stdout (no newline is added)."""
+        _write(sys.stdout, text)
+
+    def result_bytes(self, data: bytes) -> None:
+        """Write bytes (JSON) to stdout."""
+        out = getattr(sys.stdout, "buffer", None)
+        if out is None:
+            _write(sys.stdout, data.decode())
+        else:
+            sys.stdout.flush()
+            out.write(data)
+            out.flush()
+
+    def log(self, line: str) -> None:
+        """Write a line of progress to stderr."""
+        _write(sys.stderr, line + "\n")
+
+    def ask(self, question: str) -> bool:
+        """Ask a yes-or-no question on stderr; yes is the default. Only with a terminal."""
+        return click.confirm(question, default=True, err=True)
+
+    def style(self, text: str, **style: object) -> str:
+        """Colour a text where colour is wanted (click.style's arguments)."""
+        return click.style(text, **style) if self.has_colour else text  # type: ignore[arg-type]
+
+
+def _is_tty(stream: object) -> bool:
+    try:
+        return bool(stream.isatty())  # type: ignore[attr-defined]
+    except (AttributeError, ValueError):
+        return False
+
+
+def _write(stream: object, text: str) -> None:
+    if stream is None:
+        return
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    text = text.encode(encoding, "backslashreplace").decode(encoding) if not encoding.lower().startswith("utf") else text
+    stream.write(text)  # type: ignore[attr-defined]
+    stream.flush()  # type: ignore[attr-defined]
