@@ -20,7 +20,9 @@ def load(data: bytes) -> Snapshot:
     try:
         head = msgspec.json.decode(data, type=dict)
     except msgspec.DecodeError as problem:
-        raise SnapshotError(f"This is no Snapshot: {problem}.", hint="Make one with: ptsetup snapshot --output FILE") from None
+        raise SnapshotError(
+            f"This is no Snapshot: {problem}.", hint="Make one with: ptsetup snapshot --output FILE"
+        ) from None
     schema = head.get("schema")
     if schema != SCHEMA:
         raise SnapshotError(
@@ -30,7 +32,9 @@ def load(data: bytes) -> Snapshot:
     try:
         return msgspec.json.decode(data, type=Snapshot)
     except msgspec.ValidationError as problem:
-        raise SnapshotError(f"This Snapshot has a wrong value: {problem}.", hint="Take it again: ptsetup snapshot") from None
+        raise SnapshotError(
+            f"This Snapshot has a wrong value: {problem}.", hint="Take it again: ptsetup snapshot"
+        ) from None
 
 
 def schema() -> bytes:

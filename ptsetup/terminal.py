@@ -62,6 +62,8 @@ def _write(stream: object, text: str) -> None:
     if stream is None:
         return
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    text = text.encode(encoding, "backslashreplace").decode(encoding) if not encoding.lower().startswith("utf") else text
+    text = (
+        text.encode(encoding, "backslashreplace").decode(encoding) if not encoding.lower().startswith("utf") else text
+    )
     stream.write(text)  # type: ignore[attr-defined]
     stream.flush()  # type: ignore[attr-defined]

@@ -115,7 +115,9 @@ class Case:
             major, _, rest = self.cuda_build.partition(".")
             return f"cu{major}{rest.partition('.')[0]}"
         if self.wheel and self.wheel.hip or torch and torch.hip_build_version:
-            text = (self.wheel.rocm or self.wheel.hip if self.wheel else None) or (torch.hip_build_version if torch else "")
+            text = (self.wheel.rocm or self.wheel.hip if self.wheel else None) or (
+                torch.hip_build_version if torch else ""
+            )
             return "rocm" + ".".join((text or "").split(".")[:2])
         if self.wheel and self.wheel.xpu or torch and torch.xpu_build_version:
             return "xpu"

@@ -1,0 +1,1 @@
+"""The smoke benchmark: runs the checks in the target interpreter, judges them, compares and keeps results."""

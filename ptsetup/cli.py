@@ -1,0 +1,121 @@
+"""The front door: finds the subcommand, and turns every error into one sentence and an exit code."""
+
+import contextlib
+import importlib
+import os
+import pathlib
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+
+import click
+
+from ptsetup import __version__
+from ptsetup.errors import PtsetupError
+from ptsetup.terminal import Terminal
+
+COMMANDS = {
+    "doctor": "Say what is wrong with a PyTorch set-up, and the exact fix.",
+    "install": "Install the PyTorch build that works here, and prove it.",
+    "plan": "Choose the build for this or a described machine, with reasons.",
+    "bench": "Prove that the installed torch computes right, and how fast.",
+    "check": "CI pre-flight: doctor's rules with annotations and exit codes.",
+    "explain": "The page of a rule, or what an error text means.",
+    "snapshot": "Print what is true of this machine as JSON.",
+    "index": "Show, verify or update the index of wheels.",
+}
+"""Name -> one line of help: shown without importing the command, so that ``--help`` and ``--version`` stay fast."""
+
+
+class Commands(click.Group):
+    """A group that imports a subcommand only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order of ``COMMANDS``."""
+        return [name for name in COMMANDS if _has_module(name)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name; None when there is none."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = importlib.import_module(f"ptsetup.commands.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands with their help, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
+
+
+def _has_module(name: str) -> bool:
+    return pathlib.Path(__file__).with_name("commands").joinpath(f"{name}.py").is_file()
+
+
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="ptsetup", message="%(prog)s %(version)s")
+@click.pass_context
+def root(ctx: click.Context) -> None:
+    """Find the PyTorch build that works on this machine, install it, prove it, and say what is wrong when it does not."""
+    if ctx.invoked_subcommand is None:
+        from ptsetup.commands import overview
+
+        overview.show(ctx)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run ptsetup and end the process with an exit code of STYLE.md: 0, 1, 2, 3, 4 (a bug) or 130."""
+    sys.exit(run(argv))
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run ptsetup and return its exit code; nothing is ever raised."""
+    terminal = Terminal()
+    try:
+        return _invoke(list(sys.argv[1:] if argv is None else argv), terminal)
+    except (KeyboardInterrupt, click.Abort):
+        terminal.log("Interrupted.")
+        return 130
+    except BrokenPipeError:
+        # the reader has gone (| head): end quietly, and keep the interpreter from flushing into the closed pipe
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except PtsetupError as error:
+        terminal.log(f"ptsetup: {error.message}")
+        if error.hint:
+            terminal.log(error.hint)
+        return error.exit_code
+    except Exception as bug:  # noqa: BLE001 - the one place that turns a bug into a message
+        return _report_bug(bug, terminal)
+
+
+def _invoke(argv: list[str], terminal: Terminal) -> int:
+    try:
+        result = root.main(argv, prog_name="ptsetup", standalone_mode=False, obj=terminal)
+    except click.ClickException as error:
+        error.show(file=sys.stderr)
+        return error.exit_code
+    except click.exceptions.Exit as ending:
+        return int(ending.exit_code)
+    return result if isinstance(result, int) else 0
+
+
+def _report_bug(bug: Exception, terminal: Terminal) -> int:
+    import traceback
+
+    text = "".join(traceback.format_exception(bug))
+    head = f"ptsetup {__version__} hit a bug of its own: {type(bug).__name__}: {bug}"
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="ptsetup-bug-", suffix=".txt", delete=False, encoding="utf-8"
+        ) as file:
+            file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}\n{text}")
+        terminal.log(f"{head}\nPlease report it with this file: {file.name}")
+    except OSError:
+        terminal.log(f"{head}\n{text}")
+    return 4

@@ -1,0 +1,337 @@
+"""wheels_index.json: which wheels exist and what they need. Find it, read it, validate it."""
+
+import functools
+import hashlib
+import pathlib
+from typing import Literal
+
+import msgspec
+
+from ptsetup.errors import WheelIndexError
+from ptsetup.facts._record import Record
+
+SCHEMA = 1
+
+FILE_NAME = "wheels_index.json"
+
+
+class Build(Record):
+    """One torch build: a release for one backend tag on one platform from one origin."""
+
+    torch: str
+    """``2.14.1``."""
+    backend: str
+    """``cpu``, ``cu126``, ``rocm7.2``, ``xpu``; on macOS ``cpu`` holds MPS."""
+    platform: str
+    """``linux_x86_64``, ``linux_aarch64``, ``linux_s390x``, ``win_amd64``, ``win_arm64``, ``macos_arm64``, ``macos_x86_64``."""
+    origin: Literal["pytorch", "default"]
+    """``pytorch``: the PyTorch index, a page per tag; ``default``: what the plain name installs from the default package index."""
+    status: Literal["seen", "listed", "announced"]
+    """``seen``: exact file names are known; ``listed``: a release matrix names it; ``announced``: planned, not observed."""
+    pythons: tuple[str, ...]
+    """Python tags, ``cp312``, ``cp314t``."""
+    platform_tags: tuple[str, ...] = ()
+    cuda: str | None = None
+    """Exact CUDA release, ``12.6.3``; ``12.6`` where only the tag tells."""
+    cudnn: str | None = None
+    sass: tuple[str, ...] = ()
+    """Compiled architectures, ``sm_90``."""
+    ptx: tuple[str, ...] = ()
+    """``compute_90``: what the driver can compile for newer devices."""
+    arch_level: str | None = None
+    """How the architectures are known: ``measured``, ``table``, ``user-output``, ``build-script``, ``release-text``, ``inferred``."""
+    gfx: tuple[str, ...] = ()
+    """ROCm targets."""
+    min_glibc: str | None = None
+    min_macos: str | None = None
+    numpy_abi: str | None = None
+    """``numpy1-only`` or ``numpy2-capable``."""
+    note: str | None = None
+
+
+class Release(Record):
+    """One stable release of torch."""
+
+    version: str
+    date: str
+    """Day of the first upload, ISO."""
+    requires_python: str | None = None
+    torchvision: tuple[str, ...] = ()
+    """Versions that belong to it, the best first."""
+    torchaudio: tuple[str, ...] = ()
+    torchtext: tuple[str, ...] = ()
+    torchcodec: tuple[str, ...] = ()
+    triton: str | None = None
+    """The specifier in the Linux metadata."""
+    requires: dict[str, tuple[str, ...]] = {}
+    """Platform -> unconditional requirements, as published."""
+    notes: tuple[str, ...] = ()
+
+
+class CompanionBuild(Record):
+    """One build of a companion package for one backend tag and platform."""
+
+    project: str
+    version: str
+    backend: str
+    platform: str
+    origin: Literal["pytorch", "default"]
+    status: Literal["seen", "listed", "announced"]
+    pythons: tuple[str, ...] = ()
+    """() means: not known."""
+
+
+class WheelFile(Record, array_like=True):
+    """One file that was seen, with its hash where known."""
+
+    project: str
+    version: str
+    """With the local part: ``2.14.1+cu126``."""
+    python_tag: str
+    abi: str
+    platform: str
+    origin: Literal["pytorch", "default"]
+    file: str
+    """File name, percent-decoded."""
+    folder: str | None = None
+    """Folder below the PyTorch index's root, ``whl/cu126``; None for the default index."""
+    sha256: str | None = None
+    size_bytes: int | None = None
+
+
+class CudaRelease(Record):
+    """A CUDA release and the driver that supports it in full."""
+
+    cuda: str
+    linux: str | None = None
+    windows: str | None = None
+    note: str | None = None
+    source: str | None = None
+
+
+class CudaMajor(Record):
+    """The oldest driver that runs any release of a CUDA major (minor-version compatibility)."""
+
+    major: int
+    linux: str | None = None
+    windows: str | None = None
+    source: str | None = None
+
+
+class GpuName(Record):
+    """An NVIDIA product name with its compute capability."""
+
+    name: str
+    capability: tuple[int, int]
+    architecture: str | None = None
+    source: str | None = None
+
+
+class GfxTarget(Record):
+    """An AMD target with its products."""
+
+    gfx: str
+    products: tuple[str, ...] = ()
+    override: str | None = None
+    """Value of HSA_OVERRIDE_GFX_VERSION in common practice (unsupported)."""
+    note: str | None = None
+
+
+class DriverBranch(Record):
+    """First and last driver branch of an NVIDIA architecture."""
+
+    architecture: str
+    capabilities: tuple[str, ...]
+    first: str | None = None
+    last: str | None = None
+    note: str | None = None
+    source: str | None = None
+
+
+class Mirror(Record):
+    """A mirror of the PyTorch index."""
+
+    name: str
+    base: str
+    """Root URL."""
+    per_tag: str
+    """URL of one tag's page, with ``{tag}``."""
+    is_pep503: bool
+    """An index page tree (``--index-url``); else a flat page (``--find-links``)."""
+    notes: tuple[str, ...] = ()
+
+
+class Peak(Record):
+    """Datasheet figures of a GPU: TFLOP/s without sparsity, GB/s."""
+
+    name: str
+    fp32_tflops: float | None = None
+    tf32_tflops: float | None = None
+    bf16_tflops: float | None = None
+    fp16_tflops: float | None = None
+    bandwidth_gbs: float | None = None
+    sources: tuple[str, ...] = ()
+    confidence: str | None = None
+
+
+class XpuSupport(Record):
+    """Which Intel GPUs the xpu build serves."""
+
+    supported: tuple[str, ...] = ()
+    not_supported: tuple[str, ...] = ()
+    source: str | None = None
+
+
+class MpsFloor(Record):
+    """The macOS that MPS needs, from one torch release on."""
+
+    torch: str
+    macos: str
+    note: str | None = None
+
+
+class WheelIndex(Record):
+    """What exists and what it needs."""
+
+    schema: int
+    date: str
+    """Day on which the facts were checked, ISO."""
+    sources: dict[str, str]
+    """Id -> where it was read."""
+    releases: tuple[Release, ...]
+    """Oldest first."""
+    builds: tuple[Build, ...]
+    companions: tuple[CompanionBuild, ...]
+    files: tuple[WheelFile, ...]
+    cuda_releases: tuple[CudaRelease, ...]
+    cuda_majors: tuple[CudaMajor, ...]
+    nvidia_gpus: tuple[GpuName, ...]
+    gfx_targets: tuple[GfxTarget, ...]
+    driver_branches: tuple[DriverBranch, ...]
+    xpu: XpuSupport
+    mps: tuple[MpsFloor, ...]
+    mirrors: tuple[Mirror, ...]
+    peaks: tuple[Peak, ...]
+    origin_url: str
+    """Root of the PyTorch index."""
+    doubts: tuple[str, ...] = ()
+    """What the sources disagree on."""
+    updated_from: str | None = None
+    """Where a cached copy was last read from."""
+
+    def build(self, torch: str, backend: str, platform: str, origin: str | None = None) -> Build | None:
+        """The build of that release, tag and platform (from ``origin``; else the PyTorch index first); None: not known."""
+        found = _by_key(self).get((torch, backend, platform), ())
+        return next((b for b in found if origin in (None, b.origin)), None)
+
+    def release(self, version: str) -> Release | None:
+        """The record of one release; None when it is not known."""
+        return _releases(self).get(version)
+
+    def gpu_capability(self, name: str) -> tuple[int, int] | None:
+        """Compute capability of a product by its name (``NVIDIA GeForce GTX 1080 Ti``); None when it is not in the table."""
+        return _gpu_names(self).get(gpu_key(name))
+
+
+def gpu_key(name: str) -> str:
+    """A product name reduced to what tells products apart: case, maker and punctuation go."""
+    words = name.lower().replace("-", " ").replace("(", " ").replace(")", " ").split()
+    drop = {"nvidia", "geforce", "tesla", "quadro", "graphics", "gpu", "with", "design"}
+    return "".join(w for w in words if w not in drop)
+
+
+# Keyed by identity: an index is loaded once per process and never changes (the records hold it alive).
+_CACHES: dict[tuple[str, int], object] = {}
+
+
+def _by_key(index: WheelIndex) -> dict[tuple[str, str, str], tuple[Build, ...]]:
+    return _cached("builds", index, _group_builds)
+
+
+def _group_builds(index: WheelIndex) -> dict[tuple[str, str, str], tuple[Build, ...]]:
+    table: dict[tuple[str, str, str], tuple[Build, ...]] = {}
+    for build in sorted(index.builds, key=lambda b: b.origin != "pytorch"):
+        key = (build.torch, build.backend, build.platform)
+        table[key] = (*table.get(key, ()), build)
+    return table
+
+
+def _releases(index: WheelIndex) -> dict[str, Release]:
+    return _cached("releases", index, lambda i: {r.version: r for r in i.releases})
+
+
+def _gpu_names(index: WheelIndex) -> dict[str, tuple[int, int]]:
+    return _cached("gpus", index, lambda i: {gpu_key(g.name): g.capability for g in reversed(i.nvidia_gpus)})
+
+
+def _cached(what, index, make):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - typed by its callers
+    key = (what, id(index))
+    if key not in _CACHES:
+        _CACHES[key] = (index, make(index))
+    return _CACHES[key][1]  # type: ignore[index]
+
+
+def locate() -> pathlib.Path:
+    """The shipped file: beside this module (a wheel), or one level above the package in a checkout.
+
+    Raises:
+        WheelIndexError: it is in neither place.
+    """
+    here = pathlib.Path(__file__).parent
+    beside = here / FILE_NAME
+    if beside.is_file():
+        return beside
+    above = here.parent / FILE_NAME
+    if above.is_file() and (here.parent / "pyproject.toml").is_file():
+        return above
+    raise WheelIndexError(
+        f"{FILE_NAME} is missing: neither {beside} nor {above} is there.",
+        hint="Install ptsetup again, or name a copy with --index FILE.",
+    )
+
+
+def parse(data: bytes, name: str) -> WheelIndex:
+    """Read an index; ``name`` is what messages call it.
+
+    Raises:
+        WheelIndexError: not JSON, another schema, or a wrong value (its path is named).
+    """
+    try:
+        index = msgspec.json.decode(data, type=WheelIndex)
+    except msgspec.ValidationError as problem:
+        raise WheelIndexError(
+            f"{name} has a wrong value: {problem}.",
+            hint="Use the shipped index: leave out --index, or run ptsetup index update.",
+        ) from None
+    except msgspec.DecodeError as problem:
+        raise WheelIndexError(
+            f"{name} is no JSON: {problem}.",
+            hint="It may be cut short; use the shipped index, or run ptsetup index update.",
+        ) from None
+    if index.schema != SCHEMA:
+        raise WheelIndexError(
+            f"{name} has schema {index.schema}; this ptsetup reads schema {SCHEMA}.",
+            hint="Use the index that came with this version.",
+        )
+    return index
+
+
+@functools.cache
+def load(path: str | None = None) -> WheelIndex:
+    """The index at ``path``, else the newest of the cached and the shipped one.
+
+    Raises:
+        WheelIndexError: it cannot be read or is damaged.
+    """
+    file = pathlib.Path(path) if path else locate()
+    try:
+        return parse(file.read_bytes(), str(file))
+    except OSError as problem:
+        raise WheelIndexError(
+            f"{file} cannot be read: {problem.strerror}.", hint="Check the path after --index."
+        ) from None
+
+
+def digest(path: pathlib.Path) -> str:
+    """sha256 of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
