@@ -195,7 +195,7 @@ def serves(
     is_jetson: bool = False,
     cuda: tuple[int, int] | None = None,
 ) -> Service | None:
-    """How compiled architectures (``sm_..``, ``compute_..``) serve a GPU: ``native``, ``ptx`` (the driver compiles at first use), None: not.
+    """How compiled architectures serve a GPU: ``native``, ``ptx`` (the driver compiles at first use), None: not at all.
 
     A binary for X.Y runs on X.Z with Z >= Y. PTX for X.Y can be compiled for anything from X.Y on, by a driver as new as
     the toolkit (``is_ptx_allowed``). 10.1 was renamed 11.0 with CUDA 13. Integrated Jetson GPUs are served only by code of
@@ -233,7 +233,7 @@ _GFX = re.compile(r"gfx[0-9a-f]{3,4}")
 
 
 def gfx_of(text: str, index: WheelIndex) -> str | None:
-    """gfx target of an AMD product name or of the target's own name (``gfx90a:sramecc+:xnack-``); None when not in the table."""
+    """Gfx target of an AMD product name or of the target's own name (``gfx90a:sramecc+:xnack-``); None when not in the table."""
     match = _GFX.search(text.lower())
     if match:
         return match[0]

@@ -15,7 +15,7 @@ SCHEMA = 1
 FILE_NAME = "wheels_index.json"
 
 
-class Build(Record):
+class Build(Record, frozen=True, kw_only=True):
     """One torch build: a release for one backend tag on one platform from one origin."""
 
     torch: str
@@ -49,7 +49,7 @@ class Build(Record):
     note: str | None = None
 
 
-class Release(Record):
+class Release(Record, frozen=True, kw_only=True):
     """One stable release of torch."""
 
     version: str
@@ -68,7 +68,7 @@ class Release(Record):
     notes: tuple[str, ...] = ()
 
 
-class CompanionBuild(Record):
+class CompanionBuild(Record, frozen=True, kw_only=True):
     """One build of a companion package for one backend tag and platform."""
 
     project: str
@@ -81,7 +81,7 @@ class CompanionBuild(Record):
     """() means: not known."""
 
 
-class WheelFile(Record, array_like=True):
+class WheelFile(Record, frozen=True, kw_only=True, array_like=True):
     """One file that was seen, with its hash where known."""
 
     project: str
@@ -99,7 +99,7 @@ class WheelFile(Record, array_like=True):
     size_bytes: int | None = None
 
 
-class CudaRelease(Record):
+class CudaRelease(Record, frozen=True, kw_only=True):
     """A CUDA release and the driver that supports it in full."""
 
     cuda: str
@@ -109,7 +109,7 @@ class CudaRelease(Record):
     source: str | None = None
 
 
-class CudaMajor(Record):
+class CudaMajor(Record, frozen=True, kw_only=True):
     """The oldest driver that runs any release of a CUDA major (minor-version compatibility)."""
 
     major: int
@@ -118,7 +118,7 @@ class CudaMajor(Record):
     source: str | None = None
 
 
-class GpuName(Record):
+class GpuName(Record, frozen=True, kw_only=True):
     """An NVIDIA product name with its compute capability."""
 
     name: str
@@ -127,7 +127,7 @@ class GpuName(Record):
     source: str | None = None
 
 
-class GfxTarget(Record):
+class GfxTarget(Record, frozen=True, kw_only=True):
     """An AMD target with its products."""
 
     gfx: str
@@ -137,7 +137,7 @@ class GfxTarget(Record):
     note: str | None = None
 
 
-class DriverBranch(Record):
+class DriverBranch(Record, frozen=True, kw_only=True):
     """First and last driver branch of an NVIDIA architecture."""
 
     architecture: str
@@ -148,7 +148,7 @@ class DriverBranch(Record):
     source: str | None = None
 
 
-class Mirror(Record):
+class Mirror(Record, frozen=True, kw_only=True):
     """A mirror of the PyTorch index."""
 
     name: str
@@ -161,7 +161,7 @@ class Mirror(Record):
     notes: tuple[str, ...] = ()
 
 
-class Peak(Record):
+class Peak(Record, frozen=True, kw_only=True):
     """Datasheet figures of a GPU: TFLOP/s without sparsity, GB/s."""
 
     name: str
@@ -174,7 +174,7 @@ class Peak(Record):
     confidence: str | None = None
 
 
-class XpuSupport(Record):
+class XpuSupport(Record, frozen=True, kw_only=True):
     """Which Intel GPUs the xpu build serves."""
 
     supported: tuple[str, ...] = ()
@@ -182,7 +182,7 @@ class XpuSupport(Record):
     source: str | None = None
 
 
-class MpsFloor(Record):
+class MpsFloor(Record, frozen=True, kw_only=True):
     """The macOS that MPS needs, from one torch release on."""
 
     torch: str
@@ -190,7 +190,7 @@ class MpsFloor(Record):
     note: str | None = None
 
 
-class WheelIndex(Record):
+class WheelIndex(Record, frozen=True, kw_only=True):
     """What exists and what it needs."""
 
     schema: int

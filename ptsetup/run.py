@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from typing import BinaryIO
 
 from ptsetup.facts._record import Record
 
@@ -19,7 +20,7 @@ KILL_WAIT_S = 2.0
 """How long we wait for a killed child; one stuck in a kernel driver cannot be ended and is left behind."""
 
 
-class Completed(Record):
+class Completed(Record, frozen=True, kw_only=True):
     """How a child ended."""
 
     argv: tuple[str, ...]
@@ -194,7 +195,7 @@ def _kill_group(pid: int) -> None:
             os.killpg(pid, signal.SIGKILL)
 
 
-def _text(stream_file: "tempfile._TemporaryFileWrapper[bytes]") -> str:  # type: ignore[name-defined] # noqa: SLF001
+def _text(stream_file: BinaryIO) -> str:
     """The last ``OUTPUT_LIMIT`` bytes of a temporary file as text."""
     descriptor = stream_file.fileno()
     size = os.fstat(descriptor).st_size

@@ -18,7 +18,7 @@ class Terminal:
         self.is_terminal = _is_tty(sys.stdout)
         self.is_interactive = _is_tty(sys.stdin) and _is_tty(sys.stderr)
         self.is_moving = _is_tty(sys.stderr) and not plain
-        self.has_colour = self.is_terminal and not plain or bool(env.get("FORCE_COLOR")) and not plain
+        self.has_colour = (self.is_terminal and not plain) or (bool(env.get("FORCE_COLOR")) and not plain)
         columns = shutil.get_terminal_size((80, 24)).columns if self.is_terminal else 80
         self.width = max(20, min(columns, 120))
         encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower().replace("-", "")

@@ -4,7 +4,7 @@ from ptsetup.facts._record import Record
 from ptsetup.facts.host import Library
 
 
-class AmdGpu(Record):
+class AmdGpu(Record, frozen=True, kw_only=True):
     """One GPU node of the KFD topology (/sys/class/kfd/kfd/topology/nodes/N/properties)."""
 
     node: int = 0
@@ -17,7 +17,7 @@ class AmdGpu(Record):
     bdf: str | None = None
 
 
-class Amd(Record):
+class Amd(Record, frozen=True, kw_only=True):
     """The AMD section."""
 
     gpus: tuple[AmdGpu, ...] | None = None
@@ -28,7 +28,7 @@ class Amd(Record):
     """/opt/rocm/.info/version."""
 
 
-class IntelGpu(Record):
+class IntelGpu(Record, frozen=True, kw_only=True):
     """One Intel display device."""
 
     name: str | None = None
@@ -39,7 +39,7 @@ class IntelGpu(Record):
     """``i915``, ``xe``."""
 
 
-class Intel(Record):
+class Intel(Record, frozen=True, kw_only=True):
     """The Intel section."""
 
     gpus: tuple[IntelGpu, ...] | None = None
@@ -50,7 +50,7 @@ class Intel(Record):
     level_zero_count: int | None = None
 
 
-class Apple(Record):
+class Apple(Record, frozen=True, kw_only=True):
     """The Apple section."""
 
     chip: str | None = None

@@ -3,7 +3,7 @@
 from ptsetup.facts._record import Record
 
 
-class Libc(Record):
+class Libc(Record, frozen=True, kw_only=True):
     """The C library that programs of this system link to."""
 
     name: str
@@ -12,7 +12,7 @@ class Libc(Record):
     """``2.36``; see it with ``ldd --version``."""
 
 
-class Jetson(Record):
+class Jetson(Record, frozen=True, kw_only=True):
     """An NVIDIA Tegra board."""
 
     l4t: str | None = None
@@ -23,7 +23,7 @@ class Jetson(Record):
     """/proc/device-tree/model."""
 
 
-class PciDevice(Record):
+class PciDevice(Record, frozen=True, kw_only=True):
     """One display or accelerator device on the PCI bus (``lspci -nn``)."""
 
     vendor: str
@@ -48,7 +48,7 @@ class PciDevice(Record):
     """Size of region 1."""
 
 
-class Cpu(Record):
+class Cpu(Record, frozen=True, kw_only=True):
     """The processor as this process may use it."""
 
     model: str | None = None
@@ -68,7 +68,7 @@ class Cpu(Record):
     """The hypervisor flag is set."""
 
 
-class Memory(Record):
+class Memory(Record, frozen=True, kw_only=True):
     """Main memory, in bytes."""
 
     total_bytes: int | None = None
@@ -79,7 +79,7 @@ class Memory(Record):
     commit_used_bytes: int | None = None
 
 
-class Cgroup(Record):
+class Cgroup(Record, frozen=True, kw_only=True):
     """What the control group grants (containers, batch systems)."""
 
     version: int | None = None
@@ -93,7 +93,7 @@ class Cgroup(Record):
     throttled_periods: int | None = None
 
 
-class Limits(Record):
+class Limits(Record, frozen=True, kw_only=True):
     """Process limits (``ulimit -a``); -1 means unlimited."""
 
     nofile_soft: int | None = None
@@ -102,8 +102,8 @@ class Limits(Record):
     nproc_soft: int | None = None
 
 
-class SharedMemory(Record):
-    """/dev/shm (``df -h /dev/shm``)."""
+class SharedMemory(Record, frozen=True, kw_only=True):
+    """/dev/shm (``df -h /dev/shm``)."""  # noqa: S108 - a docstring
 
     total_bytes: int | None = None
     free_bytes: int | None = None
@@ -113,7 +113,7 @@ class SharedMemory(Record):
     """Names starting with ``nccl-`` or ``torch_``, at most 100."""
 
 
-class Disk(Record):
+class Disk(Record, frozen=True, kw_only=True):
     """The file system below one folder that matters."""
 
     role: str
@@ -131,7 +131,7 @@ class Disk(Record):
     """Number that is equal for folders on the same file system."""
 
 
-class DeviceNode(Record):
+class DeviceNode(Record, frozen=True, kw_only=True):
     """One device file (``ls -l PATH``)."""
 
     path: str
@@ -145,7 +145,7 @@ class DeviceNode(Record):
     """0 when it could be opened for reading and writing, else the errno (13 EACCES, 1 EPERM)."""
 
 
-class Interface(Record):
+class Interface(Record, frozen=True, kw_only=True):
     """A network interface."""
 
     name: str
@@ -155,7 +155,7 @@ class Interface(Record):
     """Masked by ``--share``."""
 
 
-class Network(Record):
+class Network(Record, frozen=True, kw_only=True):
     """What distributed training needs of the network."""
 
     hostname: str | None = None
@@ -175,7 +175,7 @@ class Network(Record):
     """Variables that name a certificate file that does not exist, ``NAME=path``."""
 
 
-class Program(Record):
+class Program(Record, frozen=True, kw_only=True):
     """A program found on PATH or where a variable points."""
 
     name: str
@@ -189,7 +189,7 @@ class Program(Record):
     """Why it does not run, where that was tried."""
 
 
-class KernelLog(Record):
+class KernelLog(Record, frozen=True, kw_only=True):
     """What the kernel log says since boot."""
 
     is_readable: bool
@@ -201,7 +201,7 @@ class KernelLog(Record):
     """The machine was suspended since boot."""
 
 
-class Xid(Record):
+class Xid(Record, frozen=True, kw_only=True):
     """One NVIDIA Xid error."""
 
     code: int
@@ -209,7 +209,7 @@ class Xid(Record):
     text: str | None = None
 
 
-class Service(Record):
+class Service(Record, frozen=True, kw_only=True):
     """A system service (``systemctl is-active NAME``)."""
 
     name: str
@@ -218,7 +218,7 @@ class Service(Record):
     """Version of its package."""
 
 
-class Host(Record):
+class Host(Record, frozen=True, kw_only=True):
     """The machine below the interpreter."""
 
     system: str | None = None
@@ -287,7 +287,7 @@ class Host(Record):
     """Settings in /etc/nccl.conf and NCCL_CONF_FILE."""
 
 
-class Library(Record):
+class Library(Record, frozen=True, kw_only=True):
     """One shared library file."""
 
     soname: str

@@ -4,7 +4,7 @@ from ptsetup.facts._record import Record
 from ptsetup.facts.host import Library
 
 
-class GpuProcess(Record):
+class GpuProcess(Record, frozen=True, kw_only=True):
     """A process that holds memory of a GPU."""
 
     pid: int
@@ -16,7 +16,7 @@ class GpuProcess(Record):
     is_own: bool | None = None
 
 
-class MigDevice(Record):
+class MigDevice(Record, frozen=True, kw_only=True):
     """One MIG instance."""
 
     uuid: str | None = None
@@ -24,7 +24,7 @@ class MigDevice(Record):
     memory_total_bytes: int | None = None
 
 
-class Gpu(Record):
+class Gpu(Record, frozen=True, kw_only=True):
     """One NVIDIA GPU. By NVML unless ``source`` says otherwise (``nvidia-smi``)."""
 
     index: int = 0
@@ -93,7 +93,7 @@ class Gpu(Record):
     source: str = "nvml"
 
 
-class Nvml(Record):
+class Nvml(Record, frozen=True, kw_only=True):
     """What loading and starting NVML said (in a child)."""
 
     library_path: str | None = None
@@ -110,7 +110,7 @@ class Nvml(Record):
     is_hung: bool = False
 
 
-class CudaDriver(Record):
+class CudaDriver(Record, frozen=True, kw_only=True):
     """What libcuda itself said (``cuInit`` in a child)."""
 
     library_path: str | None = None
@@ -125,7 +125,7 @@ class CudaDriver(Record):
     is_hung: bool = False
 
 
-class Smi(Record):
+class Smi(Record, frozen=True, kw_only=True):
     """What the program nvidia-smi printed; a last source."""
 
     path: str | None = None
@@ -138,7 +138,7 @@ class Smi(Record):
     is_hung: bool = False
 
 
-class Nvidia(Record):
+class Nvidia(Record, frozen=True, kw_only=True):
     """The NVIDIA section."""
 
     kernel_module_version: str | None = None

@@ -15,7 +15,7 @@ SCHEMA = 1
 """Raised when a field is renamed or retyped; a new field with a default does not raise it."""
 
 
-class Unknown(Record):
+class Unknown(Record, frozen=True, kw_only=True):
     """Why a fact is not known."""
 
     path: str
@@ -26,7 +26,7 @@ class Unknown(Record):
     detail: str | None = None
 
 
-class Reading(Record):
+class Reading(Record, frozen=True, kw_only=True):
     """How one probe went."""
 
     probe: str
@@ -36,7 +36,7 @@ class Reading(Record):
     detail: str | None = None
 
 
-class Message(Record):
+class Message(Record, frozen=True, kw_only=True):
     """A line of somebody's output that says what went wrong."""
 
     text: str
@@ -46,7 +46,7 @@ class Message(Record):
     """``report``, ``torch import``, ``nvidia-smi`` ..."""
 
 
-class Snapshot(Record):
+class Snapshot(Record, frozen=True, kw_only=True):
     """One machine and one target interpreter."""
 
     schema: int = SCHEMA

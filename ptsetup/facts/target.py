@@ -4,7 +4,7 @@ from ptsetup.facts._record import Record
 from ptsetup.facts.host import Library
 
 
-class Distribution(Record):
+class Distribution(Record, frozen=True, kw_only=True):
     """One installed distribution (``python -m pip show NAME``)."""
 
     name: str
@@ -38,7 +38,7 @@ class Distribution(Record):
     """conda: build string."""
 
 
-class PathEntry(Record):
+class PathEntry(Record, frozen=True, kw_only=True):
     """One entry of sys.path."""
 
     path: str
@@ -48,7 +48,7 @@ class PathEntry(Record):
     """Of torch, torchvision, torchaudio, numpy, nvidia, triton: those found there."""
 
 
-class TorchFolder(Record):
+class TorchFolder(Record, frozen=True, kw_only=True):
     """A folder or file named torch on the import path."""
 
     path: str
@@ -58,7 +58,7 @@ class TorchFolder(Record):
     """A module torch.py."""
 
 
-class Wheel(Record):
+class Wheel(Record, frozen=True, kw_only=True):
     """The installed torch as its own files describe it."""
 
     version: str | None = None
@@ -88,7 +88,7 @@ class Wheel(Record):
     cxx11_abi: bool | None = None
 
 
-class Companion(Record):
+class Companion(Record, frozen=True, kw_only=True):
     """A package that is compiled against torch."""
 
     name: str
@@ -102,7 +102,7 @@ class Companion(Record):
     """Build record, file names of bitsandbytes' libraries, cxx11abi tags ..."""
 
 
-class BrokenExtension(Record):
+class BrokenExtension(Record, frozen=True, kw_only=True):
     """A compiled module that asks the installed torch libraries for symbols which they lack."""
 
     path: str
@@ -110,7 +110,7 @@ class BrokenExtension(Record):
     symbols: tuple[str, ...] = ()
 
 
-class PipConfig(Record):
+class PipConfig(Record, frozen=True, kw_only=True):
     """What pip and uv are configured to do; credentials removed."""
 
     index_url: str | None = None
@@ -126,7 +126,7 @@ class PipConfig(Record):
     cache_dir: str | None = None
 
 
-class OtherInterpreter(Record):
+class OtherInterpreter(Record, frozen=True, kw_only=True):
     """Another Python within reach that has a torch."""
 
     executable: str
@@ -134,7 +134,7 @@ class OtherInterpreter(Record):
     site: str | None = None
 
 
-class Target(Record):
+class Target(Record, frozen=True, kw_only=True):
     """The target interpreter."""
 
     chosen_by: str | None = None

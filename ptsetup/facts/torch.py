@@ -3,7 +3,7 @@
 from ptsetup.facts._record import Record
 
 
-class TorchDevice(Record):
+class TorchDevice(Record, frozen=True, kw_only=True):
     """A device as torch sees it."""
 
     index: int
@@ -14,7 +14,7 @@ class TorchDevice(Record):
     uuid: str | None = None
 
 
-class ImportResult(Record):
+class ImportResult(Record, frozen=True, kw_only=True):
     """How importing one module in a child ended."""
 
     module: str
@@ -35,7 +35,7 @@ class ImportResult(Record):
     """Tail of what it printed."""
 
 
-class Torch(Record):
+class Torch(Record, frozen=True, kw_only=True):
     """The torch section."""
 
     result: ImportResult

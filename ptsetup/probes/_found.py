@@ -5,7 +5,7 @@ from typing import Any
 from ptsetup.facts import Message, Record, Unknown
 
 
-class Found(Record):
+class Found(Record, frozen=True, kw_only=True):
     """The outcome of one probe."""
 
     record: Any = None

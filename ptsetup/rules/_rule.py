@@ -14,7 +14,7 @@ Severity = Literal["note", "warning", "error"]
 Certainty = Literal["certain", "likely", "possible"]
 
 
-class Evidence(Record):
+class Evidence(Record, frozen=True, kw_only=True):
     """One fact that a finding rests on."""
 
     path: str
@@ -25,7 +25,7 @@ class Evidence(Record):
     """Where it was read: NVML, ``torch/version.py``, ``report line 12``, ``wheels_index.json``."""
 
 
-class Fix(Record):
+class Fix(Record, frozen=True, kw_only=True):
     """One way out."""
 
     text: str
@@ -46,7 +46,7 @@ class Fix(Record):
     """With needs_plan: a backend tag or ``auto``."""
 
 
-class Finding(Record):
+class Finding(Record, frozen=True, kw_only=True):
     """What one rule found."""
 
     message: str
@@ -120,7 +120,7 @@ def rule(
     return turn
 
 
-class Verdict(Record):
+class Verdict(Record, frozen=True, kw_only=True):
     """A rule with its outcome on one Snapshot."""
 
     code: str
