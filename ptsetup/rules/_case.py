@@ -1,5 +1,6 @@
 """What rules look at: a Snapshot, the WheelIndex, what is expected, and the questions that many rules ask of them."""
 
+import functools
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +23,46 @@ class Hit:
         """The line as evidence."""
         where = f"{self.message.source} line {self.message.line}" if self.message.line else self.message.source
         return Evidence(path="messages", value=self.message.text.strip()[:300], source=where)
+
+
+@functools.lru_cache(maxsize=4096)
+def compiled(pattern: str) -> "re.Pattern[str]":
+    """A regular expression that ignores case, compiled once."""
+    return re.compile(pattern, re.IGNORECASE)
+
+
+@functools.lru_cache(maxsize=4096)
+def literal_of(pattern: str) -> str:
+    """The longest text, in lower case, that everything the pattern fits must hold; "" when none can be told."""
+    best, run, depth, i = "", "", 0, 0
+    while i < len(pattern):
+        char = pattern[i]
+        step, keeps = 1, False
+        if char == "\\":
+            step = 2
+            keeps = not pattern[i + 1 : i + 2].isalnum()
+            char = pattern[i + 1 : i + 2]
+        elif char == "[":
+            end = pattern.find("]", i + 2)
+            step = (end if end > 0 else len(pattern)) + 1 - i
+        elif char == "(":
+            depth += 1
+        elif char == ")":
+            depth -= 1
+        elif char == "|" and depth == 0:
+            return ""
+        elif char in "?*{":
+            run = run[:-1]
+            step = pattern.find("}", i) + 1 - i if char == "{" else 1
+        else:
+            keeps = char not in ".^$+|}"
+        if keeps and depth == 0 and char.isascii():
+            run += char.lower()
+        else:
+            best = max(best, run, key=len)
+            run = ""
+        i += step
+    return max(best, run, key=len)
 
 
 @dataclass(frozen=True)
@@ -49,11 +90,19 @@ class Case:
             found.append(Message(text=smi.message, source="nvidia-smi"))
         return tuple(found)
 
+    @cached_property
+    def _all_text(self) -> str:
+        """Every message in lower case, to rule patterns out by a word of theirs."""
+        return "\n".join(message.text for message in self.messages).lower()
+
     def heard(self, rule_or_patterns: "Rule | tuple[re.Pattern[str], ...]") -> Hit | None:
         """The first message that one of the patterns (a rule's ``says``) fits."""
         patterns = rule_or_patterns.says if isinstance(rule_or_patterns, Rule) else rule_or_patterns
+        possible = tuple(pattern for pattern in patterns if literal_of(pattern.pattern) in self._all_text)
+        if not possible:
+            return None
         for message in self.messages:
-            for pattern in patterns:
+            for pattern in possible:
                 match = pattern.search(message.text)
                 if match:
                     return Hit(message, match)
@@ -61,7 +110,55 @@ class Case:
 
     def said(self, *patterns: str) -> Hit | None:
         """The first message that one of the regular expressions fits (case ignored)."""
-        return self.heard(tuple(re.compile(pattern, re.IGNORECASE) for pattern in patterns))
+        return self.heard(tuple(compiled(pattern) for pattern in patterns))
+
+    def knows(self, path: str) -> bool:
+        """The fact at ``path`` (``nvidia.nvml.init_rc``) is known; ``messages`` is when there is one."""
+        if path == "messages":
+            return bool(self.messages)
+        value: object = self.snapshot
+        for name in path.split("."):
+            value = value.get(name) if isinstance(value, dict) else getattr(value, name, None)
+            if value is None:
+                return False
+        return True
+
+    @cached_property
+    def as_of(self) -> str:
+        """The day of judgement, ISO: the day of the Snapshot; where that is not known, the day of the index."""
+        return (self.snapshot.taken_at or self.index.date)[:10]
+
+    @cached_property
+    def newest_torch_then(self) -> str | None:
+        """The newest stable torch on the day of judgement; None when it is older than the index."""
+        then = [release.version for release in self.index.releases if release.date <= self.as_of]
+        return max(then, key=compat.version_tuple, default=None)
+
+    @cached_property
+    def wanted(self) -> tuple[str | None, str]:
+        """The device that is wanted, and why that is thought: as stated, else by the wheel, else by the hardware."""
+        if self.expect:
+            return self.expect, "stated with --expect"
+        asked = self.env("UV_TORCH_BACKEND")
+        if asked and asked != "auto":
+            return compat.family(asked), f"UV_TORCH_BACKEND={asked}"
+        if self.family in ("cuda", "rocm", "xpu"):
+            return self.family, f"torch is a build for {self.backend}"
+        return self._wanted_by_hardware
+
+    @property
+    def _wanted_by_hardware(self) -> tuple[str | None, str]:
+        host = self.snapshot.host
+        if host and host.system == "macos":
+            is_arm = "arm64" in (host.machine, host.hardware_machine)
+            return ("mps", "Apple silicon") if is_arm else ("cpu", "an Intel Mac")
+        if self.has_nvidia_device:
+            return "cuda", "an NVIDIA GPU is here"
+        if compat.has_vendor(self.snapshot, "1002") and self.snapshot.amd and self.snapshot.amd.gpus:
+            return "rocm", "an AMD GPU is here"
+        if self.has_nvidia_device is False:
+            return "cpu", "no GPU is here"
+        return None, "neither torch nor the hardware tells"
 
     def dists(self, name: str) -> tuple[Distribution, ...]:
         """The installed distributions of that (normalised) name; () when there are none or nobody looked."""
@@ -114,12 +211,12 @@ class Case:
         if self.cuda_build:
             major, _, rest = self.cuda_build.partition(".")
             return f"cu{major}{rest.partition('.')[0]}"
-        if self.wheel and self.wheel.hip or torch and torch.hip_build_version:
+        if (self.wheel and self.wheel.hip) or (torch and torch.hip_build_version):
             text = (self.wheel.rocm or self.wheel.hip if self.wheel else None) or (
                 torch.hip_build_version if torch else ""
             )
             return "rocm" + ".".join((text or "").split(".")[:2])
-        if self.wheel and self.wheel.xpu or torch and torch.xpu_build_version:
+        if (self.wheel and self.wheel.xpu) or (torch and torch.xpu_build_version):
             return "xpu"
         if self.wheel is not None and self.wheel.has_version_file:
             return "cpu"

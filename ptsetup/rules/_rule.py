@@ -71,7 +71,9 @@ class Rule:
     title: str
     check: Callable[["Case"], Iterable[Finding]]
     needs: tuple[str, ...] = ()
-    """Facts that must be known for the rule to look at all, as paths (``target.wheel``); any alternative with ``|``."""
+    """Facts that must be known for the rule to look at all, as paths (``target.wheel``); any alternative with ``|``.
+    ``messages`` is known when there is at least one. A rule whose ``says`` was heard looks in any case, so its check
+    must not rely on ``needs`` for facts that it could do without."""
     hides: tuple[str, ...] = ()
     """Codes or prefixes that merely follow when this one is found (catalogue section 11)."""
     layer: int = 50
@@ -128,3 +130,35 @@ class Verdict(Record, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     reason: str | None = None
     """Why it was skipped (the fact that is not known), or what it raised."""
+
+
+class Ranked(Record, frozen=True, kw_only=True):
+    """A finding of a Diagnosis, with what its rule says of it."""
+
+    code: str
+    slug: str
+    severity: Severity
+    title: str
+    message: str
+    subject: str | None = None
+    evidence: tuple[Evidence, ...] = ()
+    fixes: tuple[Fix, ...] = ()
+    certainty: Certainty = "certain"
+    consequence_of: str | None = None
+    """Code of the deeper cause that this follows from."""
+
+
+class Diagnosis(Record, frozen=True, kw_only=True):
+    """All that the rules say about one Snapshot."""
+
+    verdicts: tuple[Verdict, ...] = ()
+    """One for each rule that was put, in the order of the codes' families."""
+    findings: tuple[Ranked, ...] = ()
+    """Root cause first; what follows from another finding comes last."""
+    root: Ranked | None = None
+    """The likeliest root cause: the first error or warning that follows from no other."""
+    expect: str | None = None
+    """What is wanted: as stated, else inferred; None when nothing tells."""
+    expect_reason: str | None = None
+    as_of: str | None = None
+    """The day of judgement, ISO: what was newest then counts as newest."""

@@ -1,0 +1,149 @@
+"""Puts rules to a Snapshot and ranks what they find: the likeliest root cause first, what follows from it under it."""
+
+from collections.abc import Iterable, Sequence
+
+from ptsetup.facts import Snapshot, replace
+from ptsetup.index import WheelIndex
+from ptsetup.rules._case import Case
+from ptsetup.rules._rule import Diagnosis, Evidence, Finding, Ranked, Rule, Verdict
+
+SEVERITIES = ("error", "warning", "note")
+CERTAINTIES = ("certain", "likely", "possible")
+NOT_CHECKED = "PT992"
+
+
+def put(
+    rules: Sequence[Rule],
+    snapshot: Snapshot,
+    index: WheelIndex,
+    *,
+    expect: str | None = None,
+    select: Iterable[str] = (),
+    ignore: Iterable[str] = (),
+) -> Diagnosis:
+    """Put ``rules`` to a Snapshot. Never raises for what a rule does: one that raises is a verdict of its own."""
+    case = Case(snapshot, index, expect)
+    chosen = [rule for rule in rules if is_chosen(rule, tuple(select), tuple(ignore))]
+    verdicts = tuple(_judge(rule, case) for rule in chosen)
+    findings = rank({rule.code: rule for rule in chosen}, verdicts)
+    return Diagnosis(
+        verdicts=verdicts,
+        findings=findings,
+        expect=case.wanted[0],
+        expect_reason=case.wanted[1],
+        as_of=case.as_of,
+        root=next((f for f in findings if f.severity != "note" and f.consequence_of is None), None),
+    )
+
+
+def is_chosen(rule: Rule, select: Sequence[str], ignore: Sequence[str]) -> bool:
+    """``--select`` and ``--ignore`` take codes (``PT502``), prefixes of codes (``PT5``) and slugs."""
+    return (not select or _fits(rule, select)) and not _fits(rule, ignore)
+
+
+def _fits(rule: Rule, names: Sequence[str]) -> bool:
+    return any(rule.code.startswith(name.upper()) or rule.slug == name.lower() for name in names)
+
+
+def _judge(rule: Rule, case: Case) -> Verdict:
+    """Put one rule to the Case."""
+    missing = [need for need in rule.needs if not any(case.knows(path) for path in need.split("|"))]
+    if missing and not (rule.says and case.heard(rule)):
+        return Verdict(code=rule.code, outcome="skipped", reason=_why(missing, case.snapshot))
+    try:
+        findings = tuple(rule.check(case))
+        bare = next((f for f in findings if not f.evidence), None)
+    except Exception as bug:  # noqa: BLE001 - a rule that raises must not silence the others
+        return Verdict(code=rule.code, outcome="crashed", reason=f"it raised {type(bug).__name__}: {bug}"[:300])
+    if bare is not None:
+        return Verdict(code=rule.code, outcome="crashed", reason=f"it named no evidence: {bare.message}"[:300])
+    return Verdict(code=rule.code, outcome="found" if findings else "passed", findings=findings)
+
+
+def _why(missing: Sequence[str], snapshot: Snapshot) -> str:
+    """Why a rule was skipped: the facts that it needs and that are not known, each with its reason."""
+    parts = []
+    for need in missing:
+        unknown = next(filter(None, (snapshot.why_unknown(path) for path in need.split("|"))), None)
+        detail = f" ({unknown.reason}{': ' + unknown.detail if unknown.detail else ''})" if unknown else ""
+        parts.append(need.replace("|", " or ") + detail)
+    return "not known: " + ", ".join(parts)
+
+
+def rank(rules: dict[str, Rule], verdicts: Iterable[Verdict]) -> tuple[Ranked, ...]:
+    """All findings, the likeliest root cause first; what a deeper cause explains comes last, marked with its code."""
+    found = [
+        _ranked(rules[verdict.code], finding)
+        for verdict in verdicts
+        if verdict.outcome == "found"
+        for finding in verdict.findings
+    ]
+    found += [_crash(verdict) for verdict in verdicts if verdict.outcome == "crashed"]
+    order = sorted(range(len(found)), key=lambda i: (_weight(found[i], rules), i))
+    explained: dict[int, int] = {}
+    for cause in order:
+        if cause in explained:
+            continue
+        for other in order:
+            if other != cause and other not in explained and _explains(found[cause], rules, found[other]):
+                explained[other] = cause
+    causes = [found[i] for i in order if i not in explained]
+    followers = [replace(found[i], consequence_of=found[_first(i, explained)].code) for i in order if i in explained]
+    return (*causes, *followers)
+
+
+def _first(number: int, explained: dict[int, int]) -> int:
+    """Follow a chain of explanations to its start; a circle cannot arise, since what is explained explains nothing later."""
+    seen = set()
+    while number in explained and number not in seen:
+        seen.add(number)
+        number = explained[number]
+    return number
+
+
+def _explains(cause: Ranked, rules: dict[str, Rule], other: Ranked) -> bool:
+    """The cause's rule hides the other's code, and the cause is neither a mere note, nor milder, nor a guess against a fact."""
+    rule = rules.get(cause.code)
+    if rule is None or cause.code == other.code or not other.code.startswith(rule.hides or ("-",)):
+        return False
+    is_guess = cause.certainty == "possible" and other.certainty != "possible"
+    return cause.severity != "note" and not is_guess and _severity(cause) <= _severity(other)
+
+
+def _severity(finding: Ranked) -> int:
+    return SEVERITIES.index(finding.severity)
+
+
+def _weight(finding: Ranked, rules: dict[str, Rule]) -> tuple[int, int, int, bool, str]:
+    """Sort key: severity, certainty, depth of the layer, whether it is a frequent one, code."""
+    rule = rules.get(finding.code)
+    layer, is_starred = (rule.layer, rule.is_starred) if rule else (90, False)
+    return (_severity(finding), CERTAINTIES.index(finding.certainty), layer, not is_starred, finding.code)
+
+
+def _ranked(rule: Rule, finding: Finding) -> Ranked:
+    return Ranked(
+        code=rule.code,
+        slug=rule.slug,
+        severity=finding.severity or rule.severity,
+        title=rule.title,
+        message=finding.message,
+        subject=finding.subject,
+        evidence=finding.evidence,
+        fixes=finding.fixes,
+        certainty=finding.certainty,
+    )
+
+
+def _crash(verdict: Verdict) -> Ranked:
+    """A rule that broke is a finding too: what it would have said is not known."""
+    return Ranked(
+        code=NOT_CHECKED,
+        slug="not-checked",
+        severity="warning",
+        title="A rule could not be put to this machine",
+        message=f"{verdict.code} could not be checked: {verdict.reason}. This is a bug of ptsetup.",
+        subject=verdict.code,
+        evidence=(Evidence(path=f"rules.{verdict.code}", value=verdict.reason or "", source="ptsetup"),),
+        certainty="certain",
+    )
