@@ -1,0 +1,150 @@
+"""``ptsetup plan``: choose the build for this or a described machine, with reasons."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from ptsetup.terminal import Terminal
+
+SYSTEMS = click.Choice(["linux", "windows", "macos"])
+ARCHITECTURES = click.Choice(["x86_64", "aarch64", "arm64", "s390x"])
+
+
+def request_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What is asked for: shared by plan and install."""
+    options = (
+        click.argument("packages", nargs=-1, metavar="[PACKAGES]..."),
+        click.option(
+            "--backend",
+            default="auto",
+            metavar="TAG|auto",
+            help="A build by its tag (cpu, cu126, rocm7.2, xpu); auto chooses.",
+        ),
+        click.option("--pre", "is_pre", is_flag=True, help="The newest nightly."),
+        click.option("--index-url", metavar="URL", help="Take the torch family from this index."),
+        click.option("--mirror", metavar="NAME|URL", help="Take it from a mirror of the PyTorch index."),
+        click.option("--find-links", metavar="DIR|URL", help="Take it from a folder or page of wheels."),
+        click.option("--index", "index_file", metavar="FILE", help="Another wheels_index.json."),
+        click.option("--python", metavar="PY", help="The interpreter to install into (path or version)."),
+        click.option(
+            "--gpu",
+            "gpus",
+            multiple=True,
+            metavar="GPU",
+            help="A GPU: name, 8.6, gfx1100; a bare number picks one of this machine's.",
+        ),
+        click.option("--os", "system", type=SYSTEMS, help="Describe a machine: its system."),
+        click.option("--os-version", metavar="VERSION", help="Its version of macOS, Windows or the distribution."),
+        click.option("--arch", type=ARCHITECTURES, help="Its processor."),
+        click.option("--libc", metavar="glibc-2.35|musl-1.2", help="Its C library."),
+        click.option("--python-version", metavar="3.12", help="Its Python."),
+        click.option(
+            "--driver", metavar="580.95.05", help="Its NVIDIA driver; none is installed unless this is given."
+        ),
+        click.option("--wsl", "is_wsl", is_flag=True, help="It is WSL2: the driver is the Windows driver."),
+        click.option("--jetson", "is_jetson", is_flag=True, help="It is a Jetson board."),
+        click.option(
+            "--from", "snapshot_file", metavar="FILE", help="Plan for a Snapshot (ptsetup snapshot --output FILE)."
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@click.command()
+@request_options
+@click.option(
+    "--installer",
+    type=click.Choice(["auto", "uv", "pip"]),
+    default="auto",
+    help="Which installer the commands are for.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "requirements", "shell"]),
+    default="text",
+    help="How to print it.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Every build that was ruled out.")
+@click.pass_context
+def command(ctx: click.Context, /, form: str, verbose: bool, **options: Any) -> None:
+    """Choose the PyTorch build for this machine, or for a described one, and say why every other was ruled out."""
+    from ptsetup import index
+    from ptsetup.plan import plan
+    from ptsetup.render import plan as render
+
+    terminal: Terminal = ctx.obj
+    wheels = index.load(options["index_file"])
+    snapshot = snapshot_for(options, wheels, terminal)
+    made = plan(snapshot, request_for(options), wheels)
+    if form == "json":
+        terminal.result_bytes(render.as_json(made))
+    elif form == "requirements":
+        terminal.result(render.as_requirements(made))
+    elif form == "shell":
+        terminal.result(render.as_shell(made))
+    else:
+        terminal.result(render.as_text(made, terminal.style, width=terminal.width, is_verbose=verbose))
+    ctx.exit(0 if made.outcome == "install" else 1)
+
+
+def described_by(options: dict[str, Any]) -> Any:
+    """The Description in the options; bare numbers after --gpu pick a GPU and describe nothing."""
+    from ptsetup.plan.describe import Description
+
+    return Description(
+        system=options["system"],
+        os_version=options["os_version"],
+        arch=options["arch"],
+        libc=options["libc"],
+        python_version=options["python_version"],
+        driver=options["driver"],
+        gpus=tuple(gpu for gpu in options["gpus"] if not gpu.isdigit()),
+        is_wsl=options["is_wsl"],
+        is_jetson=options["is_jetson"],
+    )
+
+
+def snapshot_for(options: dict[str, Any], wheels: Any, terminal: Terminal) -> Any:
+    """The Snapshot to plan for: read, described, or taken of this machine (torch is not imported for that)."""
+    from ptsetup.errors import RequestError, SnapshotError
+
+    described = described_by(options)
+    if options["snapshot_file"]:
+        from ptsetup import replay
+
+        if described.is_given:
+            raise RequestError("--from and a description were given together.", hint="Give one of them.")
+        try:
+            with open(options["snapshot_file"], "rb") as file:  # noqa: PTH123 - a name from the command line
+                return replay.load(file.read())
+        except OSError as problem:
+            raise SnapshotError(
+                f"{options['snapshot_file']} cannot be read: {problem.strerror}.", hint="Check the path after --from."
+            ) from None
+    if described.is_given:
+        from ptsetup.plan.describe import describe
+
+        return describe(described, wheels)
+    from ptsetup import probes
+
+    return probes.take(options["python"], with_torch=False, progress=terminal.log if terminal.is_moving else None)
+
+
+def request_for(options: dict[str, Any]) -> Any:
+    """The Request in the options."""
+    from ptsetup.plan import Request
+
+    return Request(
+        packages=tuple(options["packages"]) or ("torch",),
+        backend=options["backend"],
+        gpus=tuple(int(gpu) for gpu in options["gpus"] if gpu.isdigit()),
+        is_pre=options["is_pre"],
+        index_url=options["index_url"],
+        mirror=options["mirror"],
+        find_links=options["find_links"],
+        installer="pip" if options.get("installer") == "pip" else "uv",
+    )

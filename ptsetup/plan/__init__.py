@@ -1,0 +1,7 @@
+"""The planner: (Snapshot, Request, WheelIndex) -> Plan. A pure function, with what it takes and gives."""
+
+from ptsetup.plan.choose import plan
+from ptsetup.plan.records import SCHEMA, Device, Option, Plan, Rejection, Request, Requirement
+from ptsetup.plan.wanted import COMPANIONS, FAMILY
+
+__all__ = ["COMPANIONS", "FAMILY", "SCHEMA", "Device", "Option", "Plan", "Rejection", "Request", "Requirement", "plan"]

@@ -1,0 +1,366 @@
+"""Writes a Plan down: requirements with their sources, commands, reasons, what was rejected."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ptsetup import compat
+from ptsetup.facts import Snapshot, replace
+from ptsetup.index import Build, WheelFile, WheelIndex
+from ptsetup.plan.judge import Fit, Held, No, cuda_of
+from ptsetup.plan.machine import Card, Machine
+from ptsetup.plan.records import Device, Option, Plan, Rejection, Request, Requirement
+from ptsetup.plan.wanted import Wanted, version_of
+
+__all__ = ["Context", "chosen", "describe_build", "refusal", "replace", "with_advice"]
+
+
+@dataclass(frozen=True)
+class Context:
+    """Everything that a plan is made from."""
+
+    snapshot: Snapshot
+    request: Request
+    index: WheelIndex
+    machine: Machine
+    wanted: Wanted
+
+    @property
+    def python(self) -> str:
+        """The target interpreter as commands name it."""
+        target = self.snapshot.target
+        return (target.executable if target else None) or "python"
+
+
+def describe_build(torch: str, backend: str, platform: str | None = None) -> str:
+    """``2.14.1 for CUDA 12.6``."""
+    cuda = compat.cuda_of_tag(backend)
+    if cuda:
+        return f"{torch} for CUDA {cuda[0]}.{cuda[1]}"
+    if backend.startswith("rocm"):
+        return f"{torch} for ROCm {backend[4:]}"
+    if backend == "xpu":
+        return f"{torch} for Intel GPUs"
+    return f"{torch} with MPS" if (platform or "") == "macos_arm64" else f"{torch} for the CPU"
+
+
+def chosen(
+    context: Context, best: Fit, fits: Sequence[Fit], misfits: Sequence[tuple[Build, No]], devices: tuple[Device, ...]
+) -> Plan:
+    """Outcome ``install``."""
+    build, machine = best.build, context.machine
+    requirements = _requirements(context, best)
+    served = {(card.vendor, card.index): service for card, service in best.services}
+    size = _footprint(build, requirements, context.index)
+    return Plan(
+        outcome="install",
+        headline=_headline(context, best, devices),
+        backend=build.backend,
+        torch=build.torch,
+        local=requirements[0].version,
+        platform=machine.platform,
+        python_tag=machine.python_tag,
+        python=context.python,
+        origin=build.origin,
+        status=build.status,
+        index_url=requirements[0].index_url,
+        requirements=requirements,
+        others=_others(context, build),
+        commands=_commands(context, requirements, _others(context, build)),
+        reasons=_reasons(context, best, devices),
+        warnings=_warnings(context, best),
+        rejected=_rejected(best, fits, misfits),
+        devices=tuple(replace(d, service=served.get((d.vendor, d.index))) if d.problem is None else d for d in devices),
+        cuda=build.cuda if compat.family(build.backend) == "cuda" else None,
+        support=best.support,
+        download_bytes=size[0],
+        installed_bytes=size[1],
+        index_date=context.index.date,
+    )
+
+
+def with_advice(plan: Plan, advice: tuple[Option, ...]) -> Plan:
+    """The plan with its advice."""
+    advised: Plan = replace(plan, advice=advice)
+    return advised
+
+
+def refusal(
+    context: Context,
+    headline: str,
+    options: tuple[Option, ...],
+    misfits: Sequence[tuple[Build, No]],
+    devices: tuple[Device, ...] = (),
+    *,
+    outcome: str = "refuse",
+) -> Plan:
+    """Outcome ``refuse`` or ``choose``: no build is taken."""
+    return Plan(
+        outcome="choose" if outcome == "choose" else "refuse",
+        headline=headline,
+        platform=context.machine.platform,
+        python_tag=context.machine.python_tag,
+        python=context.python,
+        warnings=context.machine.notes,
+        rejected=group(misfits),
+        options=options,
+        devices=devices,
+        index_date=context.index.date,
+    )
+
+
+def _headline(context: Context, best: Fit, devices: tuple[Device, ...]) -> str:
+    what = f"torch {describe_build(best.build.torch, best.build.backend, best.build.platform)}"
+    if context.wanted.is_pre:
+        what = f"the newest nightly of torch for {best.build.backend}"
+    idle = [device for device in devices if device.problem]
+    if compat.family(best.build.backend) == "cpu" and idle and context.wanted.backend is None and not best.services:
+        return f"{what}: {idle[0].name} cannot be used, {idle[0].problem}."
+    return what
+
+
+def _reasons(context: Context, best: Fit, devices: tuple[Device, ...]) -> tuple[str, ...]:
+    machine, build = context.machine, best.build
+    newest = "the newest torch" + (f" that satisfies {context.wanted.text}" if context.wanted.is_pinned else "")
+    lines = [f"{newest} {_purpose(context, best)}"]
+    if best.support == "minor-version":
+        cuda = cuda_of(build) or (0, 0)
+        lines.append(
+            f"driver {machine.driver} runs CUDA {cuda[0]}.{cuda[1]} by minor-version compatibility; "
+            "code that is compiled at run time from newer PTX may need a newer driver"
+        )
+    if any(service == "ptx" for _, service in best.services):
+        lines.append("its kernels are compiled from PTX at first use, which takes minutes once")
+    lines += [f"{d.name}{f' ({d.detail})' if d.detail else ''}: {d.problem}" for d in devices if d.problem]
+    if build.origin == "default":
+        lines.append("it is what the default package index itself carries")
+    return (*lines, *machine.notes)
+
+
+def _purpose(context: Context, best: Fit) -> str:
+    machine = context.machine
+    names = _names([card for card, _ in best.services])
+    if not names:
+        return f"for Python {machine.python} on this system" + (", as asked for" if context.wanted.backend else "")
+    how = {"cuda": f" and driver {machine.driver}", "rocm": "", "xpu": "", "cpu": f" on macOS {machine.macos}"}
+    return f"with code for {names}{how[compat.family(best.build.backend)]}, Python {machine.python}"
+
+
+def _names(cards: Sequence[Card]) -> str:
+    counted: dict[str, int] = {}
+    for card in cards:
+        counted[card.label] = counted.get(card.label, 0) + 1
+    return " and ".join(f"{count} x {label}" if count > 1 else label for label, count in counted.items())
+
+
+def _warnings(context: Context, best: Fit) -> tuple[str, ...]:
+    build = best.build
+    lines = []
+    if build.status == "announced":
+        lines.append(
+            f"{build.torch}+{build.backend} is announced for the PyTorch index but was not seen there on {context.index.date}; "
+            "install asks the index first"
+        )
+    if build.numpy_abi == "numpy1-only":
+        lines.append(f"torch {build.torch} was built for NumPy 1: numpy<2 goes with it")
+    if context.machine.is_jetson:
+        lines.append("not yet confirmed in practice on a Jetson board; NVIDIA's JetPack wheels are the tried way")
+    if any(card.capability is None and card.vendor == "nvidia" for card, _ in best.services):
+        lines.append("the compute capability of the GPU is not known, so its kernels could not be checked")
+    return tuple(lines)
+
+
+def _rejected(best: Fit, fits: Sequence[Fit], misfits: Sequence[tuple[Build, No]]) -> tuple[Rejection, ...]:
+    taken = best.build
+    newer = [(build, no) for build, no in misfits if version_of(build.torch) >= version_of(taken.torch)]
+    lower = [(fit.build, _why_not(best, fit)) for fit in fits if fit is not best]
+    older = [
+        (build, No("older", f"is older than {taken.torch}"))
+        for build, _ in misfits
+        if version_of(build.torch) < version_of(taken.torch)
+    ]
+    return group([*newer, *lower, *older])
+
+
+def _why_not(best: Fit, fit: Fit) -> No:
+    if version_of(fit.build.torch) < version_of(best.build.torch):
+        return No("older", f"is older than {best.build.torch}")
+    if best.is_native and not fit.is_native:
+        return No("rank", "would compile its kernels from PTX at first use")
+    if best.support == "full" and fit.support == "minor-version":
+        return No("rank", "is carried by this driver through minor-version compatibility only")
+    if fit.build.backend == best.build.backend:
+        return No("rank", "is the same build from another index")
+    return No("rank", f"works too; {best.build.backend} is preferred")
+
+
+ORDER = (
+    "request",
+    "backend",
+    "constraint",
+    "absent",
+    "driver",
+    "gpu",
+    "python",
+    "libc",
+    "macos",
+    "companion",
+    "idle",
+    "rank",
+    "vendor",
+    "older",
+)
+"""In this order rejections are listed: what a person can act on comes first."""
+
+
+def group(judged: Sequence[tuple[Build, No]]) -> tuple[Rejection, ...]:
+    """Compress: one row per fact, with the versions and tags that it ruled out."""
+    rows: dict[tuple[str, str], list[Build]] = {}
+    for build, no in judged:
+        rows.setdefault((no.kind, no.reason), []).append(build)
+    found = [
+        Rejection(
+            kind=kind,
+            reason=reason,
+            torch=tuple(sorted({b.torch for b in builds}, key=version_of, reverse=True)),
+            backends=tuple(sorted({b.backend for b in builds}, key=tag_order)),
+            count=len(builds),
+        )
+        for (kind, reason), builds in rows.items()
+    ]
+    return tuple(
+        sorted(found, key=lambda r: (ORDER.index(r.kind), tuple(-n for n in version_of(r.torch[0]).release), r.reason))
+    )
+
+
+def tag_order(backend: str) -> tuple[str, tuple[int, ...]]:
+    """Sort key of backend tags: by family, then by number."""
+    digits = compat.cuda_of_tag(backend) or compat.version_tuple(backend.lstrip("rocmxpu"))
+    return compat.family(backend), digits
+
+
+def _requirements(context: Context, best: Fit) -> tuple[Requirement, ...]:
+    build = best.build
+    pins = [("torch", build.torch), *best.companions]
+    return tuple(_requirement(context, name, version, build) for name, version in pins)
+
+
+def _requirement(context: Context, name: str, version: str, build: Build) -> Requirement:
+    url = index_url(context, build)
+    extras = context.wanted.extras.get(name, "")
+    if context.wanted.is_pre:
+        return Requirement(name=name, pin=f"{name}{extras}", index_url=url)
+    local = version if build.origin == "default" or build.platform.startswith("macos") else f"{version}+{build.backend}"
+    file = _file(context, name, local, build)
+    if file is None and build.origin == "pytorch" and "+" in local:
+        # a few aarch64 CUDA wheels of 2.4 and 2.5 carry no local version
+        bare = _file(context, name, version, build)
+        if bare is not None and bare.folder is not None and bare.folder.endswith(build.backend):
+            file, local = bare, version
+    return Requirement(
+        name=name,
+        pin=f"{name}{extras}=={local}",
+        version=local,
+        index_url=url,
+        file=file.file if file else None,
+        url=_file_url(context, file) if file else None,
+        sha256=file.sha256 if file else None,
+        size_bytes=file.size_bytes if file else None,
+    )
+
+
+def _file(context: Context, name: str, version: str, build: Build) -> WheelFile | None:
+    for row in _files(Held(context.index)).get((name, version), ()):
+        fits_python = (
+            row.python_tag == "py3"
+            or (row.abi if row.abi.endswith("t") else row.python_tag) == context.machine.python_tag
+        )
+        if row.origin == build.origin and fits_python and compat.platform_of_tag(row.platform) == build.platform:
+            return row
+    return None
+
+
+@functools.lru_cache(maxsize=4)
+def _files(held: Held) -> dict[tuple[str, str], tuple[WheelFile, ...]]:
+    table: dict[tuple[str, str], list[WheelFile]] = {}
+    for row in held.index.files:
+        table.setdefault((row.project, row.version), []).append(row)
+    return {key: tuple(rows) for key, rows in table.items()}
+
+
+def index_url(context: Context, build: Build) -> str | None:
+    """The page tree that a build comes from; None for the user's default index."""
+    request, index = context.request, context.index
+    if request.index_url:
+        return request.index_url
+    if request.find_links or (build.origin == "default" and not request.mirror and not context.wanted.is_pre):
+        return None
+    folder = f"nightly/{build.backend}" if context.wanted.is_pre else build.backend
+    named = next((mirror for mirror in index.mirrors if mirror.name == request.mirror), None)
+    if named is not None:
+        return named.per_tag.replace("{tag}", folder)
+    return f"{(request.mirror or index.origin_url).rstrip('/')}/{folder}"
+
+
+def _file_url(context: Context, file: WheelFile) -> str | None:
+    if file.folder is None or context.request.index_url or context.request.find_links or context.request.mirror:
+        return None
+    root = context.index.origin_url.removesuffix("/").removesuffix("/whl")
+    return f"{root}/{file.folder}/{file.file}".replace("+", "%2B")
+
+
+def _others(context: Context, build: Build) -> tuple[str, ...]:
+    others = context.wanted.others
+    target = context.snapshot.target
+    installed = [d for d in (target.distributions or ()) if d.name == "numpy"] if target else []
+    has_new = any(compat.at_least(d.version, "2") for d in installed)
+    names_numpy = any(other.split(";")[0].strip().startswith("numpy") for other in others)
+    if build.numpy_abi == "numpy1-only" and (has_new or names_numpy):
+        return (*others, "numpy<2")
+    return others
+
+
+def _commands(
+    context: Context, requirements: tuple[Requirement, ...], others: tuple[str, ...]
+) -> tuple[tuple[str, ...], ...]:
+    """First the torch family, alone, from its own index; then its dependencies, from the user's default index.
+
+    The second command finds the family installed and satisfied, so that no other index is ever asked for it.
+    """
+    pins = tuple(requirement.pin for requirement in requirements)
+    head = _installer(context)
+    first = (
+        *head,
+        "--no-deps",
+        *_source(context, requirements[0]),
+        *(("--pre",) if context.wanted.is_pre else ()),
+        *pins,
+    )
+    return first, (*head, *pins, *others)
+
+
+def _installer(context: Context) -> tuple[str, ...]:
+    if context.request.installer == "pip":
+        return context.python, "-m", "pip", "install"
+    return "uv", "pip", "install", "--python", context.python
+
+
+def _source(context: Context, requirement: Requirement) -> tuple[str, ...]:
+    if context.request.find_links:
+        return "--no-index", "--find-links", context.request.find_links
+    if requirement.index_url is None:
+        return ()
+    mirror = next((m for m in context.index.mirrors if m.name == context.request.mirror), None)
+    if mirror is not None and not mirror.is_pep503:
+        return "--no-index", "--find-links", requirement.index_url
+    return "--index-url", requirement.index_url
+
+
+def _footprint(build: Build, requirements: tuple[Requirement, ...], index: WheelIndex) -> tuple[int | None, int | None]:
+    rows = getattr(index, "footprints", ())
+    row = next(
+        (r for r in rows if r.family == compat.family(build.backend) and r.platform in (None, build.platform)), None
+    )
+    if row is None:
+        return requirements[0].size_bytes, None
+    return row.download_bytes, row.installed_bytes

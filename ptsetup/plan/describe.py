@@ -1,0 +1,171 @@
+"""A Snapshot of a machine that somebody describes with the options of ``ptsetup plan``, without looking at this one."""
+
+import re
+
+from ptsetup import compat
+from ptsetup.errors import RequestError
+from ptsetup.facts import (
+    Amd,
+    AmdGpu,
+    Apple,
+    Gpu,
+    Host,
+    Intel,
+    IntelGpu,
+    Jetson,
+    Libc,
+    Nvidia,
+    Record,
+    Snapshot,
+    Target,
+)
+from ptsetup.index import WheelIndex
+
+DEFAULT_LIBC = "glibc-2.39"
+"""What a described Linux has unless ``--libc`` says otherwise: that of a current distribution."""
+
+DEFAULT_MACOS = "15.0"
+
+
+class Description(Record, frozen=True, kw_only=True):
+    """The options that describe a machine; None: not given."""
+
+    system: str | None = None
+    os_version: str | None = None
+    arch: str | None = None
+    libc: str | None = None
+    python_version: str | None = None
+    driver: str | None = None
+    gpus: tuple[str, ...] = ()
+    is_wsl: bool = False
+    is_jetson: bool = False
+
+    @property
+    def is_given(self) -> bool:
+        """Something is described, so that nothing of this machine is used."""
+        return self != Description()
+
+
+def describe(description: Description, index: WheelIndex) -> Snapshot:
+    """The Snapshot of the described machine. What is not said is taken as an ordinary current machine has it.
+
+    Raises:
+        RequestError: a GPU, libc or Python version cannot be understood.
+    """
+    system = description.system or "linux"
+    machine = _machine(system, description.arch)
+    nvidia, amd, intel = _gpus(description.gpus, index)
+    is_apple = system == "macos" and machine == "arm64"
+    return Snapshot(
+        origin="described",
+        host=_host(description, system, machine),
+        nvidia=_driver(description, tuple(nvidia)),
+        amd=Amd(gpus=tuple(amd)),
+        intel=Intel(gpus=tuple(intel)),
+        apple=Apple(chip="Apple silicon", has_metal=True) if is_apple else None,
+        target=_target(description.python_version, machine),
+        env={},
+    )
+
+
+def _machine(system: str, arch: str | None) -> str:
+    if arch is None:
+        return "arm64" if system == "macos" else "x86_64"
+    # every system has its own word for the 64-bit Arm processor
+    if arch in ("aarch64", "arm64"):
+        return "aarch64" if system == "linux" else "arm64"
+    return arch
+
+
+def _host(description: Description, system: str, machine: str) -> Host:
+    return Host(
+        system=system,
+        version=description.os_version or (DEFAULT_MACOS if system == "macos" else None),
+        machine=machine,
+        hardware_machine=machine,
+        libc=_libc(description.libc) if system == "linux" else None,
+        container="none",
+        wsl=2 if description.is_wsl else 0,
+        jetson=Jetson(l4t=description.driver) if description.is_jetson else None,
+        pci=(),
+    )
+
+
+def _libc(text: str | None) -> Libc:
+    match = re.fullmatch(r"(glibc|musl)[-_ ]?(\d+(?:\.\d+)*)?", (text or DEFAULT_LIBC).lower())
+    if match is None:
+        raise RequestError(f"--libc {text!r} is not understood.", hint="Write it as glibc-2.35 or musl-1.2.")
+    return Libc(name=match[1], version=match[2])
+
+
+def _target(python_version: str | None, machine: str) -> Target:
+    text = python_version or "3.12"
+    match = re.fullmatch(r"(\d+)\.(\d+)(?:\.(\d+))?(t?)", text)
+    if match is None:
+        raise RequestError(
+            f"--python-version {text!r} is not understood.",
+            hint="Write it as 3.12, or 3.14t for the free-threaded build.",
+        )
+    return Target(
+        chosen_by="--python-version",
+        version=f"{match[1]}.{match[2]}" + (f".{match[3]}" if match[3] else ""),
+        implementation="cpython",
+        bits=64,
+        machine=machine,
+        python_tag=f"cp{match[1]}{match[2]}{match[4]}",
+        is_gil_disabled=bool(match[4]),
+    )
+
+
+def _driver(description: Description, gpus: tuple[Gpu, ...]) -> Nvidia:
+    """No ``--driver`` means that there is none. A driver version is no path and no word such as N/A."""
+    driver = description.driver
+    if driver is not None and not compat.version_tuple(driver):
+        raise RequestError(
+            f"--driver {driver!r} is no driver version.", hint="Write it as nvidia-smi prints it: 580.95.05."
+        )
+    return Nvidia(
+        kernel_module_version=None if description.is_wsl else driver,
+        user_library_version=driver,
+        libraries=(),
+        gpus=gpus,
+    )
+
+
+def _gpus(names: tuple[str, ...], index: WheelIndex) -> tuple[list[Gpu], list[AmdGpu], list[IntelGpu]]:
+    nvidia: list[Gpu] = []
+    amd: list[AmdGpu] = []
+    intel: list[IntelGpu] = []
+    for name in names:
+        capability = _capability(name, index)
+        gfx = None if capability else compat.gfx_of(name, index)
+        if capability is not None:
+            shown = name if not re.fullmatch(r"(sm_)?\d+(\.\d+)?a?", name) else "NVIDIA GPU"
+            nvidia.append(Gpu(index=len(nvidia), name=shown, compute_capability=capability, source="described"))
+        elif gfx is not None:
+            amd.append(AmdGpu(node=len(amd) + 1, name=name, gfx=gfx, is_apu=_is_apu(gfx)))
+        elif re.search(r"intel|\barc\b|iris|uhd|hd graphics|data center gpu|core ultra|\bmax \d", name, re.IGNORECASE):
+            intel.append(IntelGpu(name=name))
+        elif re.search(r"\b(amd|radeon|instinct|rx \d)", name, re.IGNORECASE):
+            amd.append(AmdGpu(node=len(amd) + 1, name=name))
+        else:
+            raise RequestError(
+                f"--gpu {name!r} is not known.",
+                hint="Give its compute capability (8.6), its gfx target (gfx1100), or a full product name (GeForce RTX 3090).",
+            )
+    return nvidia, amd, intel
+
+
+def _capability(name: str, index: WheelIndex) -> tuple[int, int] | None:
+    match = re.fullmatch(r"(\d{1,2})\.(\d)", name)
+    if match:
+        return int(match[1]), int(match[2])
+    return compat.capability_of(name.lower()) or index.gpu_capability(name)
+
+
+_APUS = frozenset(("gfx90c", "gfx1033", "gfx1035", "gfx1036", "gfx1103", "gfx1150", "gfx1151", "gfx1152", "gfx1153"))
+
+
+def _is_apu(gfx: str) -> bool:
+    """Targets that exist only inside processors (products of the index's table)."""
+    return gfx in _APUS

@@ -1,0 +1,279 @@
+"""One build against one machine: does it fit, how well, and if not, which fact rules it out."""
+
+import functools
+from dataclasses import dataclass
+
+from ptsetup import compat
+from ptsetup.index import Build, CompanionBuild, WheelIndex
+from ptsetup.plan.machine import Card, Machine
+from ptsetup.plan.wanted import COMPANIONS, Wanted, version_of
+
+VENDOR_FAMILY = {"nvidia": "cuda", "amd": "rocm", "intel": "xpu", "apple": "cpu"}
+
+UNCONFIRMED_GFX = "build-script"
+"""ROCm targets that only a build script names are not relied on: they may not have made it into the wheel."""
+
+
+@dataclass(frozen=True)
+class No:
+    """Why a build does not work here."""
+
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A build that works here."""
+
+    build: Build
+    services: tuple[tuple[Card, str], ...] = ()
+    support: str | None = None
+    """``full`` or ``minor-version``; None without CUDA."""
+    companions: tuple[tuple[str, str], ...] = ()
+    """Companion and its version."""
+
+    @property
+    def is_native(self) -> bool:
+        """No card needs its kernels compiled at first use."""
+        return all(service == "native" for _, service in self.services)
+
+
+def judge(build: Build, machine: Machine, wanted: Wanted, index: WheelIndex, cards: tuple[Card, ...]) -> Fit | No:
+    """Does this build work on this machine, serve all of ``cards`` and satisfy what was asked for?"""
+    return (
+        _asked(build, wanted)
+        or _interpreter(build, machine)
+        or _system(build, machine)
+        or _driver(build, machine, index, cards)
+        or _serve(build, machine, wanted, index, cards)
+    )
+
+
+def _asked(build: Build, wanted: Wanted) -> No | None:
+    if not wanted.takes(build.torch):
+        return No("request", f"is not what was asked for ({wanted.text})")
+    if wanted.backend is not None and build.backend != wanted.backend:
+        return No("backend", f"is not the build asked for ({wanted.backend})")
+    if not wanted.is_allowed("torch", build.torch):
+        return No("constraint", f"is shut out by your pip constraints (torch{wanted.constraints['torch']})")
+    if f"{build.torch}+{build.backend}@{build.origin}" in wanted.absent:
+        return No("absent", "is not on the index (asked just now)")
+    return None
+
+
+def _interpreter(build: Build, machine: Machine) -> No | None:
+    if machine.python_tag is None or machine.python_tag in build.pythons or not build.pythons:
+        return None
+    return No("python", f"has no wheel for Python {machine.python}")
+
+
+def _system(build: Build, machine: Machine) -> No | None:
+    if machine.libc == "glibc" and compat.at_least(machine.libc_version, build.min_glibc) is False:
+        return No("libc", f"needs glibc {build.min_glibc} or newer, this system has {machine.libc_version}")
+    if compat.at_least(machine.macos, build.min_macos) is False:
+        return No("macos", f"needs macOS {build.min_macos} or newer, this Mac has {machine.macos}")
+    return None
+
+
+def _driver(build: Build, machine: Machine, index: WheelIndex, cards: tuple[Card, ...]) -> No | None:
+    if compat.family(build.backend) != "cuda" or not any(card.vendor == "nvidia" for card in cards):
+        return None
+    if machine.driver is None:
+        return None
+    for card in cards:
+        problem = branch_problem(card, machine, index)
+        if problem:
+            return No("driver", problem)
+    cuda = cuda_of(build)
+    if cuda is None or carries(cuda, machine, index):
+        return None
+    _, loose = compat.minimum_driver(cuda, index, is_windows=machine.is_windows_driver)
+    return No("driver", f"needs driver {loose} or newer, this machine has {machine.driver}")
+
+
+def cuda_of(build: Build) -> tuple[int, int] | None:
+    """CUDA release of a build, (12, 6)."""
+    numbers = compat.version_tuple(build.cuda or "")
+    return (numbers[0], numbers[1]) if len(numbers) >= 2 else compat.cuda_of_tag(build.backend)
+
+
+def carries(cuda: tuple[int, int], machine: Machine, index: WheelIndex) -> str | None:
+    """``full``, ``minor-version`` or None: how the driver carries programs of a CUDA release."""
+    return _carries(cuda, machine.driver, machine.driver_cuda, machine.is_windows_driver, Held(index))
+
+
+class Held:
+    """An index as a cache key: by identity, since an index never changes while it is in use."""
+
+    def __init__(self, index: WheelIndex) -> None:
+        self.index = index
+
+    def __hash__(self) -> int:
+        return id(self.index)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Held) and other.index is self.index
+
+
+@functools.lru_cache(maxsize=256)
+def _carries(
+    cuda: tuple[int, int], driver: str | None, speaks: tuple[int, int] | None, is_windows: bool, held: Held
+) -> str | None:
+    full, loose = compat.minimum_driver(cuda, held.index, is_windows=is_windows)
+    if compat.at_least(driver, full) or (speaks is not None and speaks >= cuda):
+        return "full"
+    return "minor-version" if compat.at_least(driver, loose) else None
+
+
+def branch_problem(card: Card, machine: Machine, index: WheelIndex) -> str | None:
+    """The driver is of a branch that has not yet, or no longer, the code for this card."""
+    if card.vendor != "nvidia" or card.capability is None or machine.driver is None:
+        return None
+    branch = compat.version_tuple(machine.driver)[:1]
+    row = next((b for b in index.driver_branches if _covers(b.capabilities, card.capability)), None)
+    if row is None:
+        return None
+    if row.last and branch > compat.version_tuple(row.last)[:1]:
+        return f"needs driver {row.last}, the last branch for {card.label}; this machine has {machine.driver}"
+    if row.first and branch < compat.version_tuple(row.first)[:1]:
+        return f"needs driver {row.first} or newer for {card.label}, this machine has {machine.driver}"
+    return None
+
+
+def _covers(capabilities: tuple[str, ...], capability: tuple[int, int]) -> bool:
+    """``5.x`` covers (5, 2), ``8.6`` covers (8, 6)."""
+    major, minor = capability
+    return any(text in (f"{major}.{minor}", f"{major}.x") for text in capabilities)
+
+
+def _serve(build: Build, machine: Machine, wanted: Wanted, index: WheelIndex, cards: tuple[Card, ...]) -> Fit | No:
+    family = compat.family(build.backend)
+    support = _support(build, machine, index, cards)
+    services = []
+    for card in cards:
+        if VENDOR_FAMILY[card.vendor] != family:
+            return _other_family(build, card, cards)
+        service = serve(build, machine, card, is_driver_full=support == "full", index=index)
+        if service is None:
+            return _unserved(build, machine, card, index)
+        services.append((card, service))
+    if not cards and family != "cpu" and wanted.backend is None:
+        return No("vendor", f"is for {_MAKERS[family]}, and this machine has none that it could use")
+    companions = _companions(build, machine, wanted, index)
+    return companions if isinstance(companions, No) else Fit(build, tuple(services), support, companions)
+
+
+_MAKERS = {"cuda": "an NVIDIA GPU", "rocm": "an AMD GPU", "xpu": "an Intel GPU", "cpu": "the CPU"}
+
+
+def _support(build: Build, machine: Machine, index: WheelIndex, cards: tuple[Card, ...]) -> str | None:
+    cuda = cuda_of(build)
+    return carries(cuda, machine, index) if cards and cuda and compat.family(build.backend) == "cuda" else None
+
+
+def _other_family(build: Build, card: Card, cards: tuple[Card, ...]) -> No:
+    family = compat.family(build.backend)
+    if family == "cpu":
+        return No("idle", f"would leave the {'GPUs' if len(cards) > 1 else 'GPU'} idle")
+    return No("vendor", f"is for {_MAKERS[family]}, not for {card.label}")
+
+
+def _unserved(build: Build, machine: Machine, card: Card, index: WheelIndex) -> No:
+    if card.vendor == "apple":
+        floor = mps_floor(build.torch, index)
+        return No("gpu", f"needs macOS {floor} or newer for the GPU, this Mac has {machine.macos}")
+    has_ptx = card.capability is not None and compat.serves(
+        card.capability, (*build.sass, *build.ptx), is_ptx_allowed=True
+    )
+    if has_ptx:
+        return No("gpu", f"holds only PTX for {card.label}, which driver {machine.driver} is too old to compile")
+    if card.gfx and card.gfx in build.gfx:
+        return No("gpu", f"names {card.gfx} in its build script only: not confirmed to be in the wheel")
+    return No("gpu", f"holds no code for {card.label}")
+
+
+def serve(build: Build, machine: Machine, card: Card, *, is_driver_full: bool, index: WheelIndex) -> str | None:
+    """``native``, ``ptx`` or None: how the code of a build serves a card."""
+    if card.vendor == "nvidia":
+        if card.capability is None:
+            return "native"
+        architectures = (*build.sass, *build.ptx)
+        return compat.serves(
+            card.capability,
+            architectures,
+            is_ptx_allowed=is_driver_full,
+            is_jetson=machine.is_jetson,
+            cuda=cuda_of(build),
+        )
+    if card.vendor == "amd":
+        is_confirmed = build.arch_level != UNCONFIRMED_GFX or card.gfx in CONFIRMED_BY_OTHERS
+        return "native" if card.gfx in build.gfx and is_confirmed else None
+    if card.vendor == "intel":
+        return "native" if compat.xpu_support(card.name) else None
+    return "native" if compat.at_least(machine.macos, mps_floor(build.torch, index)) is not False else None
+
+
+CONFIRMED_BY_OTHERS = frozenset(
+    (
+        "gfx908",
+        "gfx90a",
+        "gfx942",
+        "gfx950",
+        "gfx1030",
+        "gfx1100",
+        "gfx1101",
+        "gfx1102",
+        "gfx1200",
+        "gfx1201",
+        "gfx1150",
+        "gfx1151",
+    )
+)
+"""Targets that users printed from the neighbouring ROCm 7.2 builds (``torch.cuda.get_arch_list()``, uv's pull request 18730): a build
+script that names these as well is believed."""
+
+
+def mps_floor(torch: str, index: WheelIndex) -> str | None:
+    """The macOS that MPS needs with that torch."""
+    have = version_of(torch)
+    floors = [floor for floor in index.mps if version_of(floor.torch) <= have]
+    return max(floors, key=lambda floor: version_of(floor.torch)).macos if floors else None
+
+
+def _companions(build: Build, machine: Machine, wanted: Wanted, index: WheelIndex) -> tuple[tuple[str, str], ...] | No:
+    found = []
+    release = index.release(build.torch)
+    for name in wanted.companions:
+        paired: tuple[str, ...] = getattr(release, name, ()) or () if release and name in COMPANIONS else ()
+        fitting = [
+            v
+            for v in paired
+            if wanted.specifiers[name].contains(version_of(v), prereleases=True) and wanted.is_allowed(name, v)
+        ]
+        if not fitting:
+            asked = f"{name}{wanted.specifiers[name]}"
+            have = f" (it goes with {name} {paired[0]})" if paired else ""
+            return No("companion", f"has no {asked} that belongs to it{have}")
+        there = next((v for v in fitting if _has_companion(name, v, build, machine, index)), None)
+        if there is None:
+            return No("companion", f"has no {name} {fitting[0]} for the same backend tag")
+        found.append((name, there))
+    return tuple(found)
+
+
+def _has_companion(name: str, version: str, build: Build, machine: Machine, index: WheelIndex) -> bool:
+    rows = _companion_rows(Held(index)).get((name, version, build.backend, build.platform), ())
+    return any(
+        row.origin == build.origin and (not row.pythons or "py3" in row.pythons or machine.python_tag in row.pythons)
+        for row in rows
+    )
+
+
+@functools.lru_cache(maxsize=4)
+def _companion_rows(held: Held) -> dict[tuple[str, str, str, str], tuple[CompanionBuild, ...]]:
+    table: dict[tuple[str, str, str, str], tuple[CompanionBuild, ...]] = {}
+    for row in held.index.companions:
+        key = (row.project, row.version, row.backend, row.platform)
+        table[key] = (*table.get(key, ()), row)
+    return table

@@ -1,0 +1,181 @@
+"""The Snapshot as the planner sees it: platform, Python, driver, and the accelerators that are visible."""
+
+import re
+from dataclasses import dataclass
+
+from ptsetup import compat
+from ptsetup.facts import Gpu, Snapshot
+from ptsetup.index import WheelIndex
+
+L4T_DRIVER = {32: "418", 34: "470", 35: "470", 36: "540", 38: "580", 39: "595"}
+"""Jetson Linux release -> desktop driver branch that carries the same CUDA (JetPack 4: 10.2, 5: 11.4, 6: 12.6, 7: 13)."""
+
+BLOCKED_MODULE = "the driver does not answer"
+
+
+@dataclass(frozen=True)
+class Card:
+    """One accelerator."""
+
+    vendor: str
+    """``nvidia``, ``amd``, ``intel``, ``apple``."""
+    name: str
+    index: int = 0
+    capability: tuple[int, int] | None = None
+    gfx: str | None = None
+    is_integrated: bool = False
+
+    @property
+    def detail(self) -> str | None:
+        """What decides about kernels: ``8.9``, ``gfx1100``."""
+        return f"{self.capability[0]}.{self.capability[1]}" if self.capability else self.gfx
+
+    @property
+    def label(self) -> str:
+        """Name with that detail."""
+        return f"{self.name} ({self.detail})" if self.detail and self.detail not in self.name else self.name
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What decides about builds. None means unknown, and an unknown rules nothing out."""
+
+    platform: str | None
+    system: str | None
+    arch: str | None
+    python_tag: str | None
+    implementation: str | None
+    bits: int | None
+    libc: str | None
+    libc_version: str | None
+    macos: str | None
+    is_windows_driver: bool
+    is_jetson: bool
+    is_wsl: bool
+    is_rosetta: bool
+    driver: str | None
+    driver_cuda: tuple[int, int] | None
+    driver_problem: str | None
+    """NVIDIA: why the driver cannot be relied on although it is there."""
+    cards: tuple[Card, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def python(self) -> str:
+        """``3.12`` of ``cp312``, ``3.14t`` of ``cp314t``."""
+        match = re.fullmatch(r"cp(\d)(\d+)(t?)", self.python_tag or "")
+        return f"{match[1]}.{match[2]}{match[3]}" if match else self.python_tag or "unknown"
+
+
+def view(snapshot: Snapshot, index: WheelIndex, chosen: tuple[int, ...] = ()) -> Machine:
+    """The planner's view of a Snapshot; ``chosen`` keeps only the accelerators with these indices."""
+    host, target = snapshot.host, snapshot.target
+    driver = compat.driver_version(snapshot)
+    speaks = compat.cuda_driver_version(snapshot, index)
+    is_jetson = bool(host and host.jetson)
+    cards, notes = _visible(_cards(snapshot, index), snapshot, chosen)
+    return Machine(
+        platform=compat.platform_of(snapshot),
+        system=host.system if host else None,
+        arch=(target.machine if target else None) or (host.machine if host else None),
+        python_tag=target.python_tag if target else None,
+        implementation=target.implementation if target else None,
+        bits=target.bits if target else None,
+        libc=host.libc.name if host and host.libc else None,
+        libc_version=host.libc.version if host and host.libc else None,
+        macos=host.version if host and host.system == "macos" else None,
+        is_windows_driver=compat.counts_as_windows(snapshot),
+        is_jetson=is_jetson,
+        is_wsl=bool(host and host.wsl),
+        is_rosetta=bool(host and host.is_rosetta),
+        driver=_as_desktop(driver[0], is_jetson=is_jetson) if driver else None,
+        driver_cuda=speaks[0] if speaks else None,
+        driver_problem=_driver_problem(snapshot),
+        cards=cards,
+        notes=notes,
+    )
+
+
+def _as_desktop(driver: str, *, is_jetson: bool) -> str:
+    release = compat.version_tuple(driver)[0]
+    return L4T_DRIVER.get(release, "0") if is_jetson and release < 100 else driver
+
+
+def _driver_problem(snapshot: Snapshot) -> str | None:
+    nvml = snapshot.nvidia.nvml if snapshot.nvidia else None
+    if nvml is None or (nvml.init_rc in (0, None) and not nvml.is_hung):
+        return None
+    return BLOCKED_MODULE if nvml.is_hung else f"NVML answers with code {nvml.init_rc}"
+
+
+def _cards(snapshot: Snapshot, index: WheelIndex) -> tuple[Card, ...]:
+    found = [*_nvidia(snapshot, index), *_amd(snapshot), *_intel(snapshot)]
+    apple = snapshot.apple
+    if apple is not None and apple.has_metal is not False and snapshot.host and snapshot.host.system == "macos":
+        found.append(Card(vendor="apple", name=apple.chip or "Apple GPU"))
+    return tuple(found)
+
+
+def _nvidia(snapshot: Snapshot, index: WheelIndex) -> list[Card]:
+    gpus = snapshot.nvidia.gpus if snapshot.nvidia else None
+    if gpus:
+        return [_nvidia_card(gpu) for gpu in compat.with_capabilities(gpus, index)]
+    bus = (snapshot.host.pci if snapshot.host else None) or ()
+    on_bus = [device for device in bus if device.vendor == "10de" and device.driver != "vfio-pci"]
+    cards = []
+    for position, device in enumerate(on_bus):
+        capability = index.gpu_capability(device.name) if device.name else None
+        cards.append(Card(vendor="nvidia", name=device.name or "NVIDIA GPU", index=position, capability=capability))
+    return cards
+
+
+def _nvidia_card(gpu: Gpu) -> Card:
+    return Card(vendor="nvidia", name=gpu.name or "NVIDIA GPU", index=gpu.index, capability=gpu.compute_capability)
+
+
+def _amd(snapshot: Snapshot) -> list[Card]:
+    gpus = (snapshot.amd.gpus if snapshot.amd else None) or ()
+    listed = [
+        Card(vendor="amd", name=gpu.name or "AMD GPU", index=position, gfx=gpu.gfx, is_integrated=bool(gpu.is_apu))
+        for position, gpu in enumerate(gpus)
+    ]
+    if listed or snapshot.amd is None:
+        return listed
+    bus = (snapshot.host.pci if snapshot.host else None) or ()
+    return [
+        Card(vendor="amd", name=device.name or "AMD GPU", index=i)
+        for i, device in enumerate(d for d in bus if d.vendor == "1002")
+    ]
+
+
+def _intel(snapshot: Snapshot) -> list[Card]:
+    gpus = (snapshot.intel.gpus if snapshot.intel else None) or ()
+    return [
+        Card(
+            vendor="intel",
+            name=gpu.name or "Intel GPU",
+            index=position,
+            is_integrated=compat.is_integrated_intel(gpu.name),
+        )
+        for position, gpu in enumerate(gpus)
+    ]
+
+
+def _visible(
+    cards: tuple[Card, ...], snapshot: Snapshot, chosen: tuple[int, ...]
+) -> tuple[tuple[Card, ...], tuple[str, ...]]:
+    if chosen:
+        return tuple(card for position, card in enumerate(cards) if position in chosen or card.index in chosen), ()
+    listed = (snapshot.env or {}).get("CUDA_VISIBLE_DEVICES")
+    nvidia = [card for card in cards if card.vendor == "nvidia"]
+    if listed is None or len(nvidia) < 2:
+        return cards, ()
+    indices = [int(part) for part in listed.replace(" ", "").split(",") if part.isdigit()]
+    kept = [card for card in nvidia if card.index in indices]
+    is_ordered = (snapshot.env or {}).get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID" or len(
+        {c.capability for c in nvidia}
+    ) == 1
+    if not kept or not is_ordered:
+        return cards, (f"CUDA_VISIBLE_DEVICES={listed} is set; the plan serves every GPU all the same",)
+    rest = tuple(card for card in cards if card.vendor != "nvidia" or card in kept)
+    return rest, (f"CUDA_VISIBLE_DEVICES={listed}: only those GPUs are served",)

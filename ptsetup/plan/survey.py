@@ -1,0 +1,78 @@
+"""Every build of a platform, judged and put in order of preference."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ptsetup import compat
+from ptsetup.index import Build, WheelIndex
+from ptsetup.plan.judge import Fit, Held, No, cuda_of, judge
+from ptsetup.plan.machine import Card, Machine
+from ptsetup.plan.wanted import Wanted, version_of
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Every build of this platform, judged."""
+
+    fits: tuple[Fit, ...]
+    """The best first."""
+    misfits: tuple[tuple[Build, No], ...]
+
+    @property
+    def best(self) -> Fit | None:
+        """The build to take."""
+        return self.fits[0] if self.fits else None
+
+
+def survey(machine: Machine, wanted: Wanted, index: WheelIndex, cards: tuple[Card, ...]) -> Survey:
+    """Judge every build of the platform; the fits come in order of preference."""
+    fits: list[Fit] = []
+    misfits: list[tuple[Build, No]] = []
+    for build in builds_of(machine.platform, index):
+        verdict = judge(build, machine, wanted, index, cards)
+        if isinstance(verdict, Fit):
+            fits.append(verdict)
+        else:
+            misfits.append((build, verdict))
+    return Survey(tuple(sorted(fits, key=_preference, reverse=True)), tuple(misfits))
+
+
+def _preference(fit: Fit) -> tuple[object, ...]:
+    """Larger is better, in the order of the rules of choice.
+
+    Newest torch; native before PTX; full support before minor-version compatibility; the newest fully supported CUDA, else the
+    nearest above the driver's; a certain origin before an announced one.
+    """
+    cuda = cuda_of(fit.build) or (0, 0)
+    is_full = fit.support != "minor-version"
+    nearest = cuda if is_full else (-cuda[0], -cuda[1])
+    rocm = compat.version_tuple(fit.build.backend.removeprefix("rocm"))
+    certainty = {"announced": 0}.get(fit.build.status, 1)
+    is_confirmed = fit.build.arch_level != "build-script" or not rocm
+    return (
+        version_of(fit.build.torch),
+        fit.is_native,
+        is_full,
+        is_confirmed,
+        nearest,
+        rocm,
+        certainty,
+        fit.build.origin == "pytorch",
+    )
+
+
+@functools.lru_cache(maxsize=8)
+def _by_platform(held: Held) -> dict[str, tuple[Build, ...]]:
+    table: dict[str, list[Build]] = {}
+    for build in held.index.builds:
+        table.setdefault(build.platform, []).append(build)
+    return {
+        platform: tuple(sorted(rows, key=lambda b: version_of(b.torch), reverse=True))
+        for platform, rows in table.items()
+    }
+
+
+def builds_of(platform: str | None, index: WheelIndex) -> Sequence[Build]:
+    """All builds for a platform, the newest torch first."""
+    return _by_platform(Held(index)).get(platform or "", ())

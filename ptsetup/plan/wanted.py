@@ -1,0 +1,176 @@
+"""What was asked for, parsed: specifiers per package, backend tag, and what the user's constraints add."""
+
+import functools
+import re
+from dataclasses import dataclass, field
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from ptsetup.errors import RequestError
+from ptsetup.index import WheelIndex
+from ptsetup.plan.records import Request
+
+COMPANIONS = ("torchvision", "torchaudio", "torchtext", "torchcodec")
+
+FAMILY = frozenset(
+    (
+        "torch",
+        *COMPANIONS,
+        "torchtriton",
+        "pytorch-triton",
+        "pytorch-triton-rocm",
+        "pytorch-triton-xpu",
+        "triton-rocm",
+        "triton-xpu",
+    )
+)
+"""Packages that only the PyTorch index may supply: the accident of December 2022 was one of these names on the default index."""
+
+
+@functools.lru_cache(maxsize=4096)
+def version_of(text: str) -> Version:
+    """A parsed version; its local part is dropped."""
+    return Version(text.partition("+")[0])
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The request, ready to be compared with builds."""
+
+    specifiers: dict[str, SpecifierSet]
+    """Family package -> specifiers without local parts; ``torch`` is always there."""
+    extras: dict[str, str]
+    """Family package -> ``[extra]`` as written, or nothing."""
+    others: tuple[str, ...]
+    backend: str | None
+    """None: to be chosen."""
+    constraints: dict[str, SpecifierSet] = field(default_factory=dict)
+    is_pre: bool = False
+    absent: frozenset[str] = frozenset()
+
+    @property
+    def companions(self) -> tuple[str, ...]:
+        """The companions asked for."""
+        return tuple(name for name in COMPANIONS if name in self.specifiers)
+
+    @property
+    def is_pinned(self) -> bool:
+        """Something narrows the versions."""
+        return any(str(spec) for spec in self.specifiers.values())
+
+    @functools.cached_property
+    def text(self) -> str:
+        """As a person would write it: ``torch>=2.12 torchvision``."""
+        return " ".join(f"{name}{spec}" for name, spec in self.specifiers.items())
+
+    def takes(self, version: str) -> bool:
+        """That torch satisfies what was asked for."""
+        return self.specifiers["torch"].contains(version_of(version), prereleases=True)
+
+    def is_allowed(self, name: str, version: str) -> bool:
+        """The user's constraints let that version in."""
+        spec = self.constraints.get(name)
+        return spec is None or spec.contains(version_of(version), prereleases=True)
+
+
+def parse(request: Request, index: WheelIndex, constraint_lines: tuple[str, ...] = ()) -> Wanted:
+    """The request as specifiers.
+
+    Raises:
+        RequestError: a requirement cannot be read, names a URL, two ask for different builds, or the tag is not known.
+    """
+    specifiers: dict[str, SpecifierSet] = {}
+    extras: dict[str, str] = {}
+    others: list[str] = []
+    tags = {request.backend} - {"auto"}
+    for text in request.packages or ("torch",):
+        requirement = _requirement(text)
+        name = canonicalize_name(requirement.name)
+        if name not in ("torch", *COMPANIONS):
+            others.append(str(requirement))
+            continue
+        spec, local = _without_local(requirement.specifier, text)
+        tags |= {local} if local else set()
+        specifiers[name] = specifiers.get(name, SpecifierSet()) & spec
+        extras[name] = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+    specifiers.setdefault("torch", SpecifierSet())
+    ordered = {name: specifiers[name] for name in ("torch", *COMPANIONS) if name in specifiers}
+    return Wanted(
+        specifiers=ordered,
+        extras=extras,
+        others=tuple(others),
+        backend=_one_tag(tags, index),
+        constraints=_constraints(constraint_lines),
+        is_pre=request.is_pre,
+        absent=frozenset(request.absent),
+    )
+
+
+def _requirement(text: str) -> Requirement:
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement as problem:
+        first = str(problem).splitlines()[0]
+        raise RequestError(
+            f"{text!r} is no requirement: {first}", hint="Write it as pip does: torch, torch==2.7.1, 'torch>=2.12'."
+        ) from None
+    if requirement.url:
+        raise RequestError(
+            f"{text!r} names a URL.", hint="Name a version; for wheels of your own use --find-links FOLDER."
+        )
+    return requirement
+
+
+def _without_local(specifier: SpecifierSet, text: str) -> tuple[SpecifierSet, str | None]:
+    """``==2.7.1+cu118`` -> (``==2.7.1``, ``cu118``)."""
+    local: str | None = None
+    parts = []
+    for part in specifier:
+        base, _, tail = part.version.partition("+")
+        local = tail or local
+        parts.append(f"{part.operator}{base}")
+        try:
+            Version(base.removesuffix(".*"))
+        except InvalidVersion:
+            raise RequestError(
+                f"{text!r} holds no version that can be compared.", hint="Use == or a range, as in 'torch>=2.12'."
+            ) from None
+    return SpecifierSet(",".join(parts)), local
+
+
+def _one_tag(tags: set[str], index: WheelIndex) -> str | None:
+    if not tags:
+        return None
+    if len(tags) > 1:
+        raise RequestError(
+            f"Two builds are asked for at once: {' and '.join(sorted(tags))}.", hint="Name one backend tag."
+        )
+    tag = next(iter(tags))
+    known = {build.backend for build in index.builds}
+    if tag not in known:
+        newest = sorted({b.backend for b in index.builds if b.torch == index.releases[-1].version})
+        raise RequestError(
+            f"No build has the backend tag {tag!r}.",
+            hint=f"The newest release has {', '.join(newest)}; ptsetup index show lists all, and auto chooses.",
+        )
+    return tag
+
+
+def _constraints(lines: tuple[str, ...]) -> dict[str, SpecifierSet]:
+    """Constraints on the family; lines that are no requirement (options, comments, URLs) are pip's business."""
+    found: dict[str, SpecifierSet] = {}
+    for line in lines:
+        text = re.sub(r"(^|\s)#.*$", "", line).strip()
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            continue
+        name = canonicalize_name(requirement.name)
+        if requirement.url or requirement.marker is not None:
+            continue
+        spec, _ = _without_local(requirement.specifier, text)
+        found[name] = found.get(name, SpecifierSet()) & spec
+    return found

@@ -1,0 +1,144 @@
+"""A Plan for people (text), for programs (JSON), for pip (requirements) and for the shell."""
+
+import shlex
+import textwrap
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from ptsetup.plan import Option, Plan, Rejection, Requirement
+
+Style = Callable[..., str]
+
+SHOWN = 6
+"""Rows of "not taken" in the short form: the whole screen stays below 24 lines."""
+
+
+def as_json(plan: Plan) -> bytes:
+    """One document with a schema number."""
+    return msgspec.json.format(msgspec.json.encode(plan), indent=2) + b"\n"
+
+
+def as_shell(plan: Plan) -> str:
+    """The exact commands, one a line; a comment where there is none."""
+    if plan.outcome != "install":
+        return "".join(f"# {line}\n" for line in (plan.headline, *(option.text for option in plan.options)))
+    return "".join(shlex.join(command) + "\n" for command in plan.commands)
+
+
+def as_requirements(plan: Plan) -> str:
+    """A requirements file for plain pip. A known wheel stands there by its address with its hash, which pip checks."""
+    if plan.outcome != "install":
+        return as_shell(plan)
+    lines = [f"# {plan.headline} (Python {plan.python_tag}, {plan.platform})"]
+    if plan.index_url:
+        lines.append(f"--index-url {plan.index_url}")
+    lines += [_requirement_line(requirement) for requirement in plan.requirements]
+    return "\n".join([*lines, *plan.others]) + "\n"
+
+
+def _requirement_line(requirement: Requirement) -> str:
+    if requirement.url and requirement.sha256:
+        return f"{requirement.name} @ {requirement.url}#sha256={requirement.sha256}"
+    known = f"  # sha256 {requirement.sha256}" if requirement.sha256 else ""
+    return requirement.pin + known
+
+
+def as_text(plan: Plan, style: Style, *, width: int = 80, is_verbose: bool = False) -> str:
+    """One screen: the answer, why, what to type, what was not taken, and what would open more."""
+    body = _install(plan, is_verbose=is_verbose) if plan.outcome == "install" else _ways(plan)
+    lines = [*wrap(plan.headline, width, "", ""), ""]
+    for label, text in body:
+        first = f"  {label:<10}"
+        lines += wrap(text, width, first, " " * 12) if label or text else [""]
+    if is_verbose or plan.outcome == "install":
+        lines += _not_taken(plan.rejected, width, is_verbose=is_verbose)
+    if plan.outcome == "install" and plan.advice:
+        lines += ["", *(line for option in plan.advice for line in wrap(option.text, width, "  ", "  "))]
+    lines[0] = style(lines[0], bold=True)
+    return "\n".join(lines) + "\n"
+
+
+def _install(plan: Plan, *, is_verbose: bool) -> list[tuple[str, str]]:
+    rows = [("because" if not position else "", reason) for position, reason in enumerate(plan.reasons)]
+    rows += [
+        ("command" if not position else "", shlex.join(command))
+        for position, command in enumerate(_shown_commands(plan, is_verbose=is_verbose))
+    ]
+    size = _sizes(plan)
+    if size:
+        rows.append(("download", size))
+    rows += [("note", warning) for warning in plan.warnings]
+    return rows
+
+
+def _shown_commands(plan: Plan, *, is_verbose: bool) -> Sequence[Sequence[str]]:
+    return plan.commands if is_verbose else plan.commands[:1] if len(plan.commands) == 1 else plan.commands
+
+
+def _sizes(plan: Plan) -> str:
+    parts = []
+    if plan.download_bytes:
+        parts.append(f"about {gigabytes(plan.download_bytes)}")
+    if plan.installed_bytes:
+        parts.append(f"{gigabytes(plan.installed_bytes)} on disk")
+    if plan.requirements and plan.requirements[0].sha256:
+        parts.append("sha256 known")
+    return ", ".join(parts)
+
+
+def gigabytes(count: int) -> str:
+    """``2.6 GB``, ``190 MB``."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def _ways(plan: Plan) -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for number, option in enumerate(plan.options, 1):
+        rows += _way(number, option)
+    rows += [("note", warning) for warning in plan.warnings]
+    return rows
+
+
+def _way(number: int, option: Option) -> list[tuple[str, str]]:
+    rows = [(f"{number}.", option.text)]
+    if option.command:
+        rows.append(("", shlex.join(option.command)))
+    return rows
+
+
+def _not_taken(rejected: Sequence[Rejection], width: int, *, is_verbose: bool) -> list[str]:
+    if not rejected:
+        return []
+    shown = rejected if is_verbose else rejected[:SHOWN]
+    lines = ["", "  not taken"]
+    for row in shown:
+        lines += wrap(
+            f"{_range(row.torch)}  {_tags(row.backends, is_verbose=is_verbose)}: {row.reason}", width, "    ", "      "
+        )
+    if len(shown) < len(rejected):
+        rest = sum(row.count for row in rejected[len(shown) :])
+        lines.append(f"    {rest} more builds, {len(rejected) - len(shown)} more reasons (-v)")
+    return lines
+
+
+def _range(versions: Sequence[str]) -> str:
+    return versions[0] if len(versions) == 1 else f"{versions[-1]} to {versions[0]}"
+
+
+def _tags(backends: Sequence[str], *, is_verbose: bool) -> str:
+    if is_verbose or len(backends) <= 4:
+        return ", ".join(backends)
+    return f"{', '.join(backends[:3])} and {len(backends) - 3} more"
+
+
+def wrap(text: str, width: int, first: str, rest: str) -> list[str]:
+    """Wrapped under its column; nothing is cut, and long words stay whole."""
+    return textwrap.wrap(
+        text,
+        max(width, len(first) + 20),
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [first.rstrip()]
