@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ptsetup import compat
-from ptsetup.facts import Distribution, Gpu, Message, Snapshot, Wheel
+from ptsetup.facts import Companion, Distribution, Gpu, ImportResult, Message, Snapshot, Wheel
 from ptsetup.index import Build, WheelIndex
 from ptsetup.rules._rule import Evidence, Rule
 
@@ -275,3 +275,48 @@ class Case:
     def env(self, name: str) -> str | None:
         """A variable of the allow-list; None when it is not set or nobody looked."""
         return (self.snapshot.env or {}).get(name)
+
+    @cached_property
+    def system(self) -> str | None:
+        """``linux``, ``windows``, ``macos``; None when nobody could tell."""
+        return self.snapshot.host.system if self.snapshot.host else None
+
+    @cached_property
+    def python(self) -> tuple[int, ...]:
+        """Version of the target interpreter, (3, 12, 3); () when unknown."""
+        target = self.snapshot.target
+        return compat.version_tuple(target.version or "") if target else ()
+
+    @cached_property
+    def is_import_ok(self) -> bool | None:
+        """Importing torch in the target worked; None when nobody tried or a report does not tell."""
+        return self.snapshot.torch.result.is_ok if self.snapshot.torch else None
+
+    @cached_property
+    def text(self) -> str:
+        """All messages in their order, for what spans lines."""
+        return "\n".join(message.text for message in self.messages)
+
+    def source(self, path: str, otherwise: str | None = None) -> str | None:
+        """Where a fact was read: its line in a report, else ``otherwise``."""
+        return self.snapshot.sources.get(path, otherwise)
+
+    def companion(self, name: str) -> Companion | None:
+        """What a package compiled against torch says of itself."""
+        target = self.snapshot.target
+        return next((c for c in (target.companions or ()) if c.name == name), None) if target else None
+
+    def version_of(self, name: str) -> str | None:
+        """Version of an installed package, with its local part where known; None when absent or unknown."""
+        if name == "torch":
+            return self.torch_version
+        companion = self.companion(name)
+        if companion and companion.version:
+            has_local = companion.local and "+" not in companion.version
+            return f"{companion.version}+{companion.local}" if has_local else companion.version
+        return next((d.version for d in self.dists(name) if d.version), None)
+
+    def import_of(self, name: str) -> ImportResult | None:
+        """How importing that package in a child ended (``--deep``); None when nobody tried."""
+        torch = self.snapshot.torch
+        return next((r for r in (torch.imports or ()) if r.module == name), None) if torch else None
