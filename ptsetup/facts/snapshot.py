@@ -68,6 +68,8 @@ class Snapshot(Record, frozen=True, kw_only=True):
     """Errors and warnings that a report or a probe shows."""
     unknowns: tuple[Unknown, ...] = ()
     readings: tuple[Reading, ...] = ()
+    sources: dict[str, str] = {}
+    """Of a report: path of a fact -> where it stands in the text, ``report line 12``."""
 
     def why_unknown(self, path: str) -> Unknown | None:
         """Why the fact at ``path`` (or a section above it) is None; None when no reason is recorded."""

@@ -1,1 +1,74 @@
-"""Somebody else's report into a Snapshot."""
+"""Somebody else's report as a Snapshot: torch's and vLLM's collect_env, nvidia-smi, pip, error lines, whole issues, our own JSON."""
+
+import re
+from collections.abc import Iterator
+
+from ptsetup.facts import Message, Snapshot
+from ptsetup.readers import _dates, _documents, _hardware, _labels, _lines, _smi, _system
+from ptsetup.readers._commands import Commands
+from ptsetup.readers._draft import Draft
+from ptsetup.readers._lines import Line
+from ptsetup.readers._packages import Packages
+from ptsetup.readers._smi import Smi
+
+WHOLE_LINES = 20_000
+"""So many lines of a long log are read from each end; of the rest only those that speak of an error."""
+
+PARAGRAPH_LINES = 12
+"""Lines of one wrapped sentence that are joined."""
+
+_TROUBLE = re.compile(
+    r"error|fail|warn|cannot|could not|couldn't|unable|not found|no such|undefined|mismatch|incompatib|killed|illegal"
+    r"|denied|torch|cuda|nvidia|rocm|hip\b",
+    re.IGNORECASE,
+)
+
+
+def read(text: bytes | str) -> Snapshot:
+    """The facts that a report shows, each with its line; what it does not show is unknown, never assumed.
+
+    Raises:
+        SnapshotError: it is a JSON document of ours, but of another schema or with a wrong value.
+    """
+    plain = _lines.decode(text) if isinstance(text, bytes) else text
+    ours = _documents.read(plain)
+    if ours is not None:
+        return ours
+    draft = Draft()
+    packages, commands, smi = Packages(draft), Commands(draft), Smi(draft)
+    for line in _worth_reading(_lines.clean(plain)):
+        _dates.scan(draft, line.text)
+        commands.read(line)
+        is_done = smi.read(line) or packages.read(line) or _labels.read(draft, line)
+        _smi.note_codes(draft, line.text, line.number)
+        if not is_done:
+            _rest(draft, line)
+    _paragraphs(draft)
+    return draft.snapshot()
+
+
+def _rest(draft: Draft, line: Line) -> None:
+    """A line of no known form: what it says of the system and of GPUs, and the line itself."""
+    _system.scan(draft, line.text, line.number)
+    _hardware.scan(draft, line.text, line.number)
+    draft.message(line.text, line.number)
+
+
+def _worth_reading(lines: tuple[Line, ...]) -> Iterator[Line]:
+    for position, line in enumerate(lines):
+        is_end = position < WHOLE_LINES or position >= len(lines) - WHOLE_LINES
+        if is_end or _TROUBLE.search(line.text):
+            yield line
+
+
+def _paragraphs(draft: Draft) -> None:
+    """Sentences that were wrapped over several lines are said once more as one, so that they can be recognised."""
+    block: list[Message] = []
+    for message in (*draft.messages.values(), Message(text="")):
+        is_next = block and message.line == (block[-1].line or 0) + 1 and len(block) < PARAGRAPH_LINES
+        if block and not is_next:
+            if len(block) > 1:
+                text = " ".join(" ".join(part.text for part in block).split())
+                draft.paragraphs.append(Message(text=text, line=block[0].line))
+            block = []
+        block.append(message)

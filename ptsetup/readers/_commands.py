@@ -1,0 +1,147 @@
+"""What commands in a report show: variables that were set, containers that were started, builds that were asked for."""
+
+import re
+
+from ptsetup.facts import PipConfig, Program
+from ptsetup.readers._draft import ASKED, HINTED, SAID, Draft
+from ptsetup.readers._lines import Line
+
+VARIABLES = re.compile(
+    r"CUDA_\w+|NVIDIA_\w+|LD_LIBRARY_PATH|LD_PRELOAD|DYLD_LIBRARY_PATH|DYLD_INSERT_LIBRARIES|PYTHONPATH|PYTHONHOME"
+    r"|PYTHONNOUSERSITE|PYTORCH_\w+|TORCH_\w+|TORCHINDUCTOR_\w+|TRITON_\w+|HSA_\w+|HIP_\w+|ROCR_VISIBLE_DEVICES|ROCM_\w+"
+    r"|GPU_DEVICE_ORDINAL|ZE_AFFINITY_MASK|ONEAPI_DEVICE_SELECTOR|NCCL_\w+|GLOO_\w+|OMP_\w+|KMP_\w+|MKL_\w+|MASTER_ADDR"
+    r"|MASTER_PORT|RANK|WORLD_SIZE|LOCAL_RANK|LOCAL_WORLD_SIZE|CC|CXX|CUDAHOSTCXX|PIP_\w+|UV_\w+|HF_HUB_OFFLINE|HF_HOME"
+    r"|VLLM_\w+|SLURM_\w+|KUBERNETES_\w+|XDG_CACHE_HOME|BNB_CUDA_VERSION|MAX_JOBS|GLIBC_TUNABLES|CONDA_PREFIX|VIRTUAL_ENV"
+)
+"""Names of variables that rules look at."""
+
+_VALUE = r"\"[^\"]{0,600}\"|'[^']{0,600}'|[^\s`;,&|)\"']{0,600}"
+_SETTING = re.compile(
+    r"(?:^|[\s;`\"'(]|-e |--env |%env |\$env:)(?P<set>export |set |setenv |declare -x )?"
+    rf"(?P<name>{VARIABLES.pattern})\s?=\s?(?P<value>{_VALUE})"
+)
+_ECHO = re.compile(rf"echo \"?\$\{{?(?P<name>{VARIABLES.pattern})\}}?\"?\s*$")
+_ENVIRON = re.compile(
+    rf"os\.environ\[[\"'](?P<name>{VARIABLES.pattern})[\"']\]\s?=\s?[\"'](?P<value>[^\"']{{0,200}})[\"']"
+)
+_LABELLED = re.compile(rf"^\s*(?P<name>{VARIABLES.pattern}) ?[:] (?P<value>\S.{{0,400}})$")
+
+_ADVICE = re.compile(
+    r"consider passing|you can (?:also )?set|please set|set the environment variable|\btry(?:ing)? (?:setting|to set)|by setting|\bunset\b|you may set|should set|to allow|need to set",
+    re.IGNORECASE,
+)
+"""Programs and people propose settings; a proposal is not one."""
+
+_DOCKER = re.compile(
+    r"\b(?P<tool>docker|podman|nerdctl|nvidia-docker)\b(?:[ -]compose)?\s+(?:container )?(?P<verb>run|exec|up|build)\b",
+    re.IGNORECASE,
+)
+_APPTAINER = re.compile(r"\b(?:apptainer|singularity) (?:exec|run|shell)\b")
+_IMAGE = re.compile(
+    r"pytorch(?:/pytorch)?[:@](?P<version>\d+\.\d+(?:\.\d+)?)(?:-cuda(?P<cuda>\d{1,2}\.\d))?", re.IGNORECASE
+)
+_INSTALL = re.compile(
+    r"\b(?:pip3?|uv pip|uv|conda|mamba|micromamba|poetry) (?:install|add)\b(?P<rest>.*)", re.IGNORECASE
+)
+_ASKED_TORCH = re.compile(r"(?<![\w-])(?:py)?torch={1,3}(?P<version>\d+\.\d+(?:\.\d+)?(?:\+\w+)?)", re.IGNORECASE)
+_INDEX = re.compile(r"download\.pytorch\.org/whl/(?:nightly/|test/)?(?P<tag>cu\d{2,3}|cpu|rocm[\d.]+|xpu)\b")
+_CUDATOOLKIT = re.compile(r"\b(?:cudatoolkit|pytorch-cuda)\s?=+\s?(?P<cuda>\d{1,2}\.\d)")
+_ENVIRONMENT_FILE = re.compile(r"\b(?:pytorch|torch)\s?[=]{1,2}\s?\d")
+_NVCC = re.compile(r"Cuda compilation tools, release (?P<release>\d+\.\d+)(?:, V(?P<version>[\d.]+))?")
+_INDEX_ARGUMENT = re.compile(
+    r"(?P<kind>--index-url|-i|--extra-index-url|--index|-f|--find-links)[ =](?P<url>https?://\S+)"
+)
+
+
+class Commands:
+    """Reads line after line: what ``echo $NAME`` prints stands on the next one."""
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft = draft
+        self.asked_for: str | None = None
+
+    def read(self, line: Line) -> None:
+        """Take the facts that a command line shows."""
+        number, text = line
+        if self.asked_for is not None:
+            if re.match(r"^\s*[/\w:.,-]*\s*$", text) and len(text) < 2000:
+                self.draft.env.setdefault(self.asked_for, (number, text.strip()))
+            self.asked_for = None
+        if "=" in text or "$" in text or ":" in text:
+            self._variables(text, number)
+        lower = text.lower()
+        if (
+            "docker" in lower
+            or "podman" in lower
+            or "singularity" in lower
+            or "apptainer" in lower
+            or "nerdctl" in lower
+        ):
+            self._container(text, number)
+        if "(container)" in lower or "inside the container" in lower or "in the container" in lower:
+            self.draft.note("host.container", "docker", number, SAID)
+        if "install" in lower or "add " in lower:
+            self._install(text, number)
+        if "pytorch" in lower:
+            image = _IMAGE.search(text)
+            if image:
+                self.draft.note("target.wheel.version", image["version"], number, HINTED)
+                self.draft.note("target.wheel.cuda", image["cuda"], number, HINTED)
+        nvcc = _NVCC.search(text)
+        if nvcc:
+            program = Program(name="nvcc", version=nvcc["version"] or nvcc["release"], path="nvcc", source="report")
+            self.draft.programs.setdefault("nvcc", (number, program))
+
+    def _variables(self, text: str, number: int) -> None:
+        if _ADVICE.search(text):
+            return
+        echo = _ECHO.search(text)
+        if echo:
+            self.asked_for = echo["name"]
+            return
+        for pattern in (_SETTING, _ENVIRON, _LABELLED):
+            for match in pattern.finditer(text):
+                value = match["value"].strip().strip("\"'")
+                if "unset" not in text and "$(" not in value:
+                    self.draft.env.setdefault(match["name"], (number, value))
+
+    def _container(self, text: str, number: int) -> None:
+        match = _DOCKER.search(text)
+        if match:
+            tool = match["tool"].lower()
+            self.draft.note("host.container", "podman" if tool == "podman" else "docker", number, SAID)
+        elif _APPTAINER.search(text):
+            self.draft.note("host.container", "apptainer", number, SAID)
+
+    def _install(self, text: str, number: int) -> None:
+        install = _INSTALL.search(text)
+        if install is None:
+            return
+        rest = install["rest"]
+        asked = _ASKED_TORCH.search(rest)
+        index = _INDEX.search(rest)
+        toolkit = _CUDATOOLKIT.search(rest)
+        self.draft.note("target.wheel.version", asked["version"] if asked else None, number, ASKED)
+        if index and index["tag"].startswith("cu"):
+            digits = index["tag"][2:]
+            self.draft.note("target.wheel.cuda", f"{digits[:-1]}.{digits[-1]}", number, ASKED)
+        elif index and index["tag"].startswith("rocm"):
+            self.draft.note("target.wheel.hip", index["tag"][4:], number, ASKED)
+        elif toolkit and "torch" in rest:
+            self.draft.note("target.wheel.cuda", toolkit["cuda"], number, ASKED)
+        urls = {match["kind"]: match["url"].strip("\"'`") for match in _INDEX_ARGUMENT.finditer(rest)}
+        if urls:
+            main = urls.get("--index-url") or urls.get("-i") or urls.get("--index")
+            extra = urls.get("--extra-index-url")
+            links = urls.get("-f") or urls.get("--find-links")
+            self.draft.note(
+                "target.pip",
+                PipConfig(
+                    index_url=main,
+                    extra_index_urls=(extra,) if extra else (),
+                    find_links=(links,) if links else (),
+                    sources=dict.fromkeys(urls, "command line"),
+                ),
+                number,
+                ASKED,
+            )

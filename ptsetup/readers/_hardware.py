@@ -1,0 +1,252 @@
+"""Names of GPUs and of processors in running text."""
+
+import re
+
+from ptsetup.facts import AmdGpu, Gpu, IntelGpu, PciDevice, replace
+from ptsetup.readers._draft import HINTED, PRINTED, SAID, Draft
+
+_SUFFIX = (
+    r"(?:[ -]?(?:ti|super|d|max-?q|laptop(?: gpu)?|mobile|ada(?: generation)?|blackwell|sff|\d{1,3} ?gb)(?![a-z0-9]))*"
+)
+_BOARDS = (
+    r"(?:gh200|gb200|gb300|gb10|[abh][1-8]00x?|[ab]30|b300|h20|a40|a10g?|a16|a2|l40s?|l4|l2|[vp]100s?|p40|p4|t4|k80|k40m?"
+    r"|k20x?m?|m60|m40|t[1-6]00|t1000|t1200)(?:[- ](?:sxm\d?|pcie|nvl|\d{2,3}gb|hbm3e?))*(?![0-9a-z])"
+)
+"""Data centre boards, whose names are too short to be sure of without a word before them."""
+
+_CERTAIN = (
+    rf"rtx[ -]?(?:pro[ -]?)?a?\d{{3,4}}(?![0-9]){_SUFFIX}",
+    rf"gtx?[ -]?\d{{3,4}}m?(?![0-9]){_SUFFIX}",
+    r"geforce (?:gt )?m?x?\d{3,4}m?x?(?![0-9a-z])",
+    rf"\bmx[ -]?[1-5]\d0(?![0-9]){_SUFFIX}",
+    r"(?:gtx )?titan[ -](?:rtx|xp|x|v|z|black)(?: \(pascal\)|\b)",
+    r"tesla[ -](?:[kmptv]\d{1,3}[a-z]{0,2}(?:-[a-z0-9]+){0,2})",
+    r"quadro (?:rtx )?(?:[kmpt]|gv|gp)?\d{3,4}m?(?![0-9])",
+    rf"(?:nvidia|grid|\b[1-9] ?x) {_BOARDS}",
+)
+_LABELLED = (
+    rf"\b{_BOARDS}",
+    r"(?<![0-9a-z.])(?:9[5-8]0|10[5-8]0|16[3-6]0|20[5-8]0|30[5-9]0|40[5-9]0|50[5-9]0)(?: ?ti)?(?: super)?m?(?![0-9a-z.])",
+    r"\b[pk]\d{3,4}\b",
+)
+_PREFIX = r"(?:nvidia[ -]+)?(?:geforce[ -]+)?"
+
+CERTAIN = re.compile(_PREFIX + "(?:" + "|".join(_CERTAIN) + ")", re.IGNORECASE)
+LABELLED = re.compile(_PREFIX + "(?:" + "|".join((*_CERTAIN, *_LABELLED)) + ")", re.IGNORECASE)
+
+_COUNT = re.compile(r"(?<![\d.])(\d{1,2}) ?[x\u00d7*] ?(?=\S)", re.IGNORECASE)
+
+_TAIL = r"[^,;|()\[\]\n]"
+AMD = re.compile(
+    r"\b(?:amd|ati)\b.{0,40}?\b(?:radeon|instinct|raven|renoir|cezanne|navi|vega|picasso|phoenix|rembrandt|strix|polaris|w\d{4})"
+    rf"\b{_TAIL}{{0,40}}|\bradeon\b{_TAIL}{{0,40}}|\binstinct\b{_TAIL}{{0,24}}"
+    r"|\bmi(?:25|50|60|100|210|250x?|300[ax]?|325x|350x?|355x)\b|\b(?:amd )?rx[ -]?[4-9]\d{2,3}(?: ?xtx?| ?gre)?\b"
+    rf"|\brx ?vega\b{_TAIL}{{0,10}}",
+    re.IGNORECASE,
+)
+INTEL = re.compile(
+    r"\bintel\b.{0,12}?\b(?:arc|iris|uhd|hd graphics|data center gpu|xe|integrated|graphics|skylake|battlemage)\b[^,;|\n]{0,40}"
+    r"|\barc (?:a|b)\d{3}m?\b|\bdata center gpu max \d+\b",
+    re.IGNORECASE,
+)
+GFX = re.compile(r"\bgfx(?:[0-9]{3,4}|90[a-c]|94[0-2]|95[0-9])(?![0-9a-z])", re.IGNORECASE)
+PCI_ID = re.compile(r"\b(10de|1002|8086):([0-9a-f]{4})\b", re.IGNORECASE)
+
+
+def nvidia_names(text: str, *, is_labelled: bool = False) -> list[str]:
+    """Names of NVIDIA products in a text; with ``is_labelled`` bare ones too (``T4``, ``3090``), since a GPU is spoken of."""
+    names = [" ".join(match[0].split()) for match in (LABELLED if is_labelled else CERTAIN).finditer(text)]
+    return [_readable(name) for name in names]
+
+
+def _readable(name: str) -> str:
+    """``2080ti`` -> ``RTX 2080 Ti``: as the table of products writes it."""
+    name = re.sub(r"^(?:\d x|\dx) ", "", name, flags=re.IGNORECASE)
+    match = re.match(r"(9[5-8]0|10\d0|16\d0|20\d0|30\d0|40\d0|50\d0)\b|(\d{3,4})(?=ti)", name, re.IGNORECASE)
+    if match:
+        number = int(match[0])
+        name = ("GTX " if number < 2000 else "RTX ") + name
+    name = re.sub(r"(?<=\d)(?=ti\b|super\b)", " ", name, flags=re.IGNORECASE)
+    return re.sub(r"\b(rtx|gtx|gt|mx)(?=\d)", r"\1 ", name, flags=re.IGNORECASE)
+
+
+def count_before(text: str, name: str) -> int:
+    """How many of it: ``4x NVIDIA RTX 3090`` -> 4."""
+    match = _COUNT.search(text[: max(text.lower().find(name.lower()[:8]), 0)] + " ")
+    match = match or _COUNT.match(text.strip())
+    return min(int(match[1]), 16) if match else 1
+
+
+def note_gpus(draft: Draft, text: str, line: int, worth: int) -> None:
+    """Keep every GPU that a text after a label like ``GPU:`` names."""
+    names = nvidia_names(text, is_labelled=True)
+    for name in names:
+        for _ in range(count_before(text, name) if len(names) == 1 else 1):
+            draft.gpu(Gpu(name=name, source="report"), line, worth)
+    found = [vendor for vendor, pattern in (("1002", AMD), ("8086", INTEL)) if pattern.search(text)]
+    if "1002" in found:
+        note_amd(draft, text, line, worth)
+    if "8086" in found:
+        note_intel(draft, text, line)
+    if worth <= SAID and (names or found):
+        for vendor in (*(["10de"] if names else []), *found):
+            draft.pci.append((line, PciDevice(vendor=vendor, class_code="030000", name=text.strip()[:120])))
+    elif re.search(r"\b(?:amd|ati)\b", text, re.IGNORECASE) and not names:
+        note_amd(draft, text, line, worth)
+        draft.pci.append((line, PciDevice(vendor="1002", class_code="030000", name=text.strip()[:120])))
+
+
+def note_amd(draft: Draft, text: str, line: int, worth: int) -> None:
+    """Keep an AMD GPU with its gfx target where one is named."""
+    name = AMD.search(text)
+    gfx = GFX.search(text)
+    label = name[0].strip(" .-") if name else text.strip()[:80]
+    draft.amd_gpu(AmdGpu(name=label, gfx=gfx[0].lower() if gfx else None), line, worth)
+
+
+def note_intel(draft: Draft, text: str, line: int) -> None:
+    """Keep an Intel GPU."""
+    name = INTEL.search(text)
+    if name and not any(known.name == name[0].strip() for _, known in draft.intel):
+        pci = PCI_ID.search(text)
+        device = pci[2].lower() if pci and pci[1] == "8086" else None
+        draft.intel.append((line, IntelGpu(name=name[0].strip(), device=device)))
+
+
+_OF_CAPABILITY = r"which is of (?:cuda capability|compute capability(?: \(cc\))?) (?P<cc>\d{1,2}\.\d)"
+_MAKERS = r"nvidia [\w .()-]{3,60}?|geforce [\w .()-]{3,50}?|tesla [\w .()-]{2,40}?|quadro [\w .()-]{2,40}?"
+_CAPABILITY = re.compile(
+    rf"(?:(?P<name>{_MAKERS}) )?(?:with cuda capability sm_(?P<sm>\d{{2,3}})[a-z]?|{_OF_CAPABILITY})", re.IGNORECASE
+)
+_FOUND_GPU = re.compile(rf"found gpu ?(?P<index>\d+) (?P<name>[^\n]{{2,60}}?) {_OF_CAPABILITY}", re.IGNORECASE)
+_ARCH_LIST = re.compile(r"(?:(?:sm|compute)_\d{2,3}[a-z]?['\", ]{1,4}){1,}(?:sm|compute)_\d{2,3}[a-z]?", re.IGNORECASE)
+_SUPPORTS = re.compile(r"supports cuda capabilities (?P<list>(?:(?:sm|compute)_\d+[a-z]?[, ]*)+)", re.IGNORECASE)
+_GFX_LIST = re.compile(r"(?:gfx[0-9a-f]{3,4}[;, '\"]{1,3}){1,}gfx[0-9a-f]{3,4}", re.IGNORECASE)
+_OWN_CAPABILITY = re.compile(
+    r"(?:compute capability|\bcc\b|\bsm\b)[ :=(]{1,3}(?:sm_?)?(\d{1,2})\.(\d)\b|\(sm_?(\d{2,3})\)", re.IGNORECASE
+)
+
+
+def note_capabilities(draft: Draft, text: str, line: int) -> None:
+    """What an error text of torch says of a GPU and of the architectures in the build."""
+    found = _FOUND_GPU.search(text)
+    if found:
+        draft.gpu(
+            Gpu(
+                index=int(found["index"]),
+                name=found["name"].strip(),
+                compute_capability=_capability(found["cc"].replace(".", "")),
+                source="report",
+            ),
+            line,
+            PRINTED,
+        )
+    else:
+        match = _CAPABILITY.search(text)
+        if match:
+            digits = match["sm"] or match["cc"].replace(".", "")
+            names = nvidia_names(match["name"] or text)
+            gpu = Gpu(name=names[0] if names else None, compute_capability=_capability(digits), source="report")
+            draft.gpu(gpu, line, PRINTED)
+    listed = _SUPPORTS.search(text)
+    if listed is None and re.search(r"arch|support|\[", text, re.IGNORECASE):
+        listed = _ARCH_LIST.search(text)
+    if listed is None and text.lower().startswith("gfx"):
+        listed = _GFX_LIST.search(text)
+    if listed:
+        names_ = re.findall(r"(?:sm|compute)_\d+[a-z]?|gfx[0-9a-f]{3,4}", listed[0].lower())
+        draft.note("target.wheel.arch_list", tuple(dict.fromkeys(names_)), line, PRINTED)
+
+
+def _capability(digits: str) -> tuple[int, int]:
+    return int(digits[:-1]), int(digits[-1])
+
+
+def own_capability(text: str) -> tuple[int, int] | None:
+    """Compute capability that a person names beside a GPU: ``(Pascal, compute capability 6.1)``, ``(SM_120)``."""
+    match = _OWN_CAPABILITY.search(text)
+    if match is None:
+        return None
+    return (int(match[1]), int(match[2])) if match[1] else _capability(match[3])
+
+
+_LSPCI = re.compile(
+    r"(?P<bdf>(?:[0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]) "
+    r"(?P<class>VGA compatible controller|3D controller|Display controller|Processing accelerators)[^:]{0,12}: (?P<name>.{3,160})",
+    re.IGNORECASE,
+)
+_INXI = re.compile(r"Device-\d+: (?P<name>.{3,120}?) driver: (?P<driver>[\w-]+)", re.IGNORECASE)
+_IN_USE = re.compile(r"Kernel driver in use: (?P<driver>[\w-]+)")
+_TRIGGER = re.compile(
+    r"rtx|gtx|geforce|tesla|quadro|titan|nvidia|radeon|instinct|gfx\d|sm_\d|capability|10de:|1002:|8086:|vga|3d controller"
+    r"|device-\d|driver in use|marketing name|\bgpu\b|\bmx ?[1-5]\d0|compute_\d",
+    re.IGNORECASE,
+)
+
+
+def scan(draft: Draft, text: str, line: int) -> None:
+    """Facts of the hardware in any line."""
+    if not _TRIGGER.search(text):
+        return
+    if "capab" in text.lower() or "sm_" in text.lower() or "gfx" in text.lower() or "compute_" in text:
+        note_capabilities(draft, text, line)
+    if _bus(draft, text, line):
+        return
+    for name in nvidia_names(text):
+        draft.gpu(Gpu(name=name, source="report"), line, HINTED)
+        capability = own_capability(text)
+        if capability:
+            draft.change_last_gpu(HINTED, compute_capability=capability)
+    gfx = GFX.search(text)
+    if gfx and not _GFX_LIST.search(text):
+        draft.amd_gpu(AmdGpu(gfx=gfx[0].lower(), name=None), line, HINTED)
+    marketing = re.search(r"marketing name: +(.*\S)", text, re.IGNORECASE)
+    if marketing and AMD.search(marketing[1]):
+        note_amd(draft, marketing[1], line, PRINTED)
+
+
+def _bus(draft: Draft, text: str, line: int) -> bool:
+    """A line of lspci or inxi."""
+    listed = _LSPCI.search(text) or _INXI.search(text)
+    if listed:
+        name = listed["name"]
+        pci = PCI_ID.search(text)
+        vendor = pci[1].lower() if pci else _vendor(name)
+        if vendor:
+            groups = listed.groupdict()
+            device = PciDevice(
+                vendor=vendor,
+                device=pci[2].lower() if pci else "",
+                class_code="030000",
+                bdf=groups.get("bdf") or "",
+                driver=groups.get("driver"),
+                name=name.strip()[:120],
+            )
+            draft.pci.append((line, device))
+            note = {"10de": _note_bus_nvidia, "1002": _note_bus_amd, "8086": note_intel}.get(vendor)
+            if note:
+                note(draft, name, line)
+        return True
+    in_use = _IN_USE.search(text)
+    if in_use and draft.pci:
+        where, device = draft.pci[-1]
+        draft.pci[-1] = (where, replace(device, driver=in_use["driver"]))
+        return True
+    return False
+
+
+def _note_bus_nvidia(draft: Draft, name: str, line: int) -> None:
+    for found in nvidia_names(name, is_labelled=True):
+        draft.gpu(Gpu(name=found, source="report"), line, SAID)
+
+
+def _note_bus_amd(draft: Draft, name: str, line: int) -> None:
+    note_amd(draft, name, line, SAID)
+
+
+def _vendor(name: str) -> str | None:
+    lower = name.lower()
+    for word, vendor in (("nvidia", "10de"), ("advanced micro", "1002"), ("amd", "1002"), ("intel", "8086")):
+        if word in lower:
+            return vendor
+    return None

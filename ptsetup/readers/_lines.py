@@ -1,0 +1,69 @@
+"""A report as clean lines: no colour codes, quote marks, fences, markup or binary noise, each with its number."""
+
+import html
+import re
+from typing import NamedTuple
+
+LINE_LIMIT = 4096
+"""Characters of one line that are looked at: first three quarters and last quarter (progress bars print megabytes)."""
+
+_ANSI = re.compile(r"\x1b(?:\[[0-9;?]{0,16}[ -/]?[@-~]|\][^\x07\x1b\n]{0,200}(?:\x07|\x1b\\)|[()][0-9A-B]|[=>])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2028\u2029\ufeff]+")
+_QUOTE = re.compile(r"^(?: {0,3}> ?)+")
+_FENCE = re.compile(r"^\s{0,6}(?:```+|~~~+)[\w .+-]*$")
+_TAG = re.compile(
+    r"</?(?:details|summary|pre|code|p|br|b|i|em|strong|ul|ol|li|div|span|h[1-6]|table|tr|td|th|tbody|kbd|sub|sup)\b[^<>]{0,200}>",
+    re.IGNORECASE,
+)
+_COMMENT = re.compile(r"<!--.{0,2000}?-->")
+
+
+class Line(NamedTuple):
+    """One line of a report."""
+
+    number: int
+    """From 1, in the text as it was given."""
+    text: str
+
+
+def decode(data: bytes) -> str:
+    """Bytes of any origin as text: UTF-8, or UTF-16 where a byte order mark or the zeros tell; what is neither stays readable."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", "replace")
+    head = data[:400]
+    if len(head) >= 8 and head[1::2].count(0) > len(head) // 3:
+        # PowerShell's > writes UTF-16 and sometimes no mark
+        return data.decode("utf-16-le", "replace")
+    return data.decode("utf-8-sig", "replace")
+
+
+def clean(text: str) -> tuple[Line, ...]:
+    """The lines of a report that hold anything, cleaned."""
+    text = text.replace("\r\n", "\n")
+    found = []
+    for number, raw in enumerate(text.split("\n"), 1):
+        line = _clean_line(raw)
+        if line:
+            found.append(Line(number, line))
+    return tuple(found)
+
+
+def _clean_line(raw: str) -> str:
+    if len(raw) > LINE_LIMIT:
+        raw = raw[: LINE_LIMIT * 3 // 4] + " " + raw[-LINE_LIMIT // 4 :]
+    if "\x1b" in raw:
+        raw = _ANSI.sub("", raw)
+    if "\r" in raw:
+        # a progress line overwrites itself: what was printed last is what was seen
+        raw = raw.rstrip("\r").rpartition("\r")[2]
+    if "&" in raw:
+        raw = html.unescape(raw)
+    if not raw.isprintable():
+        raw = _CONTROL.sub("", raw.replace("\t", "    ").replace("\xa0", " ")).replace("\ufffd", "")
+    if raw.lstrip().startswith(">") and not raw.lstrip().startswith(">>>"):
+        raw = _QUOTE.sub("", raw)
+    if "<" in raw:
+        raw = _TAG.sub(" ", _COMMENT.sub("", raw))
+    if "`" in raw and _FENCE.match(raw):
+        return ""
+    return raw.rstrip()

@@ -1,0 +1,230 @@
+"""What pip, uv and conda print: lists, freezes, shows and logs."""
+
+import re
+
+from ptsetup.facts import Distribution
+from ptsetup.readers._draft import ASKED, MEASURED, PRINTED, SAID, Draft
+from ptsetup.readers._lines import Line
+from ptsetup.readers._versions import VERSION, normalise, note_distribution, torch_version
+
+FAMILY = (
+    r"torch|pytorch|torchvision|torchaudio|torchtext|torchdata|torchcodec|torchao|torchrl|torch-[a-z]+|pytorch-[a-z]+|triton(?:-[a-z]+)?|xformers|flash[-_]attn"
+    r"|flash[-_]attention|bitsandbytes|vllm|numpy|nvidia[-_](?!smi)[a-z0-9-_]+|cuda[-_][a-z0-9-_]+|cudatoolkit|mkl(?:[-_][a-z_]+)?|intel[-_][a-z-_]+|cpuonly|deepspeed|apex"
+    r"|transformers|accelerate|pynvml|amdsmi|blas|scipy|llvm-openmp|libstdcxx-ng|sageattention|exllamav2|auto-gptq|mmcv(?:-full)?|detectron2|pyg-lib|lightning"
+)
+_ROW = re.compile(rf"^\s*(?P<name>{FAMILY})\s+(?P<version>{VERSION})(?:\s+(?P<rest>\S.*))?$", re.IGNORECASE)
+_BRACKET = re.compile(
+    r"^\s*\[(?P<tool>pip3?|conda)\]\s+(?P<name>[A-Za-z0-9][\w.-]*)(?:==|\s+)(?P<version>\d[\w.+!-]*)(?:\s+(?P<build>\S+))?(?:\s+(?P<channel>\S+))?\s*$"
+)
+_PINNED = re.compile(
+    rf"^[\s+*~•|-]{{0,8}}(?P<name>{FAMILY})\s?(?:===?|@)\s?(?P<version>{VERSION}|file:\S+|https?:\S+)", re.IGNORECASE
+)
+_DASHED = re.compile(
+    rf"^[\s*•-]{{0,6}}(?P<name>torch|torchvision|torchaudio|triton|xformers|numpy|vllm|flash[-_]attn|torchtext)[-= :]{{1,2}}(?P<version>{VERSION})\s*[,;)]?$",
+    re.IGNORECASE,
+)
+_SUCCESS = re.compile(r"^\s*Successfully installed (?P<list>.+)$")
+_UNINSTALLED = re.compile(
+    rf"(?:Successfully uninstalled|Found existing installation:|Uninstalling) (?P<name>{FAMILY})[- ](?P<version>{VERSION})",
+    re.IGNORECASE,
+)
+_SATISFIED = re.compile(
+    rf"Requirement already satisfied: (?P<name>{FAMILY})\S*.{{0,200}}?(?:in (?P<where>\S+) )?.{{0,200}}?\((?P<version>{VERSION})\)",
+    re.IGNORECASE,
+)
+_CONFLICT = re.compile(
+    rf"(?P<name>[A-Za-z0-9][\w.-]*) (?P<version>\d[\w.+]*) (?:requires|has requirement|depends on) (?P<need>{FAMILY})(?P<spec>[^,]{{0,60}}?), but you(?:'ll)? have (?P<have>[\w.-]+) (?P<is>\d[\w.+]*)",
+    re.IGNORECASE,
+)
+_SHOW_NAME = re.compile(r"^\s*Name: (?P<name>[A-Za-z0-9][\w.-]*)\s*$")
+_SHOW_FIELD = re.compile(
+    r"^\s*(?P<field>Version|Location|Requires|Installer|Editable project location): ?(?P<value>.*)$"
+)
+_WHEEL = re.compile(
+    rf"(?P<name>torch|torchvision|torchaudio|triton|flash_attn|xformers)-(?P<version>{VERSION}|\d[\w.%+]*)-(?P<python>cp\d+|py3)-(?P<abi>\w+)-(?P<platform>[\w.]+)\.whl",
+    re.IGNORECASE,
+)
+_HEAVY = re.compile(rf"(?:{FAMILY})", re.IGNORECASE)
+_PIP_LIST_HEAD = re.compile(r"^\s*Package\s+Version(?:\s+Editable.*)?$")
+_UV_CHANGE = re.compile(rf"^\s*(?P<sign>[+~-]) (?P<name>[a-z0-9][\w.-]*)==(?P<version>{VERSION})\s*$")
+_PRINTED_VERSION = re.compile(r"torch\.__version__")
+_AVAILABLE = re.compile(r"torch\.(?P<device>cuda|xpu|backends\.mps)\.is_available\(\)")
+_TUPLE = re.compile(
+    r"\b(torch|torchvision|torchaudio|xformers|triton)[ :=v(\"']{1,4}(\d+\.\d+\.\d+(?:[\w.]*)(?:\+[\w.]+)?)",
+    re.IGNORECASE,
+)
+
+
+class Packages:
+    """Reads line after line: a ``pip show`` spans several."""
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft = draft
+        self.show: Distribution | None = None
+        self.is_list = False
+        self.rows = 0
+        self.awaits_version = 0
+        self.awaits_answer: str | None = None
+
+    def read(self, line: Line) -> bool:
+        """Take what one line says of packages; True when it says nothing else."""
+        number, text = line
+        if self.show is not None and self._show(text, number):
+            return True
+        if self.awaits_version:
+            self._printed(text, number)
+        self._answer(text, number)
+        name = _SHOW_NAME.match(text)
+        if name:
+            self.show = Distribution(name=normalise(name["name"]))
+            return True
+        if _PRINTED_VERSION.search(text) and not torch_version(text.split("__version__")[-1]):
+            self.awaits_version = 3
+        if _PIP_LIST_HEAD.match(text):
+            self.is_list = True
+            self.draft.has_package_list = True
+            return True
+        return self._row(text, number) or self._log(text, number)
+
+    def _printed(self, text: str, number: int) -> None:
+        """The line after ``print(torch.__version__)``."""
+        self.awaits_version -= 1
+        match = re.match(rf"^\s*[\"'(]{{0,2}}(?P<version>{VERSION})[\"')]{{0,2}}(?:\s|,|$)", text)
+        if match and torch_version(match["version"]):
+            self.draft.note("target.wheel.version", match["version"], number, MEASURED)
+            self.draft.note("torch.result.is_ok", True, number, PRINTED)
+            self.awaits_version = 0
+
+    def _answer(self, text: str, number: int) -> None:
+        """``torch.cuda.is_available()`` and what Python said to it, on this line or the next."""
+        if self.awaits_answer is not None:
+            answer = re.match(r"^\s*(?:\S{1,40} )?(True|False)\b", text)
+            if answer:
+                self.draft.note(self.awaits_answer, answer[1] == "True", number, PRINTED)
+            self.awaits_answer = None
+        asked = _AVAILABLE.search(text)
+        if asked:
+            path = f"torch.is_{asked['device'].lower().rpartition('.')[2]}_available"
+            said = re.match(r"[)\s:=>`'\"-]{0,12}(?:\w+ )?(true|false)\b", text[asked.end() :], re.IGNORECASE)
+            if said:
+                self.draft.note(path, said[1].lower() == "true", number, PRINTED)
+            else:
+                self.awaits_answer = path
+
+    def _show(self, text: str, number: int) -> bool:
+        field = _SHOW_FIELD.match(text)
+        assert self.show is not None  # noqa: S101 - the caller looked
+        show = self.show
+        if field is None:
+            if not re.match(
+                r"^\s*(?:Summary|Home-page|Author|Author-email|License|Required-by|License-Expression|Metadata-Version):",
+                text,
+            ):
+                self.show = None
+                return False
+            return True
+        value = field["value"].strip()
+        if field["field"] == "Version":
+            self.show = Distribution(name=show.name, version=value or None)
+            note_distribution(self.draft, show.name, value or None, number)
+        elif field["field"] == "Location" and show.version:
+            note_distribution(self.draft, show.name, show.version, number, location=value)
+        return True
+
+    def _row(self, text: str, number: int) -> bool:
+        bracket = _BRACKET.match(text)
+        if bracket:
+            self._bracket(bracket, number)
+            return True
+        if re.match(r"^\s*\[(?:pip3?|conda)\]", text):
+            return True
+        row = _ROW.match(text)
+        if row:
+            rest = (row["rest"] or "").split()
+            is_conda = len(rest) >= 1 and bool(re.search(r"py\d|_\d+$|cuda|cpu|^\d+$|pypi", rest[0]))
+            facts: dict[str, object] = {"installer": "conda", "build": rest[0]} if is_conda else {}
+            if is_conda and len(rest) > 1:
+                facts["channel"] = rest[1]
+            if is_conda and "pypi" in rest:
+                facts = {"installer": "pip"}
+            note_distribution(self.draft, row["name"], row["version"], number, PRINTED, **facts)
+            return not rest or is_conda
+        pinned = _PINNED.match(text) or _DASHED.match(text)
+        if pinned and not re.search(r"\binstall\b|requires|error", text, re.IGNORECASE):
+            version = pinned["version"]
+            if version[0].isdigit():
+                note_distribution(self.draft, pinned["name"], version, number, PRINTED)
+                return len(text.strip()) < 60
+        return False
+
+    def _bracket(self, row: "re.Match[str]", number: int) -> None:
+        """``[pip3] torch==2.1.0``, ``[conda] mkl 2021.4.0 haa95532_640 defaults`` of collect_env."""
+        if row["tool"] == "conda":
+            build = row["build"]
+            is_pip = build == "pypi_0"
+            note_distribution(
+                self.draft,
+                row["name"],
+                row["version"],
+                number,
+                installer="pip" if is_pip else "conda",
+                build=None if is_pip else build,
+                channel=None if is_pip else row["channel"],
+            )
+            self.draft.note("target.is_conda", True, number, PRINTED)
+        else:
+            note_distribution(self.draft, row["name"], row["version"], number)
+
+    def _log(self, text: str, number: int) -> bool:
+        if not _HEAVY.search(text):
+            return False
+        draft = self.draft
+        success = _SUCCESS.match(text)
+        if success:
+            for item in success["list"].split():
+                name, _, version = item.rpartition("-")
+                if name and re.match(r"\d", version) and _HEAVY.fullmatch(name):
+                    note_distribution(draft, name, version, number, MEASURED, installer="pip")
+            return False
+        change = _UV_CHANGE.match(text)
+        if change and change["sign"] != "-" and _HEAVY.match(change["name"]):
+            note_distribution(draft, change["name"], change["version"], number, MEASURED, installer="uv")
+        conflict = _CONFLICT.search(text)
+        if conflict:
+            need = f"{conflict['need']}{conflict['spec'].strip()}"
+            note_distribution(draft, conflict["name"], conflict["version"], number, MEASURED, requires=(need,))
+            note_distribution(draft, conflict["have"], conflict["is"], number, MEASURED)
+            return False
+        satisfied = _SATISFIED.search(text)
+        if satisfied:
+            note_distribution(
+                draft, satisfied["name"], satisfied["version"], number, MEASURED, location=satisfied["where"]
+            )
+            return False
+        for match in _WHEEL.finditer(text):
+            self._wheel(match, text, number)
+        for match in _TUPLE.finditer(text):
+            if not re.search(
+                r"\binstall\b|require|from versions|uninstall|error:|only has wheels|has no wheels|can't be installed",
+                text,
+                re.IGNORECASE,
+            ):
+                note_distribution(draft, match[1], match[2].rstrip("."), number, SAID)
+        return False
+
+    def _wheel(self, match: "re.Match[str]", text: str, number: int) -> None:
+        """The name of a wheel that was downloaded or is at fault."""
+        if re.search(r"not a supported wheel|is not supported|404|no matching", text, re.IGNORECASE):
+            return
+        version = match["version"].replace("%2B", "+").replace("%2b", "+")
+        note_distribution(
+            self.draft,
+            match["name"],
+            version,
+            number,
+            ASKED,
+            wheel_tags=(f"{match['python']}-{match['abi']}-{match['platform']}",),
+        )
+        tag = re.fullmatch(r"cp3(\d{1,2})", match["python"])
+        if tag:
+            self.draft.note("target.version", f"3.{tag[1]}", number, ASKED)

@@ -1,0 +1,305 @@
+"""What nvidia-smi prints: its table of all ages, ``-L``, ``-q``; and its failures."""
+
+import re
+
+from ptsetup.facts import Gpu, GpuProcess, MigDevice
+from ptsetup.readers import _labels
+from ptsetup.readers._draft import MEASURED, PRINTED, Draft
+from ptsetup.readers._lines import Line
+
+MIB = 1024 * 1024
+
+_HEADER = re.compile(
+    r"NVIDIA-SMI (?P<smi>\d[\d.]*)\s+(?:(?:KMD|Driver) Version: ?(?P<driver>\d[\d.]*))?(?:.{0,40}?CUDA (?:UMD |Driver )?Version: ?(?P<cuda>\d+\.\d+|N/A|ERR!))?",
+    re.IGNORECASE,
+)
+_ROW = re.compile(
+    r"^\|\s{0,4}(?P<index>\d{1,2})\s+(?P<name>\S.{2,34}?)\s{1,}(?P<mode>On|Off|WDDM|TCC|MCDM|N/A|ERR!)\s*\|\s*(?P<bus>[0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.[0-9A-Fa-f])\s+(?P<display>On|Off|N/A|ERR!)\s*\|\s*(?P<ecc>\d+|N/A|Off|ERR!)?"
+)
+_USE = re.compile(
+    r"^\|\s*(?P<fan>\d+%|N/A|ERR!)\s+(?P<temp>\d+C|N/A|ERR!)?.*?\|\s*(?P<used>\d+)MiB\s*/\s*(?P<total>\d+)MiB\s*\|\s*(?P<util>\d+%|N/A)?\s*(?P<compute>Default|E\. ?Process|Prohibited|E\. ?Thread|N/A)?"
+)
+_MIG_MODE = re.compile(r"^\|\s+\|\s+\|\s*(?P<mig>Enabled\*?|Disabled\*?|N/A)\s*\|")
+_PROCESS = re.compile(
+    r"^\|\s+(?P<gpu>\d{1,2})\s+(?:(?:N/A|\d+)\s+(?:N/A|\d+)\s+)?(?P<pid>\d{2,7})\s+(?P<type>C\+G|C|G)\s+(?P<name>\S.*?)\s+(?P<used>\d+)MiB\s*\|"
+)
+_LISTED = re.compile(r"^\s*[-*]?\s*GPU\s?(?P<index>\d{1,2})\s?[:\uff1a]\s?(?P<name>\S.*)$", re.IGNORECASE)
+_MIG = re.compile(r"^\s*MIG (?P<name>\d+[cg]\.\S+)\s+Device\s+(?P<index>\d+):(?:.*?(?P<uuid>MIG-[0-9a-fA-F/-]+))?")
+
+_QUERY = re.compile(r"^\s{0,24}(?P<label>[A-Z][\w /().-]{2,48}?)\s*: (?P<value>\S.*)$")
+
+_COMPUTE_MODES = {
+    "default": 0,
+    "prohibited": 2,
+    "e. process": 3,
+    "e.process": 3,
+    "exclusive_process": 3,
+    "e. thread": 1,
+    "exclusive_thread": 1,
+}
+_LICENSE = {"unlicensed": 2, "unlicensed (unrestricted)": 1, "unlicensed (restricted)": 3, "licensed": 5, "expired": 4}
+
+_NVML_CODES = (
+    (re.compile(r"driver/library version mismatch", re.IGNORECASE), 18),
+    (re.compile(r"failed to initialize nvml: unknown error", re.IGNORECASE), 999),
+    (re.compile(r"failed to initialize nvml: insufficient permissions", re.IGNORECASE), 4),
+    (re.compile(r"failed to initialize nvml: driver not loaded", re.IGNORECASE), 9),
+    (re.compile(r"couldn'?t communicate with the nvidia driver", re.IGNORECASE), 9),
+    (
+        re.compile(
+            r"nvml shared library not found|libnvidia-ml\.so.{0,40}not found|failed to initialize nvml: shared library",
+            re.IGNORECASE,
+        ),
+        12,
+    ),
+    (re.compile(r"gpu access blocked by the operating system", re.IGNORECASE), 17),
+    (re.compile(r"failed to initialize nvml: gpu is lost", re.IGNORECASE), 15),
+)
+_CUDA_CODES = (
+    (re.compile(r"error (?P<code>802|803|804|805|807)\b|error \((?P<code2>\d{2,3})\)", re.IGNORECASE), 0),
+    (re.compile(r"system not yet initialized"), 802),
+    (re.compile(r"unsupported display driver / cuda driver combination"), 803),
+    (re.compile(r"forward compatibility was attempted on non supported hw", re.IGNORECASE), 804),
+    (re.compile(r"cuda initialization: cuda unknown error|cudaerrorunknown", re.IGNORECASE), 999),
+    (re.compile(r"cuda driver is a stub library", re.IGNORECASE), 34),
+    (re.compile(r"os call failed or operation not supported on this os", re.IGNORECASE), 304),
+    (re.compile(r"cuda driver initialization failed", re.IGNORECASE), 3),
+    (re.compile(r"no cuda-capable device is detected", re.IGNORECASE), 100),
+)
+_KNOWN_CUDA_CODES = frozenset({3, 34, 35, 46, 100, 101, 102, 304, 802, 803, 804, 805, 807, 999})
+_FOUND_VERSION = re.compile(r"too old \(found version (?P<version>\d{4,5})\)")
+_MODULE = re.compile(
+    r"(?:NVRM version:|NVIDIA UNIX|Kernel Module).{0,80}?Kernel Module\s+(?:for \S+\s+)?(?P<version>\d{3}\.[\d.]+)"
+)
+_LIBRARY = re.compile(r"NVML library version: ?(?P<version>\d{3}[\d.]*)")
+_API_MISMATCH = re.compile(
+    r"client has the version (?P<client>\d{3}[\d.]*\d).{0,80}?kernel module has (?:the )?version (?P<module>\d{3}[\d.]*\d)",
+    re.IGNORECASE,
+)
+_XID = re.compile(r"NVRM: (?:.{0,40}?)Xid \(PCI:(?P<bdf>[0-9a-fA-F:.]+)\): (?P<code>\d+)(?P<text>.{0,200})")
+_NVRM = re.compile(r"\bNVRM: (?P<text>.{4,300})")
+
+
+class Smi:
+    """Reads line after line: a GPU of the table spans three."""
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft = draft
+        self.is_query = False
+        self.section = ""
+
+    def read(self, line: Line) -> bool:
+        """Take what one line of nvidia-smi says; True when it says nothing else."""
+        number, text = line
+        return self._table(text, number) or self._list(text, number) or self._query(text, number)
+
+    def _table(self, text: str, number: int) -> bool:
+        header = _HEADER.search(text)
+        if header:
+            self._header(header, text, number)
+            return text.lstrip().startswith("|")
+        if not text.startswith(("|", "+")) and "|" not in text[:2]:
+            return False
+        if re.fullmatch(r"[|+\-= ]+", text):
+            return True
+        row = _ROW.match(text)
+        if row:
+            self._row(row, number)
+            return True
+        use = _USE.match(text)
+        if use:
+            self._use(use)
+            return True
+        mig = _MIG_MODE.match(text)
+        if mig and self.draft.last_gpu(MEASURED):
+            if mig["mig"] != "N/A":
+                self.draft.change_last_gpu(MEASURED, mig_current=int(mig["mig"].startswith("Enabled")))
+            return True
+        process = _PROCESS.match(text)
+        if process:
+            self._process(process)
+            return True
+        return bool(re.match(r"^\|\s+(?:GPU|Fan|ID|Processes|MIG|No running|No MIG|\|)", text))
+
+    def _header(self, header: "re.Match[str]", text: str, number: int) -> None:
+        draft = self.draft
+        draft.note("nvidia.smi.driver_version", header["driver"] or header["smi"], number, MEASURED)
+        if header["cuda"] and header["cuda"][0].isdigit():
+            draft.note("nvidia.smi.cuda_version", header["cuda"], number, MEASURED)
+
+    def _row(self, row: "re.Match[str]", number: int) -> None:
+        name = row["name"].strip()
+        ecc = row["ecc"]
+        self.draft.gpu(
+            Gpu(
+                index=int(row["index"]),
+                name=re.sub(r"\s*\.\.\.$", "", name),
+                bdf=row["bus"].lower()[-12:],
+                ecc_uncorrected_volatile=int(ecc) if ecc and ecc.isdigit() else None,
+                handle_rc=999 if row["mode"] == "ERR!" else None,
+                source="nvidia-smi",
+            ),
+            number,
+            MEASURED,
+        )
+        if row["mode"] in ("WDDM", "TCC", "MCDM"):
+            self.draft.note("host.system", "windows", number, PRINTED)
+
+    def _use(self, use: "re.Match[str]") -> None:
+        used, total = int(use["used"]) * MIB, int(use["total"]) * MIB
+        compute = (use["compute"] or "").lower()
+        self.draft.change_last_gpu(
+            MEASURED,
+            memory_used_bytes=used,
+            memory_total_bytes=total,
+            memory_free_bytes=max(total - used, 0),
+            compute_mode=_COMPUTE_MODES.get(compute),
+            temperature_c=int(use["temp"][:-1]) if use["temp"] and use["temp"][0].isdigit() else None,
+        )
+
+    def _process(self, process: "re.Match[str]") -> None:
+        known = self.draft.gpus.get(MEASURED, [])
+        for position, (line, gpu) in enumerate(known):
+            if gpu.index == int(process["gpu"]):
+                entry = GpuProcess(
+                    pid=int(process["pid"]), memory_bytes=int(process["used"]) * MIB, name=process["name"][-60:]
+                )
+                import msgspec
+
+                known[position] = (line, msgspec.structs.replace(gpu, processes=(*(gpu.processes or ()), entry)))
+
+    def _list(self, text: str, number: int) -> bool:
+        mig = _MIG.match(text)
+        if mig:
+            last = self.draft.last_gpu(MEASURED)
+            if last is not None:
+                devices = (*(last.mig_devices or ()), MigDevice(uuid=mig["uuid"], name=f"MIG {mig['name']}"))
+                self.draft.change_last_gpu(MEASURED, mig_devices=devices, mig_current=1)
+            return True
+        listed = _LISTED.match(text)
+        if listed and len(listed["name"]) < 120:
+            _labels.device(self.draft, listed["name"], number, MEASURED, int(listed["index"]))
+            return True
+        return False
+
+    def _query(self, text: str, number: int) -> bool:
+        """A line of ``nvidia-smi -q``."""
+        if "NVSMI LOG" in text:
+            self.is_query = True
+            return True
+        if re.match(r"^GPU [0-9A-F]{8}:[0-9A-F]{2}:", text):
+            self.is_query = True
+            self.draft.gpu(
+                Gpu(
+                    index=len(self.draft.gpus.get(MEASURED, ())),
+                    bdf=text[4:].strip().lower()[-12:],
+                    source="nvidia-smi",
+                ),
+                number,
+                MEASURED,
+            )
+            return True
+        match = _QUERY.match(text)
+        if match is None:
+            if self.is_query and re.match(r"^\s{4,20}[A-Z][\w /()-]+$", text):
+                self.section = text.strip().lower()
+                return True
+            return False
+        return self._field(match["label"].strip().lower(), match["value"].strip(), number)
+
+    def _field(self, label: str, value: str, number: int) -> bool:
+        draft = self.draft
+        lower = value.lower()
+        if label == "license status":
+            state = _LICENSE.get(lower.split(" (expiry")[0])
+            if draft.last_gpu(MEASURED) is None:
+                draft.gpu(Gpu(virtualization_mode=2, license_state=state, source="nvidia-smi"), number, MEASURED)
+            else:
+                draft.change_last_gpu(MEASURED, license_state=state)
+            return False
+        if label == "driver version" and re.match(r"\d{3}\.", value):
+            draft.note("nvidia.smi.driver_version", value, number, MEASURED)
+            return self.is_query
+        if not self.is_query:
+            return False
+        if label == "cuda version" and re.match(r"\d", value):
+            draft.note("nvidia.smi.cuda_version", value, number, MEASURED)
+        elif draft.last_gpu(MEASURED) is not None:
+            draft.change_last_gpu(MEASURED, **self._gpu_field(label, value))
+        return True
+
+    def _gpu_field(self, label: str, value: str) -> dict[str, object]:
+        """Field of one GPU in ``-q``, under the heading that was read last."""
+        lower, section = value.lower(), self.section
+        number = int(value.split(maxsplit=1)[0]) if re.match(r"\d+(?: |$)", value) else None
+        if label == "product name" and "vgpu" not in section:
+            return {"name": value}
+        if label == "compute mode":
+            return {"compute_mode": _COMPUTE_MODES.get(lower)}
+        if label in ("current", "mode") and section in ("mig mode", "mig"):
+            return {"mig_current": int(lower == "enabled")}
+        if label == "virtualization mode":
+            return {"virtualization_mode": {"none": 0, "pass-through": 1, "vgpu": 2}.get(lower)}
+        if label in ("pending", "pending page blacklist") and section in ("remapped rows", "retired pages"):
+            key = "remapped_pending" if section == "remapped rows" else "retired_pages_pending"
+            return {key: lower == "yes"}
+        if label == "remapping failure occurred":
+            return {"remapped_failed": lower == "yes"}
+        if "uncorrectable" in label and number is not None and section in ("volatile", "aggregate"):
+            key = f"ecc_uncorrected_{section}"
+            last = self.draft.last_gpu(MEASURED)
+            return {key: max(number, getattr(last, key) or 0)}
+        if label == "state" and section == "fabric":
+            return {"fabric_state": {"n/a": 0, "not started": 1, "in progress": 2, "completed": 3}.get(lower)}
+        return {}
+
+
+def note_codes(draft: Draft, text: str, line: int) -> None:
+    """Facts that the failures of NVML, CUDA and the kernel module state."""
+    lower = text.lower()
+    if "nv" in lower:
+        _note_nvml(draft, text, line)
+    if "cuda" in lower or "compatib" in lower or "error" in lower:
+        _note_cuda(draft, text, line)
+    if "NVRM" in text:
+        xid = _XID.search(text)
+        nvrm = _NVRM.search(text)
+        if xid:
+            from ptsetup.facts import Xid
+
+            draft.xids.append((line, Xid(code=int(xid["code"]), bdf=xid["bdf"].lower(), text=text.strip()[:200])))
+        elif nvrm and not nvrm["text"].startswith("version"):
+            draft.nvrm.append((line, nvrm["text"].strip()))
+
+
+def _note_nvml(draft: Draft, text: str, line: int) -> None:
+    for pattern, code in _NVML_CODES:
+        if pattern.search(text):
+            draft.note("nvidia.nvml.init_rc", code, line, PRINTED)
+            break
+    module = _MODULE.search(text)
+    if module:
+        draft.note("nvidia.kernel_module_version", module["version"].rstrip("."), line, MEASURED)
+        draft.note("nvidia.kernel_module_flavor", "open" if "open kernel" in text.lower() else "proprietary", line)
+    library = _LIBRARY.search(text)
+    if library:
+        draft.note("nvidia.user_library_version", library["version"].rstrip("."), line, MEASURED)
+    mismatch = _API_MISMATCH.search(text)
+    if mismatch:
+        draft.note("nvidia.user_library_version", mismatch["client"], line, PRINTED)
+        draft.note("nvidia.kernel_module_version", mismatch["module"], line, PRINTED)
+
+
+def _note_cuda(draft: Draft, text: str, line: int) -> None:
+    version = _FOUND_VERSION.search(text)
+    if version:
+        number = int(version["version"])
+        draft.note("nvidia.cuda.version", (number // 1000, number % 1000 // 10), line, MEASURED)
+        draft.note("nvidia.cuda.init_rc", 35, line, PRINTED)
+    for pattern, code in _CUDA_CODES:
+        match = pattern.search(text)
+        if match:
+            told = code or int(match["code"] or match["code2"])
+            if told in _KNOWN_CUDA_CODES:
+                draft.note("nvidia.cuda.init_rc", told, line, PRINTED)
+                break
