@@ -1,5 +1,6 @@
 """What needs what: drivers and CUDA, compiled architectures and GPUs, systems and wheels. Logic only; tables are in the index."""
 
+import functools
 import re
 from collections.abc import Sequence
 from typing import Literal
@@ -57,12 +58,14 @@ BRANCH_CUDA = ((610, (13, 3)), (595, (13, 2)), (590, (13, 1)), (580, (13, 0)))
 """Windows: NVIDIA lists no driver per CUDA 13 release there, so the driver branch is used (the branches are common to both systems)."""
 
 
+@functools.lru_cache(maxsize=4096)
 def version_tuple(text: str) -> tuple[int, ...]:
     """The leading numbers of a version, ``580.95.05`` -> (580, 95, 5); () when it starts with none. Never compare versions as text."""
     match = re.match(r"\s*v?(\d+(?:\.\d+)*)", text or "")
     return tuple(int(part) for part in match[1].split(".")) if match else ()
 
 
+@functools.lru_cache(maxsize=4096)
 def at_least(version: str | None, minimum: str | None) -> bool | None:
     """``version`` is ``minimum`` or newer, compared number by number; None when either is not known."""
     have, want = version_tuple(version or ""), version_tuple(minimum or "")
@@ -72,6 +75,7 @@ def at_least(version: str | None, minimum: str | None) -> bool | None:
     return have + (0,) * (width - len(have)) >= want + (0,) * (width - len(want))
 
 
+@functools.lru_cache(maxsize=256)
 def family(backend: str) -> str:
     """``cuda``, ``rocm``, ``xpu`` or ``cpu`` for a backend tag (``cu126``, ``rocm6.4``); MPS counts as ``cpu``, whose wheels hold it."""
     for name in ("rocm", "xpu", "cu"):
@@ -80,6 +84,7 @@ def family(backend: str) -> str:
     return "cpu"
 
 
+@functools.lru_cache(maxsize=256)
 def cuda_of_tag(backend: str) -> tuple[int, int] | None:
     """CUDA release of a backend tag, ``cu126`` -> (12, 6), ``cu92`` -> (9, 2); None for other tags."""
     match = re.fullmatch(r"cu(\d+)(\d)", backend)
@@ -203,6 +208,7 @@ def with_capabilities(gpus: Sequence[Gpu], index: WheelIndex) -> tuple[Gpu, ...]
     )
 
 
+@functools.lru_cache(maxsize=1024)
 def capability_of(architecture: str) -> tuple[int, int] | None:
     """Compute capability of ``sm_90``, ``sm_90a``, ``compute_120``; None for other names."""
     match = re.fullmatch(r"(?:sm|compute)_(\d+)(\d)[a-z]?", architecture)

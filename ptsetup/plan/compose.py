@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ptsetup import compat
 from ptsetup.facts import Snapshot, replace
 from ptsetup.index import Build, WheelFile, WheelIndex
-from ptsetup.plan.judge import Fit, Held, No, cuda_of
+from ptsetup.plan.judge import Fit, Held, No, cuda_of, full_version
 from ptsetup.plan.machine import Card, Machine
 from ptsetup.plan.records import Device, Option, Plan, Rejection, Request, Requirement
 from ptsetup.plan.wanted import Wanted, version_of
@@ -250,7 +250,7 @@ def _requirement(context: Context, name: str, version: str, build: Build) -> Req
     extras = context.wanted.extras.get(name, "")
     if context.wanted.is_pre:
         return Requirement(name=name, pin=f"{name}{extras}", index_url=url)
-    local = version if build.origin == "default" or build.platform.startswith("macos") else f"{version}+{build.backend}"
+    local = full_version(version, build)
     file = _file(context, name, local, build)
     if file is None and build.origin == "pytorch" and "+" in local:
         # a few aarch64 CUDA wheels of 2.4 and 2.5 carry no local version
@@ -343,6 +343,16 @@ def _installer(context: Context) -> tuple[str, ...]:
     if context.request.installer == "pip":
         return context.python, "-m", "pip", "install"
     return "uv", "pip", "install", "--python", context.python
+
+
+def _again(context: Context) -> tuple[str, ...]:
+    """Nightlies are asked for by name; what is installed already is replaced even where its version reads the same."""
+    installed = context.snapshot.target.wheel if context.snapshot.target else None
+    folders = (context.snapshot.target.torch_folders if context.snapshot.target else None) or ()
+    flags = ("--pre",) if context.wanted.is_pre else ()
+    if installed is None and not folders:
+        return flags
+    return (*flags, "--force-reinstall" if context.request.installer == "pip" else "--reinstall")
 
 
 def _source(context: Context, requirement: Requirement) -> tuple[str, ...]:

@@ -59,7 +59,14 @@ def _asked(build: Build, wanted: Wanted) -> No | None:
         return No("constraint", f"is shut out by your pip constraints (torch{wanted.constraints['torch']})")
     if f"{build.torch}+{build.backend}@{build.origin}" in wanted.absent:
         return No("absent", "is not on the index (asked just now)")
+    if not wanted.can_be_had("torch", full_version(build.torch, build)):
+        return No("absent", "is not among the wheels at hand")
     return None
+
+
+def full_version(version: str, build: Build) -> str:
+    """Version as the wheels of a build carry it: with the backend tag, but not on the default index and not on macOS."""
+    return version if build.origin == "default" or build.platform.startswith("macos") else f"{version}+{build.backend}"
 
 
 def _interpreter(build: Build, machine: Machine) -> No | None:
@@ -255,7 +262,8 @@ def _companions(build: Build, machine: Machine, wanted: Wanted, index: WheelInde
             asked = f"{name}{wanted.specifiers[name]}"
             have = f" (it goes with {name} {paired[0]})" if paired else ""
             return No("companion", f"has no {asked} that belongs to it{have}")
-        there = next((v for v in fitting if _has_companion(name, v, build, machine, index)), None)
+        at_hand = [v for v in fitting if wanted.can_be_had(name, full_version(v, build))]
+        there = next((v for v in at_hand if wanted.only or _has_companion(name, v, build, machine, index)), None)
         if there is None:
             return No("companion", f"has no {name} {fitting[0]} for the same backend tag")
         found.append((name, there))

@@ -1,6 +1,7 @@
 """Every build of a platform, judged and put in order of preference."""
 
 import functools
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,6 +37,32 @@ def survey(machine: Machine, wanted: Wanted, index: WheelIndex, cards: tuple[Car
         else:
             misfits.append((build, verdict))
     return Survey(tuple(sorted(fits, key=_preference, reverse=True)), tuple(misfits))
+
+
+def best(
+    machine: Machine, wanted: Wanted, index: WheelIndex, cards: tuple[Card, ...], newer_than: str | None = None
+) -> Fit | None:
+    """The build that ``survey`` would put first, without judging older ones; None when none fits, or none is newer than asked."""
+    floor = version_of(newer_than) if newer_than else None
+    for torch, builds in _by_release(Held(index)).get(machine.platform or "", ()):
+        if floor is not None and version_of(torch) <= floor:
+            return None
+        if not wanted.takes(torch):
+            continue
+        fits = [fit for build in builds if isinstance(fit := judge(build, machine, wanted, index, cards), Fit)]
+        if fits:
+            return max(fits, key=_preference)
+    return None
+
+
+@functools.lru_cache(maxsize=8)
+def _by_release(held: Held) -> dict[str, tuple[tuple[str, tuple[Build, ...]], ...]]:
+    return {
+        platform: tuple(
+            (torch, tuple(group)) for torch, group in itertools.groupby(builds, key=lambda build: build.torch)
+        )
+        for platform, builds in _by_platform(held).items()
+    }
 
 
 def _preference(fit: Fit) -> tuple[object, ...]:

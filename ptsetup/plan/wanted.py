@@ -50,6 +50,7 @@ class Wanted:
     constraints: dict[str, SpecifierSet] = field(default_factory=dict)
     is_pre: bool = False
     absent: frozenset[str] = frozenset()
+    only: frozenset[str] = frozenset()
 
     @property
     def companions(self) -> tuple[str, ...]:
@@ -69,6 +70,10 @@ class Wanted:
     def takes(self, version: str) -> bool:
         """That torch satisfies what was asked for."""
         return self.specifiers["torch"].contains(version_of(version), prereleases=True)
+
+    def can_be_had(self, name: str, version: str) -> bool:
+        """No list of wheels at hand is given, or that one is in it; ``version`` is as the file names it."""
+        return not self.only or f"{name}=={version}" in self.only
 
     def is_allowed(self, name: str, version: str) -> bool:
         """The user's constraints let that version in."""
@@ -106,6 +111,7 @@ def parse(request: Request, index: WheelIndex, constraint_lines: tuple[str, ...]
         constraints=_constraints(constraint_lines),
         is_pre=request.is_pre,
         absent=frozenset(request.absent),
+        only=frozenset(request.only),
     )
 
 

@@ -10,20 +10,21 @@ from packaging.specifiers import SpecifierSet
 
 from ptsetup import compat
 from ptsetup.index import Build
-from ptsetup.plan import compose
+from ptsetup.plan import compose, survey
 from ptsetup.plan.compose import Context, describe_build
 from ptsetup.plan.judge import VENDOR_FAMILY, Fit, No
 from ptsetup.plan.machine import Card, Machine
 from ptsetup.plan.records import Device, Option, Plan
-from ptsetup.plan.survey import survey
 from ptsetup.plan.wanted import Wanted, version_of
 
 JETSON_WHEELS = "take NVIDIA's own wheel for this JetPack release, or a jetson-containers image"
 
 
-def best(context: Context, machine: Machine, wanted: Wanted, cards: tuple[Card, ...]) -> Fit | None:
-    """The build that would be taken on a changed machine or for a changed request."""
-    return survey(machine, wanted, context.index, cards).best
+def best(
+    context: Context, machine: Machine, wanted: Wanted, cards: tuple[Card, ...], than: Fit | None = None
+) -> Fit | None:
+    """The build that would be taken on a changed machine or for a changed request; only if newer ``than`` that one."""
+    return survey.best(machine, wanted, context.index, cards, than.build.torch if than else None)
 
 
 def advice(context: Context, cards: tuple[Card, ...], taken: Fit) -> tuple[Option, ...]:
@@ -65,7 +66,7 @@ def _other_driver(context: Context, cards: tuple[Card, ...], taken: Fit | None) 
     reached: Fit | None = taken
     option: Option | None = None
     for driver in drivers_to_try(context):
-        fit = best(context, _with_driver(context, driver), context.wanted, cards)
+        fit = best(context, _with_driver(context, driver), context.wanted, cards, reached)
         if _is_better(fit, reached):
             reached = fit
             option = _driver_option(driver, fit, "or newer")
@@ -105,7 +106,7 @@ def _no_driver(context: Context) -> list[Option]:
     reached: Option | None = None
     newest: Fit | None = None
     for driver in drivers_to_try(context):
-        fit = best(context, _with_driver(context, driver), context.wanted, cards)
+        fit = best(context, _with_driver(context, driver), context.wanted, cards, newest)
         if _is_better(fit, newest):
             newest, reached = fit, _driver_option(driver, fit, "or newer")
     return [reached] if reached else []
@@ -121,7 +122,7 @@ def _other_python(context: Context, cards: tuple[Card, ...], taken: Fit | None) 
     numbered = [(number, tag) for tag in tags if (number := _python_number(tag)) is not None and not tag.endswith("t")]
     opened: list[tuple[tuple[int, ...], int, str, Fit]] = []
     for number, tag in numbered:
-        fit = best(context, replace(context.machine, python_tag=tag), context.wanted, cards)
+        fit = best(context, replace(context.machine, python_tag=tag), context.wanted, cards, taken)
         if fit is not None and _is_better(fit, taken):
             opened.append((version_of(fit.build.torch).release, -abs(number - have), tag, fit))
     if not opened:
@@ -149,7 +150,7 @@ def _other_system(context: Context, cards: tuple[Card, ...], taken: Fit | None) 
         ]
     found = []
     for what, other in changed:
-        fit = best(context, other, context.wanted, cards)
+        fit = best(context, other, context.wanted, cards, taken)
         if fit is not None and _is_better(fit, taken):
             found.append(
                 Option(kind="system", text=_opens(what, fit), torch=fit.build.torch, backend=fit.build.backend)

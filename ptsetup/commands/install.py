@@ -1,0 +1,97 @@
+"""``ptsetup install``: carry the plan out, and prove it."""
+
+from typing import Any
+
+import click
+
+from ptsetup.commands.plan import described_by, request_for, request_options, snapshot_for
+from ptsetup.terminal import Terminal
+
+
+@click.command()
+@request_options
+@click.option("--dry-run", is_flag=True, help="Show the plan and its commands; change nothing.")
+@click.option("--yes", "-y", "is_yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--installer", type=click.Choice(["auto", "uv", "pip"]), default="auto", help="uv (auto), or the target's own pip."
+)
+@click.option("--no-prove", is_flag=True, help="Leave out the proof (an image that is built without its GPU).")
+@click.pass_context
+def command(ctx: click.Context, /, dry_run: bool, is_yes: bool, no_prove: bool, **options: Any) -> None:
+    """Install the PyTorch build that works here, and prove it. On any failure the environment is as it was before."""
+    from ptsetup import index, install
+
+    terminal: Terminal = ctx.obj
+    wheels = index.load(options["index_file"])
+    snapshot = snapshot_for(options, wheels, terminal)
+    request = request_for(options)
+    is_elsewhere = described_by(options).is_given or bool(options["snapshot_file"])
+    if is_elsewhere:
+        _refuse_elsewhere(dry_run=dry_run)
+    settings = install.Settings.of(_pip_of(snapshot))
+    plan = _plan(snapshot, request, wheels, settings, terminal, is_elsewhere=is_elsewhere)
+    if plan.outcome != "install" or dry_run:
+        _show(plan, terminal)
+        ctx.exit(0 if plan.outcome == "install" else 3)
+    if not is_elsewhere and install.is_there(plan, snapshot):
+        terminal.result(
+            f"Nothing to do: torch {plan.local} is installed in {snapshot.target.prefix}, the right build for this machine.\n"
+        )
+        ctx.exit(0)
+    terminal.log(_announcement(plan, snapshot))
+    if terminal.is_interactive and not is_yes and not terminal.ask("Go on?"):
+        terminal.log("Nothing was changed.")
+        ctx.exit(1)
+    ctx.exit(_carry_out(plan, snapshot, settings, terminal, no_prove=no_prove))
+
+
+def _plan(snapshot: Any, request: Any, wheels: Any, settings: Any, terminal: Terminal, *, is_elsewhere: bool) -> Any:
+    from ptsetup import install
+    from ptsetup.plan import plan
+
+    made = plan(snapshot, request, wheels)
+    # what is right already needs no network at all
+    if is_elsewhere or (made.outcome == "install" and install.is_there(made, snapshot)):
+        return made
+    return install.prepare(snapshot, request, wheels, settings, terminal.log)
+
+
+def _refuse_elsewhere(*, dry_run: bool) -> None:
+    from ptsetup.errors import RequestError
+
+    if not dry_run:
+        raise RequestError(
+            "A described machine cannot be installed to.",
+            hint="Add --dry-run, or use ptsetup plan --format requirements there.",
+        )
+
+
+def _pip_of(snapshot: Any) -> Any:
+    return snapshot.target.pip if snapshot.target else None
+
+
+def _show(plan: Any, terminal: Terminal) -> None:
+    from ptsetup.render import plan as render
+
+    terminal.result(render.as_text(plan, terminal.style, width=terminal.width, is_verbose=False))
+
+
+def _announcement(plan: Any, snapshot: Any) -> str:
+    target = snapshot.target
+    old = target.wheel.version if target.wheel else None
+    replaces = f" Replaces torch {old}." if old else ""
+    lines = [
+        f"{plan.headline}, into {target.prefix} (Python {target.version}, chosen by {target.chosen_by}).{replaces}"
+    ]
+    lines += [f"  {reason}" for reason in (*plan.reasons, *plan.warnings)]
+    return "\n".join(lines)
+
+
+def _carry_out(plan: Any, snapshot: Any, settings: Any, terminal: Terminal, *, no_prove: bool) -> int:
+    from ptsetup import install
+    from ptsetup.install.proof import prover
+
+    prove = None if no_prove else prover(snapshot.target.executable, terminal.log if terminal.is_moving else None)
+    outcome = install.carry_out(plan, snapshot, settings, terminal.log, prove)
+    terminal.result(outcome.headline + "\n")
+    return 0

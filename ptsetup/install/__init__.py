@@ -1,0 +1,9 @@
+"""The installer: carries a Plan out as a transaction."""
+
+from ptsetup.install.already import is_there
+from ptsetup.install.carry import carry_out
+from ptsetup.install.prepare import prepare
+from ptsetup.install.records import Outcome, Step
+from ptsetup.install.settings import Settings
+
+__all__ = ["Outcome", "Settings", "Step", "carry_out", "is_there", "prepare"]

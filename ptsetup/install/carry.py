@@ -1,0 +1,181 @@
+"""Carries a Plan out as a transaction: keep the old, run the installer, prove the new, or put the old back."""
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from ptsetup import run
+from ptsetup.errors import InstallFailed
+from ptsetup.facts import Snapshot
+from ptsetup.install import refusals, transaction
+from ptsetup.install.already import family_needs, marker_environment
+from ptsetup.install.records import Outcome, Step
+from ptsetup.install.settings import Settings, arguments, environment
+from ptsetup.plan import Plan
+
+Log = Callable[[str], None]
+
+Prover = Callable[[Plan], tuple[str, ...]]
+"""Proves an installation; returns what is wrong with it, () when all is right."""
+
+
+@dataclass
+class Work:
+    """One installation in progress."""
+
+    plan: Plan
+    snapshot: Snapshot
+    settings: Settings
+    log: Log
+    steps: list[Step] = field(default_factory=list)
+
+    def done(self, name: str, started: float, detail: str = "") -> None:
+        """Note a finished step and tell it."""
+        step = Step(name=name, detail=detail, seconds=time.monotonic() - started)
+        self.steps.append(step)
+        self.log(f"{name:<11} {detail:<56} {step.seconds:5.1f} s")
+
+
+def carry_out(plan: Plan, snapshot: Snapshot, settings: Settings, log: Log, prove: Prover | None) -> Outcome:
+    """Install what the Plan says and prove it; on any failure the environment is as it was before.
+
+    Raises:
+        InstallFailed: refused, the installer stopped, or the result did not prove right (the old state is back).
+        KeyboardInterrupt: interrupted; the old state is back.
+    """
+    target = snapshot.target
+    if target is None or target.purelib is None or target.prefix is None:
+        raise InstallFailed("The target interpreter is not known.", hint="Name it with --python.")
+    refusals.check(snapshot, plan)
+    work = Work(plan, snapshot, settings, log)
+    with refusals.lock(target.prefix):
+        left = transaction.interrupted(target.purelib)
+        if left is not None:
+            log("An earlier installation was cut off: its old state is put back first.")
+            transaction.roll_back(left)
+        kept = transaction.begin(target.purelib, replaceable(snapshot))
+        try:
+            _install(work)
+            problems = _prove(work, prove)
+        except BaseException:
+            _back(work, kept)
+            raise
+        if problems:
+            _back(work, kept)
+            raise InstallFailed(
+                f"torch {plan.local} was installed but did not prove right, and the old state is back: {problems[0]}",
+                hint="Run ptsetup doctor for the cause; ptsetup install --no-prove keeps it all the same.",
+            )
+        transaction.end(kept)
+    words = "runs" if prove else "is installed (not proved: --no-prove)"
+    return Outcome(
+        is_done=True,
+        is_changed=True,
+        is_proved=prove is not None,
+        headline=f"Done: torch {plan.local} {words}.",
+        plan=plan,
+        steps=tuple(work.steps),
+    )
+
+
+def replaceable(snapshot: Snapshot) -> frozenset[str]:
+    """Projects whose files may be replaced: the torch family that is installed and what it requires."""
+    target = snapshot.target
+    installed = {d.name: d for d in (target.distributions or ())} if target else {}
+    return frozenset(installed)
+
+
+def _install(work: Work) -> None:
+    started = time.monotonic()
+    commands = work.plan.commands
+    _command(work, commands[0], is_family=True)
+    for extra in _closure(work, commands[0]):
+        _command(work, extra, is_family=True)
+    for command in commands[1:]:
+        _command(work, command, is_family=False)
+    work.done("installed", started, f"torch {work.plan.local} and what it needs; the old is kept until the proof")
+
+
+def _closure(work: Work, first: Sequence[str]) -> list[tuple[str, ...]]:
+    """More packages of the family that those just installed require (triton-rocm): they come from the same index, too."""
+    target = work.snapshot.target
+    if target is None or target.purelib is None:
+        return []
+    needs = family_needs(target.purelib, marker_environment(work.snapshot))
+    if not needs:
+        return []
+    head = first[: first.index("--no-deps")]
+    source = [
+        word
+        for word in first[len(head) :]
+        if word.partition("==")[0].partition("[")[0] not in {r.name for r in work.plan.requirements}
+    ]
+    return [(*head, *source, *needs)]
+
+
+def _command(work: Work, command: Sequence[str], *, is_family: bool) -> None:
+    is_uv = command[0] == "uv"
+    program = (uv_program(),) if is_uv else (command[0],)
+    position = command.index("install") + 1
+    argv = [
+        *program,
+        *command[1:position],
+        *arguments(work.settings, is_uv=is_uv, is_family=is_family),
+        *command[position:],
+    ]
+    code = run.stream(argv, env=environment(work.settings, os.environ))
+    if code == 0:
+        return
+    if code == 127:
+        raise InstallFailed(
+            f"{program[0]} could not be started.", hint="Install uv (pip install uv), or use --installer pip."
+        )
+    what = "from the index" if is_family else "the dependencies from your default index"
+    raise InstallFailed(
+        f"The installer stopped with exit code {code} while it fetched {what}; its own words stand above. The old state is back.",
+        hint="Repeat with --dry-run to see the exact commands; ptsetup doctor explains most messages of pip and uv.",
+    )
+
+
+def uv_program() -> str:
+    """The uv that came with ptsetup, else the one on PATH.
+
+    Raises:
+        InstallFailed: there is none.
+    """
+    beside = os.path.join(os.path.dirname(sys.executable), "uv.exe" if os.name == "nt" else "uv")  # noqa: PTH118, PTH120 - no symlink is resolved
+    found = beside if os.path.isfile(beside) else shutil.which("uv")  # noqa: PTH113
+    if found is None:
+        try:
+            import uv
+        except ImportError:
+            raise InstallFailed(
+                "uv was not found.", hint="Install it (pip install uv), or use --installer pip."
+            ) from None
+        found = str(uv.find_uv_bin())
+    return found
+
+
+def _prove(work: Work, prove: Prover | None) -> tuple[str, ...]:
+    if prove is None:
+        return ()
+    started = time.monotonic()
+    problems = prove(work.plan)
+    work.done(
+        "proved", started, "wrong: " + problems[0] if problems else "version, build, devices and the quick checks"
+    )
+    return problems
+
+
+def _back(work: Work, kept: transaction.Kept) -> None:
+    started = time.monotonic()
+    lost = transaction.roll_back(kept)
+    detail = (
+        f"the environment is as it was; not restored: {', '.join(lost)}"
+        if lost
+        else "the environment is as it was before"
+    )
+    work.done("rolled back", started, detail)

@@ -1,0 +1,93 @@
+"""From a request to a Plan that can be carried out now: asks the index first, and falls back on wheels that lie at hand."""
+
+from collections.abc import Callable
+
+from ptsetup import compat
+from ptsetup.errors import InstallFailed
+from ptsetup.facts import Snapshot, replace
+from ptsetup.index import WheelIndex
+from ptsetup.install.reach import Reached, Wheel, ask, fitting, wheels_in
+from ptsetup.install.settings import Settings
+from ptsetup.plan import Plan, Request, plan
+
+Log = Callable[[str], None]
+
+TRIES = 12
+"""At most so many announced builds are asked for before we give up on the index."""
+
+
+def prepare(snapshot: Snapshot, request: Request, index: WheelIndex, settings: Settings, log: Log) -> Plan:
+    """The Plan, checked against what can be had: the live index, or the wheels in the user's folders when it is out of reach.
+
+    Raises:
+        InstallFailed: the index is out of reach and no wheel at hand satisfies the request.
+        RequestError: the request cannot be read.
+    """
+    if request.find_links:
+        return _from_folder(snapshot, request, index, request.find_links)
+    made = plan(snapshot, request, index)
+    reached: Reached | None = None
+    for _ in range(TRIES):
+        if made.outcome != "install" or made.index_url is None:
+            return made
+        reached = ask(made.index_url, "torch", settings)
+        if reached.answer == "unreachable":
+            return _fall_back(snapshot, request, index, settings, made, reached)
+        if not _is_absent(made, reached):
+            return made
+        log(f"{made.torch}+{made.backend} is not on the index ({reached.detail}); looking for the next best build.")
+        request = replace(request, absent=(*request.absent, f"{made.torch}+{made.backend}@{made.origin}"))
+        made = plan(snapshot, request, index)
+    return made
+
+
+def _is_absent(made: Plan, reached: Reached) -> bool:
+    if reached.answer == "absent":
+        return True
+    # nightlies and foreign indexes are the installer's to resolve
+    if made.local is None or made.status is None:
+        return False
+    return not any(
+        name.startswith(f"torch-{made.local}-") or name.startswith(f"torch-{made.torch}-") for name in reached.names
+    )
+
+
+def _from_folder(snapshot: Snapshot, request: Request, index: WheelIndex, folder: str) -> Plan:
+    if folder.startswith(("http://", "https://")):
+        return plan(snapshot, request, index)
+    wheels = _at_hand(snapshot, (folder,))
+    if not any(wheel.project == "torch" for wheel in wheels):
+        target = snapshot.target
+        raise InstallFailed(
+            f"{folder} holds no torch wheel for {target.python_tag if target else 'this Python'} on this system.",
+            hint="Check the folder; the files are named like torch-2.13.0+cpu-cp312-cp312-manylinux_2_28_x86_64.whl.",
+        )
+    return plan(snapshot, replace(request, only=_builds(wheels)), index)
+
+
+def _at_hand(snapshot: Snapshot, folders: tuple[str, ...]) -> tuple[Wheel, ...]:
+    target = snapshot.target
+    return fitting(wheels_in(folders), target.python_tag if target else None, compat.platform_of(snapshot))
+
+
+def _builds(wheels: tuple[Wheel, ...]) -> tuple[str, ...]:
+    return tuple(sorted({f"{wheel.project}=={wheel.version}" for wheel in wheels}))
+
+
+def _fall_back(
+    snapshot: Snapshot, request: Request, index: WheelIndex, settings: Settings, made: Plan, reached: Reached
+) -> Plan:
+    """The newest fitting build among the wheels in the user's own find-links folders."""
+    for folder in settings.find_links:
+        wheels = _at_hand(snapshot, (folder,))
+        if not any(wheel.project == "torch" for wheel in wheels):
+            continue
+        local = plan(snapshot, replace(request, only=_builds(wheels), find_links=folder), index)
+        if local.outcome == "install":
+            note = f"the index is out of reach ({reached.detail}): this is the newest fitting wheel in {folder}; online it would be {made.local}"
+            found: Plan = replace(local, warnings=(*local.warnings, note))
+            return found
+    raise InstallFailed(
+        f"The index for torch {made.local} is out of reach: {reached.detail}, and no wheel at hand satisfies the request.",
+        hint="Ways out: a mirror (--mirror NAME or --index-url URL), a folder of wheels (--find-links DIR), or another network or proxy.",
+    )

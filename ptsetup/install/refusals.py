@@ -1,0 +1,117 @@
+"""What is looked at before anything is changed: rights, room, and who else is at work."""
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Iterator
+
+from ptsetup.errors import InstallFailed
+from ptsetup.facts import Disk, Snapshot
+from ptsetup.plan import Plan
+
+LOCK_NAME = ".ptsetup.lock"
+
+SPARE_BYTES = 200 * 1000 * 1000
+"""Left free on every file system beside what the build itself takes."""
+
+
+def check(snapshot: Snapshot, plan: Plan) -> None:
+    """Refuse what cannot end well.
+
+    Raises:
+        InstallFailed: externally managed Python, no write access, too little disk, another installer at work; each with its way out.
+    """
+    target = snapshot.target
+    if target is None:
+        return
+    if target.is_externally_managed:
+        raise InstallFailed(
+            f"{target.executable} belongs to the operating system, which asks installers to leave it alone.",
+            hint="Make an environment and install into it: python3 -m venv .venv && ptsetup install --python .venv",
+        )
+    if target.is_writable is False:
+        raise InstallFailed(
+            f"{target.purelib} cannot be written by this user.",
+            hint="Make an environment of your own: python3 -m venv .venv && ptsetup install --python .venv",
+        )
+    if target.running_installs:
+        numbers = ", ".join(map(str, target.running_installs))
+        raise InstallFailed(
+            f"Another installer is at work in {target.prefix} (process {numbers}).",
+            hint="Wait until it has ended, then try again.",
+        )
+    _room(snapshot, plan)
+
+
+def _room(snapshot: Snapshot, plan: Plan) -> None:
+    disks = {disk.role: disk for disk in (snapshot.host.disks if snapshot.host else None) or ()}
+    needs: dict[object, tuple[int, Disk, list[str]]] = {}
+    for role, size in (
+        ("target", plan.installed_bytes),
+        ("uv_cache", plan.installed_bytes),
+        ("temp", plan.download_bytes),
+    ):
+        disk = disks.get(role)
+        if disk is None or not size or disk.free_bytes is None:
+            continue
+        key = disk.device if disk.device is not None else disk.path
+        before, _, roles = needs.get(key, (0, disk, []))
+        # uv links from its cache into the target where both lie on one file system: counted once
+        needs[key] = (max(before, size), disk, [*roles, role])
+    for size, disk, roles in needs.values():
+        if disk.free_bytes is not None and disk.free_bytes < size + SPARE_BYTES:
+            raise InstallFailed(
+                f"Too little room for torch {plan.local}: it takes about {size / 1e9:.1f} GB, and {disk.path} ({', '.join(roles)}) "
+                f"has {disk.free_bytes / 1e9:.1f} GB free.",
+                hint=_more_room(roles),
+            )
+
+
+def _more_room(roles: list[str]) -> str:
+    if roles == ["temp"]:
+        return "Point TMPDIR to a folder on a larger disk."
+    if roles == ["uv_cache"]:
+        return "Free room with `uv cache clean`, or point UV_CACHE_DIR to a larger disk."
+    return "Free some room there (`uv cache clean`, `pip cache purge`), or make the environment on a larger disk."
+
+
+@contextlib.contextmanager
+def lock(prefix: str) -> Iterator[None]:
+    """Hold the environment for one installation.
+
+    Raises:
+        InstallFailed: another ptsetup holds it.
+    """
+    path = pathlib.Path(prefix) / LOCK_NAME
+    try:
+        file = path.open("a+b")
+    except OSError as problem:
+        raise InstallFailed(
+            f"{path} cannot be written: {problem.strerror}.",
+            hint="Make an environment of your own: python3 -m venv .venv",
+        ) from None
+    with file:
+        if not _take(file.fileno()):
+            raise InstallFailed(
+                f"Another ptsetup install is at work in {prefix}.", hint="Wait until it has ended, then try again."
+            )
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _take(descriptor: int) -> bool:
+    try:
+        if os.name == "posix":
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+    except OSError:
+        return False
+    return True

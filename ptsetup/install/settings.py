@@ -1,0 +1,77 @@
+"""The user's pip configuration as arguments and variables for uv and pip: index, wheels, certificates, proxy, constraints.
+
+Only what is named here reaches the installer. Extra indexes never do: a package of the torch family that an extra index offers
+under a higher version would win (the accident of December 2022).
+"""
+
+import os
+from collections.abc import Mapping
+
+from ptsetup.facts import PipConfig, Record
+
+DROPPED = (
+    "PIP_CONFIG_FILE", "PIP_CONSTRAINT", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_INDEX_URL", "PIP_NO_DEPS", "PIP_NO_INDEX",
+    "PIP_PRE", "PIP_PREFIX", "PIP_REQUIREMENT", "PIP_ROOT", "PIP_TARGET", "PIP_UPGRADE", "PIP_USER", "PIP_CERT", "PIP_PROXY",
+    "UV_CONSTRAINT", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_INDEX", "UV_INDEX_STRATEGY", "UV_INDEX_URL",
+    "UV_NO_INDEX", "UV_OVERRIDE", "UV_PRERELEASE", "UV_PYTHON", "UV_REINSTALL", "UV_RESOLUTION", "UV_SYSTEM_PYTHON", "UV_TARGET",
+    "UV_TORCH_BACKEND", "UV_UPGRADE", "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME",
+)  # fmt: skip
+"""Variables that would change what is installed, from where, or into which environment; the settings stand in arguments instead."""
+
+RETRIES = "1"
+"""A host that does not answer is told after one retry, not after minutes."""
+
+
+class Settings(Record, frozen=True, kw_only=True):
+    """What the user configured, with credentials, for one installation; never written down."""
+
+    index_url: str | None = None
+    find_links: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    cert: str | None = None
+    proxy: str | None = None
+    is_without_index: bool = False
+
+    @classmethod
+    def of(cls, pip: PipConfig | None) -> "Settings":
+        """The settings of a target's configuration."""
+        if pip is None:
+            return cls()
+        return cls(
+            index_url=pip.index_url,
+            find_links=pip.find_links,
+            constraints=tuple(path for path in pip.constraints if os.path.isfile(path)),  # noqa: PTH113 - may also be a URL
+            cert=pip.cert,
+            proxy=pip.proxy,
+            is_without_index=pip.no_index,
+        )
+
+
+def environment(settings: Settings, env: Mapping[str, str]) -> dict[str, str]:
+    """Variables for the installer."""
+    kept = {name: value for name, value in env.items() if name not in DROPPED}
+    kept |= {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+    kept.setdefault("UV_HTTP_RETRIES", RETRIES)
+    kept.setdefault("PIP_RETRIES", RETRIES)
+    if settings.cert:
+        kept["SSL_CERT_FILE"] = settings.cert
+    if settings.proxy:
+        kept |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), settings.proxy)
+    return kept
+
+
+def arguments(settings: Settings, *, is_uv: bool, is_family: bool) -> tuple[str, ...]:
+    """What is added to a command of the plan: for the torch family only how to connect, for its dependencies also where from."""
+    found: list[str] = ["--no-config"] if is_uv else []
+    if not is_uv:
+        found += ["--cert", settings.cert] if settings.cert else []
+        found += ["--proxy", settings.proxy] if settings.proxy else []
+    if is_family:
+        return tuple(found)
+    found += ["--index-url", settings.index_url] if settings.index_url else []
+    found += ["--no-index"] if settings.is_without_index else []
+    for folder in settings.find_links:
+        found += ["--find-links", folder]
+    for path in settings.constraints:
+        found += ["--constraint", path]
+    return tuple(found)
