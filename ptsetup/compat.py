@@ -201,7 +201,7 @@ def minimum_driver(cuda: tuple[int, int], index: WheelIndex, *, is_windows: bool
 def with_capabilities(gpus: Sequence[Gpu], index: WheelIndex) -> tuple[Gpu, ...]:
     """The GPUs with their compute capability filled in from the name table where the driver did not say."""
     return tuple(
-        replace(gpu, compute_capability=index.gpu_capability(gpu.name))
+        replace(gpu, compute_capability=capability_by_name(gpu.name, index))
         if gpu.compute_capability is None and gpu.name
         else gpu
         for gpu in gpus
@@ -257,6 +257,48 @@ def serves(
     return None
 
 
+def capability_by_name(name: str, index: WheelIndex) -> tuple[int, int] | None:
+    """Compute capability of an NVIDIA product by its name, as drivers and shops write it (``Tesla V100-SXM2-16GB``).
+
+    The table's product whose words all occur in the name, and of several the one with the most words; None when there is none.
+    """
+    exact = index.gpu_capability(name)
+    if exact is not None:
+        return exact
+    have = set(_nvidia_words(name))
+    best: tuple[int, tuple[int, int]] | None = None
+    wider: set[tuple[int, int]] = set()
+    for gpu in index.nvidia_gpus:
+        words = _nvidia_words(gpu.name.partition("(")[0])
+        if words and have.issuperset(words) and (best is None or len(words) > best[0]):
+            best = (len(words), gpu.capability)
+        if have and have.issubset(_nvidia_words(gpu.name)):
+            wider.add(gpu.capability)
+    if best is not None:
+        return best[1]
+    # a short form (Orin, RTX PRO 6000 Blackwell) tells enough when all products that it may mean agree
+    return wider.pop() if len(wider) == 1 else None
+
+
+@functools.lru_cache(maxsize=1024)
+def _nvidia_words(name: str) -> tuple[str, ...]:
+    drop = {
+        "nvidia",
+        "geforce",
+        "tesla",
+        "graphics",
+        "gpu",
+        "with",
+        "design",
+        "corporation",
+        "laptop",
+        "edition",
+        "generation",
+    }
+    spaced = re.sub(r"\b(rtx|gtx|gt|mx)(\d)", r"\1 \2", re.sub(r"[^a-z0-9]+", " ", name.lower()))
+    return tuple(word for word in spaced.split() if word not in drop)
+
+
 _GFX = re.compile(r"gfx[0-9a-f]{3,4}")
 
 
@@ -266,6 +308,9 @@ def gfx_of(text: str, index: WheelIndex) -> str | None:
     if match:
         return match[0]
     wanted = _words(text)
+    alias = next((gfx for words, gfx in _AMD_ALIASES if set(words) <= set(wanted)), None)
+    if alias:
+        return alias
     best: tuple[int, str] | None = None
     for target in index.gfx_targets:
         for product in target.products:
@@ -273,6 +318,24 @@ def gfx_of(text: str, index: WheelIndex) -> str | None:
             if words and set(words) <= set(wanted) and (best is None or len(words) > best[0]):
                 best = (len(words), target.gfx)
     return best[1] if best else None
+
+
+_AMD_ALIASES = (
+    (("vega", "56"), "gfx900"),
+    (("vega", "64"), "gfx900"),
+    (("rx", "470"), "gfx803"),
+    (("rx", "480"), "gfx803"),
+    (("rx", "570"), "gfx803"),
+    (("rx", "580"), "gfx803"),
+    (("rx", "590"), "gfx803"),
+    (("680m",), "gfx1035"),
+    (("780m",), "gfx1103"),
+    (("880m",), "gfx1150"),
+    (("890m",), "gfx1150"),
+    (("8050s",), "gfx1151"),
+    (("8060s",), "gfx1151"),
+)
+"""Names that the table gives by family only (Vega 10, Polaris, Strix Point, Strix Halo), as shops and drivers write them."""
 
 
 def _words(name: str) -> list[str]:

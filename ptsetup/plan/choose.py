@@ -30,6 +30,8 @@ def plan(snapshot: Snapshot, request: Request, index: WheelIndex) -> Plan:
     usable, unusable = sort_cards(machine, index)
     cards, dropped = _one_vendor(usable, wanted)
     devices = _devices(cards, [*unusable, *dropped])
+    if machine.is_jetson and wanted.backend is None and not cards:
+        return ways_out.refuse_jetson(context, devices)
     if wanted.backend is not None:
         cards = tuple(card for card in cards if VENDOR_FAMILY[card.vendor] == compat.family(wanted.backend))
     if len({card.vendor for card in cards}) > 1:

@@ -126,7 +126,7 @@ def _reasons(context: Context, best: Fit, devices: tuple[Device, ...]) -> tuple[
     if best.support == "minor-version":
         cuda = cuda_of(build) or (0, 0)
         lines.append(
-            f"driver {machine.driver} runs CUDA {cuda[0]}.{cuda[1]} by minor-version compatibility; "
+            f"driver {machine.driver_text} runs CUDA {cuda[0]}.{cuda[1]} by minor-version compatibility; "
             "code that is compiled at run time from newer PTX may need a newer driver"
         )
     if any(service == "ptx" for _, service in best.services):
@@ -142,7 +142,7 @@ def _purpose(context: Context, best: Fit) -> str:
     names = _names([card for card, _ in best.services])
     if not names:
         return f"for Python {machine.python} on this system" + (", as asked for" if context.wanted.backend else "")
-    how = {"cuda": f" and driver {machine.driver}", "rocm": "", "xpu": "", "cpu": f" on macOS {machine.macos}"}
+    how = {"cuda": f" and driver {machine.driver_text}", "rocm": "", "xpu": "", "cpu": f" on macOS {machine.macos}"}
     return f"with code for {names}{how[compat.family(best.build.backend)]}, Python {machine.python}"
 
 

@@ -55,11 +55,15 @@ def describe(description: Description, index: WheelIndex) -> Snapshot:
     system = description.system or "linux"
     machine = _machine(system, description.arch)
     nvidia, amd, intel = _gpus(description.gpus, index)
+    driver = _driver_version(description.driver)
+    if driver is not None and not nvidia:
+        # a driver without a card: some NVIDIA GPU, of which nothing is known
+        nvidia.append(Gpu(name="NVIDIA GPU", source="described"))
     is_apple = system == "macos" and machine == "arm64"
     return Snapshot(
         origin="described",
         host=_host(description, system, machine),
-        nvidia=_driver(description, tuple(nvidia)),
+        nvidia=_nvidia(description, driver, tuple(nvidia)),
         amd=Amd(gpus=tuple(amd)),
         intel=Intel(gpus=tuple(intel)),
         apple=Apple(chip="Apple silicon", has_metal=True) if is_apple else None,
@@ -117,13 +121,18 @@ def _target(python_version: str | None, machine: str) -> Target:
     )
 
 
-def _driver(description: Description, gpus: tuple[Gpu, ...]) -> Nvidia:
-    """No ``--driver`` means that there is none. A driver version is no path and no word such as N/A."""
-    driver = description.driver
-    if driver is not None and not compat.version_tuple(driver):
+def _driver_version(text: str | None) -> str | None:
+    """No ``--driver``, or a word that tools print where there is none, means that none is installed."""
+    if text is None or text.strip().strip("[]").lower() in ("", "n/a", "none", "not supported", "unknown"):
+        return None
+    if not compat.version_tuple(text):
         raise RequestError(
-            f"--driver {driver!r} is no driver version.", hint="Write it as nvidia-smi prints it: 580.95.05."
+            f"--driver {text!r} is no driver version.", hint="Write it as nvidia-smi prints it: 580.95.05."
         )
+    return text
+
+
+def _nvidia(description: Description, driver: str | None, gpus: tuple[Gpu, ...]) -> Nvidia:
     return Nvidia(
         kernel_module_version=None if description.is_wsl else driver,
         user_library_version=driver,
@@ -144,10 +153,14 @@ def _gpus(names: tuple[str, ...], index: WheelIndex) -> tuple[list[Gpu], list[Am
             nvidia.append(Gpu(index=len(nvidia), name=shown, compute_capability=capability, source="described"))
         elif gfx is not None:
             amd.append(AmdGpu(node=len(amd) + 1, name=name, gfx=gfx, is_apu=_is_apu(gfx)))
-        elif re.search(r"intel|\barc\b|iris|uhd|hd graphics|data center gpu|core ultra|\bmax \d", name, re.IGNORECASE):
+        elif compat.xpu_support(name) is not None or re.search(
+            r"intel|\barc\b|iris|uhd|hd graphics|data center gpu|core ultra|\bmax \d", name, re.IGNORECASE
+        ):
             intel.append(IntelGpu(name=name))
         elif re.search(r"\b(amd|radeon|instinct|rx \d)", name, re.IGNORECASE):
             amd.append(AmdGpu(node=len(amd) + 1, name=name))
+        elif re.search(r"nvidia|geforce|\b[rg]tx\b|quadro|tesla|titan|jetson", name, re.IGNORECASE):
+            nvidia.append(Gpu(index=len(nvidia), name=name, source="described"))
         else:
             raise RequestError(
                 f"--gpu {name!r} is not known.",
@@ -160,7 +173,7 @@ def _capability(name: str, index: WheelIndex) -> tuple[int, int] | None:
     match = re.fullmatch(r"(\d{1,2})\.(\d)", name)
     if match:
         return int(match[1]), int(match[2])
-    return compat.capability_of(name.lower()) or index.gpu_capability(name)
+    return compat.capability_of(name.lower()) or compat.capability_by_name(name, index)
 
 
 _APUS = frozenset(("gfx90c", "gfx1033", "gfx1035", "gfx1036", "gfx1103", "gfx1150", "gfx1151", "gfx1152", "gfx1153"))

@@ -96,7 +96,7 @@ def _driver(build: Build, machine: Machine, index: WheelIndex, cards: tuple[Card
     if cuda is None or carries(cuda, machine, index):
         return None
     _, loose = compat.minimum_driver(cuda, index, is_windows=machine.is_windows_driver)
-    return No("driver", f"needs driver {loose} or newer, this machine has {machine.driver}")
+    return No("driver", f"needs driver {loose} or newer, this machine has {machine.driver_text}")
 
 
 def cuda_of(build: Build) -> tuple[int, int] | None:
@@ -138,17 +138,17 @@ def branch_problem(card: Card, machine: Machine, index: WheelIndex) -> str | Non
     if card.vendor != "nvidia" or card.capability is None or machine.driver is None:
         return None
     branch = compat.version_tuple(machine.driver)[:1]
-    row = next((b for b in index.driver_branches if _covers(b.capabilities, card.capability)), None)
+    row = next((b for b in index.driver_branches if covers(b.capabilities, card.capability)), None)
     if row is None:
         return None
     if row.last and branch > compat.version_tuple(row.last)[:1]:
-        return f"needs driver {row.last}, the last branch for {card.label}; this machine has {machine.driver}"
+        return f"needs driver {row.last}, the last branch for {card.label}; this machine has {machine.driver_text}"
     if row.first and branch < compat.version_tuple(row.first)[:1]:
-        return f"needs driver {row.first} or newer for {card.label}, this machine has {machine.driver}"
+        return f"needs driver {row.first} or newer for {card.label}, this machine has {machine.driver_text}"
     return None
 
 
-def _covers(capabilities: tuple[str, ...], capability: tuple[int, int]) -> bool:
+def covers(capabilities: tuple[str, ...], capability: tuple[int, int]) -> bool:
     """``5.x`` covers (5, 2), ``8.6`` covers (8, 6)."""
     major, minor = capability
     return any(text in (f"{major}.{minor}", f"{major}.x") for text in capabilities)
@@ -218,7 +218,8 @@ def serve(build: Build, machine: Machine, card: Card, *, is_driver_full: bool, i
         return "native" if card.gfx in build.gfx and is_confirmed else None
     if card.vendor == "intel":
         return "native" if compat.xpu_support(card.name) else None
-    return "native" if compat.at_least(machine.macos, mps_floor(build.torch, index)) is not False else None
+    floor = mps_floor(build.torch, index)
+    return "native" if floor is not None and compat.at_least(machine.macos, floor) is not False else None
 
 
 CONFIRMED_BY_OTHERS = frozenset(

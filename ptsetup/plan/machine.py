@@ -7,8 +7,8 @@ from ptsetup import compat
 from ptsetup.facts import Gpu, Snapshot
 from ptsetup.index import WheelIndex
 
-L4T_DRIVER = {32: "418", 34: "470", 35: "470", 36: "540", 38: "580", 39: "595"}
-"""Jetson Linux release -> desktop driver branch that carries the same CUDA (JetPack 4: 10.2, 5: 11.4, 6: 12.6, 7: 13)."""
+L4T_DRIVER = {32: "440.33", 34: "470.57", 35: "470.57", 36: "560.28.03", 38: "580.65.06"}
+"""Jetson Linux release -> the desktop driver that carries the same CUDA (JetPack 4: 10.2, 5: 11.4, 6: 12.6, 7: 13.0)."""
 
 BLOCKED_MODULE = "the driver does not answer"
 
@@ -54,6 +54,8 @@ class Machine:
     is_wsl: bool
     is_rosetta: bool
     driver: str | None
+    driver_text: str | None
+    """As messages name it."""
     driver_cuda: tuple[int, int] | None
     driver_problem: str | None
     """NVIDIA: why the driver cannot be relied on although it is there."""
@@ -89,7 +91,8 @@ def view(snapshot: Snapshot, index: WheelIndex, chosen: tuple[int, ...] = ()) ->
         is_wsl=bool(host and host.wsl),
         is_rosetta=bool(host and host.is_rosetta),
         driver=_as_desktop(driver[0], is_jetson=is_jetson) if driver else None,
-        driver_cuda=speaks[0] if speaks else None,
+        driver_text=_driver_text(driver[0], is_jetson=is_jetson) if driver else None,
+        driver_cuda=speaks[0] if speaks and not is_jetson else None,
         driver_problem=_driver_problem(snapshot),
         cards=cards,
         notes=notes,
@@ -98,7 +101,22 @@ def view(snapshot: Snapshot, index: WheelIndex, chosen: tuple[int, ...] = ()) ->
 
 def _as_desktop(driver: str, *, is_jetson: bool) -> str:
     release = compat.version_tuple(driver)[0]
-    return L4T_DRIVER.get(release, "0") if is_jetson and release < 100 else driver
+    if not is_jetson or release >= FIRST_DESKTOP_BRANCH:
+        return driver
+    return L4T_DRIVER.get(release) or (L4T_DRIVER[max(L4T_DRIVER)] if release > max(L4T_DRIVER) else "0")
+
+
+FIRST_DESKTOP_BRANCH = 100
+"""Smaller numbers are releases of Jetson Linux."""
+
+
+def _driver_text(driver: str, *, is_jetson: bool) -> str:
+    is_release = is_jetson and compat.version_tuple(driver)[0] < FIRST_DESKTOP_BRANCH
+    return (
+        f"Jetson Linux {driver}, which carries what desktop driver {_as_desktop(driver, is_jetson=True)} does"
+        if is_release
+        else driver
+    )
 
 
 def _driver_problem(snapshot: Snapshot) -> str | None:
@@ -124,7 +142,7 @@ def _nvidia(snapshot: Snapshot, index: WheelIndex) -> list[Card]:
     on_bus = [device for device in bus if device.vendor == "10de" and device.driver != "vfio-pci"]
     cards = []
     for position, device in enumerate(on_bus):
-        capability = index.gpu_capability(device.name) if device.name else None
+        capability = compat.capability_by_name(device.name, index) if device.name else None
         cards.append(Card(vendor="nvidia", name=device.name or "NVIDIA GPU", index=position, capability=capability))
     return cards
 

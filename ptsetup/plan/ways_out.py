@@ -12,7 +12,7 @@ from ptsetup import compat
 from ptsetup.index import Build
 from ptsetup.plan import compose, survey
 from ptsetup.plan.compose import Context, describe_build
-from ptsetup.plan.judge import VENDOR_FAMILY, Fit, No
+from ptsetup.plan.judge import VENDOR_FAMILY, Fit, No, branch_problem, covers
 from ptsetup.plan.machine import Card, Machine
 from ptsetup.plan.records import Device, Option, Plan
 from ptsetup.plan.wanted import Wanted, version_of
@@ -36,10 +36,6 @@ def advice(context: Context, cards: tuple[Card, ...], taken: Fit) -> tuple[Optio
     return (*found, *_vendor_wheels(context, cards))
 
 
-def _is_better(fit: Fit | None, taken: Fit | None) -> bool:
-    return fit is not None and (taken is None or version_of(fit.build.torch) > version_of(taken.build.torch))
-
-
 def _opens(what: str, fit: Fit) -> str:
     return f"{what} opens {describe_build(fit.build.torch, fit.build.backend, fit.build.platform)}"
 
@@ -57,31 +53,33 @@ def drivers_to_try(context: Context) -> list[str]:
 def _with_driver(context: Context, driver: str) -> Machine:
     machine = context.machine
     speaks = compat.cuda_of_driver(driver, context.index, is_windows=machine.is_windows_driver)
-    return replace(machine, driver=driver, driver_cuda=speaks, driver_problem=None)
+    return replace(machine, driver=driver, driver_text=driver, driver_cuda=speaks, driver_problem=None)
 
 
 def _other_driver(context: Context, cards: tuple[Card, ...], taken: Fit | None) -> list[Option]:
     if not any(card.vendor == "nvidia" for card in cards) or context.machine.driver is None:
         return []
-    reached: Fit | None = taken
     option: Option | None = None
     for driver in drivers_to_try(context):
-        fit = best(context, _with_driver(context, driver), context.wanted, cards, reached)
-        if _is_better(fit, reached):
-            reached = fit
-            option = _driver_option(driver, fit, "or newer")
+        fit = best(context, _with_driver(context, driver), context.wanted, cards, taken)
+        if fit is not None:
+            option = _driver_option(driver, fit, "or newer", is_jetson=context.machine.is_jetson)
             break
     if option is None and taken is None:
         option = _older_driver(context, cards)
     return [option] if option else []
 
 
-def _driver_option(driver: str, fit: Fit | None, suffix: str) -> Option:
-    if fit is None:
-        raise AssertionError("an option needs a build")
+def _driver_option(driver: str, fit: Fit, suffix: str, *, is_jetson: bool = False) -> Option:
+    # the driver of a Jetson board comes with its JetPack release only
+    what = (
+        f"a JetPack release that carries what desktop driver {driver} does (JetPack 7)"
+        if is_jetson
+        else f"driver {driver} {suffix}"
+    )
     return Option(
         kind="driver",
-        text=_opens(f"driver {driver} {suffix}".rstrip(), fit),
+        text=_opens(what, fit),
         torch=fit.build.torch,
         backend=fit.build.backend,
     )
@@ -90,7 +88,8 @@ def _driver_option(driver: str, fit: Fit | None, suffix: str) -> Option:
 def _older_driver(context: Context, cards: tuple[Card, ...]) -> Option | None:
     """A card that the newer branches dropped works with the last one that has it."""
     for row in context.index.driver_branches:
-        if row.last and compat.at_least(context.machine.driver, row.last):
+        is_for_it = any(covers(row.capabilities, card.capability) for card in cards if card.capability)
+        if row.last and is_for_it and compat.at_least(context.machine.driver, row.last):
             fit = best(context, _with_driver(context, f"{row.last}.999"), context.wanted, cards)
             if fit is not None:
                 return _driver_option(row.last, fit, "(the last branch for this GPU)")
@@ -107,7 +106,7 @@ def _no_driver(context: Context) -> list[Option]:
     newest: Fit | None = None
     for driver in drivers_to_try(context):
         fit = best(context, _with_driver(context, driver), context.wanted, cards, newest)
-        if _is_better(fit, newest):
+        if fit is not None:
             newest, reached = fit, _driver_option(driver, fit, "or newer")
     return [reached] if reached else []
 
@@ -123,7 +122,7 @@ def _other_python(context: Context, cards: tuple[Card, ...], taken: Fit | None) 
     opened: list[tuple[tuple[int, ...], int, str, Fit]] = []
     for number, tag in numbered:
         fit = best(context, replace(context.machine, python_tag=tag), context.wanted, cards, taken)
-        if fit is not None and _is_better(fit, taken):
+        if fit is not None:
             opened.append((version_of(fit.build.torch).release, -abs(number - have), tag, fit))
     if not opened:
         return []
@@ -306,6 +305,17 @@ def _driver_and_python(context: Context, cards: tuple[Card, ...]) -> list[Option
     return []
 
 
+def refuse_jetson(context: Context, devices: tuple[Device, ...]) -> Plan:
+    """A Jetson board whose GPU no build of the PyTorch index serves: NVIDIA's own wheels do."""
+    options = (*_jetson(context), *_on_purpose(context, (), is_asked=True))
+    headline = f"No build of the PyTorch index serves the GPU of this Jetson board: {_jetson_reason(devices)}."
+    return compose.refusal(context, headline, options, (), devices)
+
+
+def _jetson_reason(devices: tuple[Device, ...]) -> str:
+    return next((device.problem for device in devices if device.problem), None) or "which GPU it has is not known"
+
+
 def _jetson(context: Context) -> list[Option]:
     return [Option(kind="vendor_wheel", text=JETSON_WHEELS)] if context.machine.is_jetson else []
 
@@ -316,8 +326,8 @@ def _fix_driver(context: Context, cards: tuple[Card, ...]) -> list[Option]:
     return [Option(kind="driver", text="mend the driver first: ptsetup doctor says how", command=("ptsetup", "doctor"))]
 
 
-def _on_purpose(context: Context, cards: tuple[Card, ...]) -> list[Option]:
-    if not cards:
+def _on_purpose(context: Context, cards: tuple[Card, ...], *, is_asked: bool = False) -> list[Option]:
+    if not cards and not is_asked:
         return []
     wanted = replace(context.wanted, backend="cpu")
     fit = best(context, context.machine, wanted, ()) or best(
@@ -346,7 +356,8 @@ def _headline(context: Context, cards: tuple[Card, ...], misfits: Sequence[tuple
     machine = context.machine
     if machine.driver_problem and machine.driver is None and cards:
         return f"No build can be chosen for {cards[0].label}: {machine.driver_problem}."
-    closest = _closest(misfits, cards)
+    dropped = next((problem for card in cards if (problem := branch_problem(card, machine, context.index))), None)
+    closest = f"the GPU {dropped}" if dropped else _closest(misfits, cards)
     what = f"No build of {context.wanted.text}" + (f" ({context.wanted.backend})" if context.wanted.backend else "")
     where = f" for {labels(cards)}" if cards else ""
     return f"{what} runs here{where}: {closest}."
