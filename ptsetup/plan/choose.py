@@ -29,26 +29,34 @@ def plan(snapshot: Snapshot, request: Request, index: WheelIndex) -> Plan:
         return compose.refusal(context, closed.headline, closed.options, ())
     usable, unusable = sort_cards(machine, index)
     cards, dropped = _one_vendor(usable, wanted)
-    devices = _devices(cards, [*unusable, *dropped])
-    if machine.is_jetson and wanted.backend is None and not cards:
+    return _decide(context, cards, [*unusable, *dropped])
+
+
+def _decide(context: compose.Context, cards: tuple[Card, ...], unusable: Sequence[tuple[Card, str]]) -> Plan:
+    wanted, devices = context.wanted, _devices(cards, unusable)
+    if context.machine.is_jetson and wanted.backend is None and not cards:
         return ways_out.refuse_jetson(context, devices)
     if wanted.backend is not None:
         cards = tuple(card for card in cards if VENDOR_FAMILY[card.vendor] == compat.family(wanted.backend))
     if len({card.vendor for card in cards}) > 1:
         return ways_out.choose_vendor(context, cards, devices)
-    found = survey(machine, wanted, index, cards)
+    found = survey(context.machine, wanted, context.index, cards)
     if found.best is not None:
         chosen = compose.chosen(context, found.best, found.fits, found.misfits, devices)
         return compose.with_advice(chosen, ways_out.advice(context, cards, found.best))
-    if len(cards) > 1 and wanted.backend is not None:
+    several = _several(context, cards, devices, unusable) if len(cards) > 1 else None
+    return several or ways_out.refuse(context, cards, devices, found.misfits)
+
+
+def _several(
+    context: compose.Context, cards: tuple[Card, ...], devices: tuple[Device, ...], unusable: Sequence[tuple[Card, str]]
+) -> Plan | None:
+    """No build serves all cards: a tag that was asked for settles it, else they are laid out to choose from."""
+    if context.wanted.backend is not None:
         part = _serve_part(context, cards, unusable)
         if part is not None:
             return part
-    if len(cards) > 1:
-        several = ways_out.choose_card(context, cards, devices)
-        if several is not None:
-            return several
-    return ways_out.refuse(context, cards, devices, found.misfits)
+    return ways_out.choose_card(context, cards, devices)
 
 
 def _serve_part(context: compose.Context, cards: tuple[Card, ...], unusable: Sequence[tuple[Card, str]]) -> Plan | None:

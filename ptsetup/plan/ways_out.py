@@ -150,7 +150,7 @@ def _other_system(context: Context, cards: tuple[Card, ...], taken: Fit | None) 
     found = []
     for what, other in changed:
         fit = best(context, other, context.wanted, cards, taken)
-        if fit is not None and _is_better(fit, taken):
+        if fit is not None:
             found.append(
                 Option(kind="system", text=_opens(what, fit), torch=fit.build.torch, backend=fit.build.backend)
             )
