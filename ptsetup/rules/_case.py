@@ -125,8 +125,13 @@ class Case:
 
     @cached_property
     def as_of(self) -> str:
-        """The day of judgement, ISO: the day of the Snapshot; where that is not known, the day of the index."""
-        return (self.snapshot.taken_at or self.index.date)[:10]
+        """The day of judgement, ISO: the day of the Snapshot; of a report not before the torch that it shows was released.
+
+        Where nothing tells, the day of the index.
+        """
+        release = self.index.release(self.torch_base or "") if self.snapshot.origin == "report" else None
+        days = [day[:10] for day in (self.snapshot.taken_at, release.date if release else None) if day]
+        return max(days, default=self.index.date)
 
     @cached_property
     def newest_torch_then(self) -> str | None:

@@ -25,7 +25,10 @@ def put(
     case = Case(snapshot, index, expect)
     chosen = [rule for rule in rules if is_chosen(rule, tuple(select), tuple(ignore))]
     verdicts = tuple(_judge(rule, case) for rule in chosen)
-    findings = rank({rule.code: rule for rule in chosen}, verdicts)
+    findings = tuple(
+        replace(finding, evidence=tuple(_located(evidence, snapshot) for evidence in finding.evidence))
+        for finding in rank({rule.code: rule for rule in chosen}, verdicts)
+    )
     return Diagnosis(
         verdicts=verdicts,
         findings=findings,
@@ -34,6 +37,16 @@ def put(
         as_of=case.as_of,
         root=next((f for f in findings if f.severity != "note" and f.consequence_of is None), None),
     )
+
+
+def _located(evidence: Evidence, snapshot: Snapshot) -> Evidence:
+    """Of a report: the line where the fact, or the section that it belongs to, stands."""
+    path = evidence.path if snapshot.sources else ""
+    while path and not (evidence.source or "").startswith("report line"):
+        if path in snapshot.sources:
+            return replace(evidence, source=snapshot.sources[path])  # type: ignore[no-any-return]
+        path = path.rpartition(".")[0]
+    return evidence
 
 
 def is_chosen(rule: Rule, select: Sequence[str], ignore: Sequence[str]) -> bool:

@@ -1,0 +1,104 @@
+"""Fills in what a fix leaves open: the interpreter's path, and, where the cure is another build, the planner's command."""
+
+import shlex
+
+from ptsetup.errors import PtsetupError
+from ptsetup.facts import Snapshot, replace
+from ptsetup.index import WheelIndex
+from ptsetup.plan import COMPANIONS, Plan, Request, plan
+from ptsetup.rules import Diagnosis, Fix, Ranked
+
+
+def fill(diagnosis: Diagnosis, snapshot: Snapshot, index: WheelIndex) -> Diagnosis:
+    """The Diagnosis with every fix ready to be copied; a plan is made once for each thing that is asked for."""
+    made: dict[tuple[tuple[str, ...], str], Plan | str] = {}
+    findings = tuple(_fill_finding(finding, snapshot, index, made) for finding in diagnosis.findings)
+    root = findings[diagnosis.findings.index(diagnosis.root)] if diagnosis.root else None
+    return replace(diagnosis, findings=findings, root=root)  # type: ignore[no-any-return]
+
+
+def _fill_finding(
+    finding: Ranked, snapshot: Snapshot, index: WheelIndex, made: dict[tuple[tuple[str, ...], str], Plan | str]
+) -> Ranked:
+    system = snapshot.host.system if snapshot.host else None
+    fixes = []
+    for fix in finding.fixes:
+        if system and fix.systems and system not in fix.systems:
+            continue
+        filled = _with_plan(fix, snapshot, index, made) if fix.needs_plan else fix
+        fixes.append(_with_python(filled, python_of(snapshot)))
+    return replace(finding, fixes=tuple(fixes))  # type: ignore[no-any-return]
+
+
+def python_of(snapshot: Snapshot) -> str:
+    """The target interpreter as a person in the same folder would type it; of a report just ``python``."""
+    target = snapshot.target
+    executable = target.executable if target else None
+    if snapshot.origin == "report" or not executable:
+        return "python"
+    cwd = target.cwd if target else None
+    if cwd and executable.startswith(cwd.rstrip("/\\") + "/"):
+        return executable[len(cwd.rstrip("/\\")) + 1 :]
+    return executable
+
+
+def _with_python(fix: Fix, python: str) -> Fix:
+    commands = tuple(tuple(word.replace("{python}", python) for word in command) for command in fix.commands)
+    shell = fix.shell.replace("{python}", shlex.quote(python)) if fix.shell else None
+    return replace(fix, commands=commands, shell=shell)  # type: ignore[no-any-return]
+
+
+def _with_plan(
+    fix: Fix, snapshot: Snapshot, index: WheelIndex, made: dict[tuple[tuple[str, ...], str], Plan | str]
+) -> Fix:
+    """The build that the planner chooses for this machine, in place of a template."""
+    packages = packages_of(fix, snapshot)
+    backend = fix.needs_backend or "auto"
+    if (packages, backend) not in made:
+        made[packages, backend] = _plan(packages, backend, snapshot, index)
+    answer = made[packages, backend]
+    if isinstance(answer, str):
+        return replace(fix, text=f"{fix.text} {answer}", kind="print")  # type: ignore[no-any-return]
+    if answer.outcome != "install":
+        ways = "; ".join(option.text for option in answer.options[:3])
+        return replace(  # type: ignore[no-any-return]
+            fix, text=f"{fix.text} {answer.headline}{' Ways out: ' + ways + '.' if ways else ''}", kind="print"
+        )
+    size = f" ({answer.download_bytes / 1e9:.1f} GB)" if answer.download_bytes else ""
+    return replace(  # type: ignore[no-any-return]
+        fix,
+        text=f"{fix.text} The planner takes {answer.headline.rstrip('.')}{size}.",
+        commands=answer.commands,
+        shell=install_line(packages, backend, snapshot),
+    )
+
+
+def _plan(packages: tuple[str, ...], backend: str, snapshot: Snapshot, index: WheelIndex) -> Plan | str:
+    is_report = snapshot.origin == "report"
+    request = Request(packages=packages, backend=backend, installer="pip" if is_report else "uv")
+    try:
+        return plan(snapshot, request, index)
+    except PtsetupError as problem:
+        return problem.message
+
+
+def packages_of(fix: Fix, snapshot: Snapshot) -> tuple[str, ...]:
+    """What to ask the planner for: with torch, the companions that are installed beside it have to change too."""
+    asked = fix.needs_plan or ("torch",)
+    distributions = (snapshot.target.distributions if snapshot.target else None) or ()
+    installed = {distribution.name for distribution in distributions}
+    named = " ".join(asked)
+    return (*asked, *(name for name in COMPANIONS[:2] if name in installed and name not in named))
+
+
+def install_line(packages: tuple[str, ...], backend: str, snapshot: Snapshot) -> str | None:
+    """The one line that lets ptsetup carry the plan out; None for a report, whose machine may have no ptsetup."""
+    if snapshot.origin == "report":
+        return None
+    words = ["ptsetup", "install"]
+    target = snapshot.target
+    if target and target.chosen_by == "--python" and target.executable:
+        words += ["--python", python_of(snapshot)]
+    if backend != "auto":
+        words += ["--backend", backend]
+    return shlex.join([*words, *(packages if packages != ("torch",) else ())])

@@ -1,0 +1,158 @@
+"""``ptsetup doctor``: say what is wrong with a PyTorch set-up, and the exact fix."""
+
+import time
+from typing import Any
+
+import click
+
+from ptsetup.terminal import Terminal
+
+DEVICES = click.Choice(["cuda", "rocm", "xpu", "mps", "cpu"])
+THRESHOLDS = ("error", "warning", "note")
+
+
+def codes(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """``--select PT5,PT401 --select PT7`` as one tuple."""
+    return tuple(code.strip() for value in values for code in value.split(",") if code.strip())
+
+
+@click.command()
+@click.option("--python", metavar="PY", help="The interpreter to look at (path or version).")
+@click.option(
+    "--from", "source", metavar="FILE|-", help="Read a report: collect_env, nvidia-smi, pip, errors, a Snapshot."
+)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", help="How to print it."
+)
+@click.option("--output", metavar="FILE", help="Write the result there.")
+@click.option("--select", multiple=True, callback=codes, metavar="CODES", help="Only these rules (PT502, PT5, a slug).")
+@click.option("--ignore", multiple=True, callback=codes, metavar="CODES", help="All but these rules.")
+@click.option(
+    "--fail-on",
+    type=click.Choice([*THRESHOLDS, "never"]),
+    default="error",
+    help="Exit code 1 from this severity on (error).",
+)
+@click.option("--expect", type=DEVICES, help="The device that is wanted; else inferred and shown.")
+@click.option("--no-import", is_flag=True, help="Never import torch: a verdict in a blink.")
+@click.option("--deep", is_flag=True, help="Also hashes, companions, a device test, copies between GPUs.")
+@click.option("--fix", "is_fix", is_flag=True, help="Carry out what is safe, after asking once.")
+@click.option("--dry-run", is_flag=True, help="With --fix: show the commands, change nothing.")
+@click.option("--yes", "-y", "is_yes", is_flag=True, help="With --fix: do not ask.")
+@click.option("--share", is_flag=True, help="Mask names, paths and ids in the output.")
+@click.option("--schema", "is_schema", is_flag=True, help="Print the JSON Schema of --format json.")
+@click.option("--index", "index_file", metavar="FILE", help="Another wheels_index.json.")
+@click.option("-v", "--verbose", is_flag=True, help="Everything: evidence, what passed, what was skipped and why.")
+@click.pass_context
+def command(ctx: click.Context, /, is_schema: bool, fail_on: str, **options: Any) -> None:
+    """Say what is wrong with a PyTorch set-up, and the exact fix. Exit code 1 when something was found."""
+    terminal: Terminal = ctx.obj
+    if is_schema:
+        from ptsetup.render import doctor as render
+
+        terminal.result_bytes(render.schema())
+        return
+    _check(options)
+    told = examine(options, terminal)
+    show(told, options, terminal)
+    if options["is_fix"]:
+        from ptsetup.commands import _mending
+
+        told = _mending.mend(told, options, terminal)
+    ctx.exit(exit_code(told, fail_on))
+
+
+def _check(options: dict[str, Any]) -> None:
+    from ptsetup.errors import RequestError
+
+    if options["source"] and options["is_fix"]:
+        raise RequestError("--fix cannot repair a machine that is only described.", hint="Run it on that machine.")
+    if options["no_import"] and options["deep"]:
+        raise RequestError("--deep imports torch and --no-import forbids it.", hint="Give one of them.")
+
+
+def exit_code(told: Any, fail_on: str) -> int:
+    """1 when something was found at or above the threshold."""
+    if fail_on == "never":
+        return 0
+    return int(any(told.counts[word] for word in THRESHOLDS[: THRESHOLDS.index(fail_on) + 1]))
+
+
+def examine(options: dict[str, Any], terminal: Terminal) -> Any:
+    """Look, judge, and fill the fixes in: a render.doctor.Report."""
+    from ptsetup import __version__, index, rules
+    from ptsetup.commands import _remedies
+    from ptsetup.render import doctor as render
+
+    started = time.monotonic()
+    wheels = index.load(options["index_file"])
+    snapshot = read(options["source"]) if options["source"] else take(options, terminal)
+    diagnosis = rules.diagnose(
+        snapshot, wheels, expect=options["expect"], select=options["select"], ignore=options["ignore"]
+    )
+    diagnosis = _remedies.fill(diagnosis, snapshot, wheels)
+    seconds = None if options["source"] else time.monotonic() - started
+    return render.report(diagnosis, snapshot, version=__version__, seconds=seconds)
+
+
+def take(options: dict[str, Any], terminal: Terminal) -> Any:
+    """Look at this machine."""
+    from ptsetup import probes
+
+    return probes.take(
+        options["python"],
+        with_torch=not options["no_import"],
+        is_deep=options["deep"],
+        progress=terminal.log if terminal.is_moving else None,
+    )
+
+
+def read(source: str) -> Any:
+    """Read somebody's report; ``-`` is stdin.
+
+    Raises:
+        SnapshotError: it cannot be read.
+    """
+    import sys
+
+    from ptsetup import readers
+    from ptsetup.errors import SnapshotError
+
+    if source == "-":
+        return readers.read(sys.stdin.buffer.read())
+    try:
+        with open(source, "rb") as file:  # noqa: PTH123 - a name from the command line
+            return readers.read(file.read())
+    except OSError as problem:
+        raise SnapshotError(
+            f"{source} cannot be read: {problem.strerror}.", hint="Check the path after --from."
+        ) from None
+
+
+def show(told: Any, options: dict[str, Any], terminal: Terminal) -> None:
+    """Print the result, or write it to the file that was named."""
+    text = rendered(told, options, terminal)
+    if options["output"]:
+        from ptsetup.commands import _output
+
+        _output.write(options["output"], text.encode() if isinstance(text, str) else text)
+        terminal.log(told.headline)
+    elif isinstance(text, bytes):
+        terminal.result_bytes(text)
+    else:
+        terminal.result(text)
+
+
+def rendered(told: Any, options: dict[str, Any], terminal: Terminal) -> str | bytes:
+    """The result in the format that was asked for."""
+    from ptsetup.render import doctor as render
+
+    if options["form"] == "json":
+        return render.as_json(told)
+    if options["form"] == "markdown":
+        from ptsetup.render import markdown
+
+        return markdown.as_markdown(told)
+    plain = (lambda text, **_: text) if options["output"] else terminal.style
+    width = 80 if options["output"] else terminal.width
+    return render.as_text(told, plain, width=width, is_verbose=options["verbose"])

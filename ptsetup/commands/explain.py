@@ -1,0 +1,112 @@
+"""``ptsetup explain``: the page of a rule, or what an error text means."""
+
+import re
+import sys
+from typing import Any
+
+import click
+
+from ptsetup.terminal import Terminal
+
+LIMIT = 8
+"""Rules that are named for one error text."""
+
+
+@click.command()
+@click.argument("asked", nargs=-1, metavar="CODE...|TEXT")
+@click.option("--all", "is_all", is_flag=True, help="Every page.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", help="How to print it."
+)
+@click.pass_context
+def command(ctx: click.Context, /, asked: tuple[str, ...], is_all: bool, form: str) -> None:
+    """Print the page of a rule (PT502, driver-too-old-for-wheel), or say what a pasted error text means (- reads stdin)."""
+    from ptsetup.errors import RequestError
+
+    terminal: Terminal = ctx.obj
+    if is_all or (asked and all(_is_name(word) for word in asked)):
+        _pages(_chosen(asked, is_all=is_all), form, terminal)
+        return
+    if not asked:
+        raise RequestError(
+            "Nothing to explain was given.",
+            hint="Give a code (ptsetup explain PT502), an error text in quotes, or --all.",
+        )
+    text = sys.stdin.read() if asked == ("-",) else " ".join(asked)
+    found = guess(text)
+    _guesses(found, form, terminal)
+    ctx.exit(0 if found else 1)
+
+
+def _is_name(word: str) -> bool:
+    from ptsetup.rules import RULES
+
+    return bool(re.fullmatch(r"PT\d{1,3}", word, re.IGNORECASE)) or any(rule.slug == word.lower() for rule in RULES)
+
+
+def _chosen(asked: tuple[str, ...], *, is_all: bool) -> list[Any]:
+    """The rules that are meant, in the order of the question; a prefix (PT5) means its family.
+
+    Raises:
+        RequestError: there is no such rule.
+    """
+    from ptsetup.errors import RequestError
+    from ptsetup.rules import RULES
+
+    if is_all and not asked:
+        return list(RULES)
+    chosen = []
+    for word in asked:
+        found = [rule for rule in RULES if rule.slug == word.lower() or rule.code.startswith(word.upper())]
+        if not found:
+            raise RequestError(f"There is no rule {word.upper()}.", hint="List all of them: ptsetup explain --all")
+        chosen += [rule for rule in found if rule not in chosen]
+    return chosen
+
+
+def _pages(chosen: list[Any], form: str, terminal: Terminal) -> None:
+    from ptsetup.render import explain as render
+
+    pages = [render.page(rule) for rule in chosen]
+    if form == "json":
+        terminal.result_bytes(render.as_json(pages))
+    elif form == "markdown":
+        terminal.result(render.as_markdown(pages))
+    else:
+        terminal.result("\n".join(render.as_text(page, terminal.style, width=terminal.width) for page in pages))
+
+
+def guess(text: str) -> list[Any]:
+    """Rules that an error text points to: first those that its facts prove, then those whose words fit."""
+    from ptsetup import index, readers
+    from ptsetup.render.explain import Guess
+    from ptsetup.rules import BY_CODE, RULES, Case, diagnose
+
+    wheels = index.load()
+    snapshot = readers.read(text)
+    found = [
+        Guess(code=f.code, slug=f.slug, title=f.title.rstrip("."), why=f.message, is_found=True)
+        for f in diagnose(snapshot, wheels).findings
+        if f.code in BY_CODE
+    ]
+    case = Case(snapshot, wheels)
+    known = {entry.code for entry in found}
+    for rule in RULES:
+        hit = case.heard(rule) if rule.says and rule.code not in known else None
+        if hit is not None:
+            words = " ".join(hit.match[0].split())[:200]
+            found.append(Guess(code=rule.code, slug=rule.slug, title=rule.title.rstrip("."), why=f"“{words}”"))
+    unique = {entry.code: entry for entry in reversed(found)}
+    return [entry for entry in found if unique.get(entry.code) is entry][:LIMIT]
+
+
+def _guesses(found: list[Any], form: str, terminal: Terminal) -> None:
+    import msgspec
+
+    from ptsetup.render import explain as render
+
+    if form == "json":
+        body = msgspec.json.encode({"schema": render.SCHEMA, "guesses": found})
+        terminal.result_bytes(msgspec.json.format(body, indent=2) + b"\n")
+    else:
+        terminal.result(render.guesses(found, terminal.style, width=terminal.width))

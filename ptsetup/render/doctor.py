@@ -1,0 +1,189 @@
+"""A Diagnosis for people (text), for programs (JSON); the record that both are made from."""
+
+import textwrap
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from ptsetup.facts import Record, Snapshot
+from ptsetup.render import machine
+from ptsetup.rules import BY_CODE, Diagnosis, Evidence, Fix, Ranked
+
+Style = Callable[..., str]
+
+SCHEMA = 1
+"""Of the doctor's JSON."""
+
+COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}
+
+
+class Report(Record, frozen=True, kw_only=True):
+    """What ``ptsetup doctor`` found: the one document that it prints as JSON."""
+
+    schema: int = SCHEMA
+    ptsetup_version: str
+    outcome: str
+    """``ill`` (an error), ``warned`` (a warning), ``well`` (torch was seen at work), ``quiet`` (no fault found, but not all was seen)."""
+    headline: str
+    expect: str | None = None
+    """The device that is wanted; ``expect_reason`` says how that is known."""
+    expect_reason: str | None = None
+    as_of: str | None = None
+    """The day as of which newest versions are judged."""
+    seconds: float | None = None
+    findings: tuple[Ranked, ...] = ()
+    """Root cause first; what follows from another finding (``consequence_of``) comes last."""
+    counts: dict[str, int] = {}
+    passed: tuple[str, ...] = ()
+    skipped: dict[str, str] = {}
+    """Code -> the fact that is not known, and why."""
+    snapshot: Snapshot
+
+
+def report(diagnosis: Diagnosis, snapshot: Snapshot, *, version: str, seconds: float | None = None) -> Report:
+    """Put the parts together."""
+    counts = {word: sum(f.severity == word for f in diagnosis.findings) for word in ("error", "warning", "note")}
+    outcome = "ill" if counts["error"] else "warned" if counts["warning"] else machine.state(snapshot)
+    return Report(
+        ptsetup_version=version,
+        outcome=outcome,
+        headline=machine.headline(diagnosis, snapshot, outcome),
+        expect=diagnosis.expect,
+        expect_reason=diagnosis.expect_reason,
+        as_of=diagnosis.as_of,
+        seconds=seconds,
+        findings=diagnosis.findings,
+        counts=counts,
+        passed=tuple(v.code for v in diagnosis.verdicts if v.outcome == "passed"),
+        skipped={v.code: v.reason or "" for v in diagnosis.verdicts if v.outcome == "skipped"},
+        snapshot=snapshot,
+    )
+
+
+def as_json(told: Report) -> bytes:
+    """One document with a schema number."""
+    return msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n"
+
+
+def schema() -> bytes:
+    """The JSON Schema of that document."""
+    return msgspec.json.format(msgspec.json.encode(msgspec.json.schema(Report)), indent=2) + b"\n"
+
+
+def as_text(told: Report, style: Style, *, width: int = 80, is_verbose: bool = False) -> str:
+    """Quiet when well, full when ill: the answer, the root cause with evidence and fix, the rest in short, the machine."""
+    lines = [*wrap(told.headline, width), ""]
+    main = [f for f in told.findings if f.consequence_of is None]
+    shown = [f for f in main if f.severity != "note" or is_verbose]
+    for position, finding in enumerate(shown):
+        followers = [f for f in told.findings if f.consequence_of == finding.code]
+        is_full = position == 0 or is_verbose
+        lines += _full(finding, style, width) if is_full else _short(finding, style, width)
+        lines += _followers(followers, style, width)
+        lines.append("")
+    if shown or is_verbose:
+        lines += [line for label, value in machine.summary(told.snapshot) for line in _row(label, value, width)]
+        lines += _expected(told, width)
+    if is_verbose:
+        lines += _verdicts(told, style, width)
+    if not shown and not is_verbose:
+        lines.pop()
+    lines += wrap(_tail(told), width)
+    return "\n".join(lines) + "\n"
+
+
+def wrap(text: str, width: int, first: str = "", rest: str | None = None) -> list[str]:
+    """A text broken into lines; nothing is cut, long words (paths, URLs) stay whole."""
+    after = first if rest is None else rest
+    return textwrap.wrap(
+        text, width, initial_indent=first, subsequent_indent=after, break_long_words=False, break_on_hyphens=False
+    ) or [first.rstrip()]
+
+
+def _head(finding: Ranked, style: Style) -> str:
+    word = style(f"{finding.severity:<8}", fg=COLOURS[finding.severity], bold=True)
+    return f"{word} {finding.code}  "
+
+
+def _full(finding: Ranked, style: Style, width: int) -> list[str]:
+    lines = [_head(finding, style) + finding.slug, *wrap(finding.message, width, "  "), ""]
+    lines += _evidence(finding.evidence, style, width)
+    return lines + [""] * bool(finding.fixes) + fixes(finding.fixes, width)
+
+
+def _evidence(evidence: Sequence[Evidence], style: Style, width: int) -> list[str]:
+    rows = [(machine.label_of(e.path), e.value, e.source) for e in evidence]
+    column = min(max((len(label) for label, _, _ in rows), default=0), 18) + 2
+    lines = []
+    for label, value, source in rows:
+        text = value if not source else f"{value}  ({source})"
+        wrapped = wrap(text, width, f"  {label:<{column}}", " " * (column + 2))
+        if source and wrapped[-1].endswith(f"({source})"):
+            wrapped[-1] = wrapped[-1][: -len(source) - 2] + style(f"({source})", dim=True)
+        lines += wrapped
+    return lines
+
+
+def fixes(ways: Sequence[Fix], width: int, indent: str = "  ") -> list[str]:
+    """The ways out, numbered where there are several, each with its lines to copy (which are never broken)."""
+    lines: list[str] = []
+    for number, fix in enumerate(ways, 1):
+        label = f"Fix {number}" if len(ways) > 1 else "Fix"
+        where = "" if fix.where == "here" else f" {fix.where}"
+        lines += wrap(f"{label}{where}: {fix.text}", width, indent, indent + "  ")
+        lines += [f"{indent}  {line}" for line in machine.lines_to_copy(fix)]
+    return lines
+
+
+def _short(finding: Ranked, style: Style, width: int) -> list[str]:
+    head = _head(finding, style)
+    pad = " " * 16
+    lines = wrap(finding.message, width, pad, pad)
+    lines[0] = head + lines[0][16:]
+    copies = [line for fix in finding.fixes[:1] for line in machine.lines_to_copy(fix)]
+    if not copies and finding.fixes:
+        return lines + wrap(f"Fix: {finding.fixes[0].text}", width, "    ", "      ")
+    return lines + [f"    {line}" for line in copies]
+
+
+def _followers(followers: Sequence[Ranked], style: Style, width: int) -> list[str]:
+    """What follows from the finding above: named, so that nobody looks for a second cause."""
+    lines: list[str] = []
+    for finding in followers:
+        text = f"follows: {finding.code} {finding.title[:1].lower()}{finding.title[1:].rstrip('.')}"
+        lines += [style(line, dim=True) for line in wrap(text, width, "  ", "    ")]
+    return lines
+
+
+def _row(label: str, value: str, width: int) -> list[str]:
+    return wrap(value, width, f"{label:<9}", " " * 9)
+
+
+def _expected(told: Report, width: int) -> list[str]:
+    if told.expect is None:
+        return []
+    return _row("Expected", f"{told.expect} ({told.expect_reason}; --expect says otherwise)", width)
+
+
+def _verdicts(told: Report, style: Style, width: int) -> list[str]:
+    """What passed, and what was skipped and why."""
+    lines = ["", style("Passed", bold=True), *wrap(" ".join(told.passed) or "nothing", width, "  ")]
+    lines.append(style("Not checked", bold=True))
+    by_reason: dict[str, list[str]] = {}
+    for code, reason in told.skipped.items():
+        by_reason.setdefault(reason, []).append(code)
+    for reason, codes in by_reason.items():
+        lines += wrap(f"{reason}: {' '.join(codes)}", width, "  ", "    ")
+    return [*lines, ""]
+
+
+def _tail(told: Report) -> str:
+    looked = len(told.passed) + len({f.code for f in told.findings if f.code in BY_CODE})
+    took = f" in {told.seconds:.1f} s" if told.seconds is not None else ""
+    parts = [f"{n} {word}{'s' * (n != 1)}" for word, n in told.counts.items() if n and word != "note"]
+    notes = told.counts.get("note", 0)
+    if notes:
+        parts.append(f"{notes} note{'s' * (notes != 1)} (-v)")
+    if told.skipped:
+        parts.append(f"{len(told.skipped)} could not be checked (-v)")
+    return f"Looked at {looked} things{took}{': ' if parts else ''}{', '.join(parts)}."

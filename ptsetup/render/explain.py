@@ -1,0 +1,142 @@
+"""Pages of rules: one for the terminal, all of them as Markdown or JSON; and what an error text points to."""
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from ptsetup.facts import Record
+from ptsetup.render.doctor import COLOURS, wrap
+from ptsetup.rules import Rule
+
+Style = Callable[..., str]
+
+HEADINGS = ("What is wrong", "Why it matters", "See it yourself", "Fix", "Sources")
+"""The parts of a page, in this order; the docstring of a rule's check holds them."""
+
+SCHEMA = 1
+
+
+class Page(Record, frozen=True, kw_only=True):
+    """The page of one rule."""
+
+    code: str
+    slug: str
+    severity: str
+    title: str
+    sections: dict[str, str]
+    """Heading -> text; lines that are indented are to be copied."""
+    says: tuple[str, ...] = ()
+    """Error texts that point to it, as regular expressions."""
+    hides: tuple[str, ...] = ()
+    """What merely follows when this is found."""
+
+
+class Pages(Record, frozen=True, kw_only=True):
+    """All pages."""
+
+    schema: int = SCHEMA
+    pages: tuple[Page, ...]
+
+
+class Guess(Record, frozen=True, kw_only=True):
+    """A rule that an error text points to."""
+
+    code: str
+    slug: str
+    title: str
+    why: str
+    """What was found by the facts in the text, or the words that fit."""
+    is_found: bool = False
+    """The rule itself found it; else only its words fit."""
+
+
+def page(rule: Rule) -> Page:
+    """The page of a rule, from the docstring of its check."""
+    return Page(
+        code=rule.code,
+        slug=rule.slug,
+        severity=rule.severity,
+        title=rule.title,
+        sections=sections(rule.page),
+        says=tuple(pattern.pattern for pattern in rule.says),
+        hides=rule.hides,
+    )
+
+
+def sections(docstring: str) -> dict[str, str]:
+    """Heading -> text. Headings stand at the margin, their text is indented; deeper lines are to be copied."""
+    found: dict[str, list[str]] = {}
+    current: list[str] = []
+    for line in inspect.cleandoc(docstring).splitlines():
+        if line in HEADINGS:
+            current = found.setdefault(line, [])
+        else:
+            current.append(line)
+    return {heading: inspect.cleandoc("\n" + "\n".join(lines)).strip("\n") for heading, lines in found.items()}
+
+
+def as_text(told: Page, style: Style, *, width: int = 80) -> str:
+    """One page for a terminal."""
+    severity = style(told.severity, fg=COLOURS[told.severity], bold=True)
+    lines = [style(f"{told.code}  {told.slug}", bold=True) + f"  ({severity})", *wrap(told.title, width)]
+    for heading, text in told.sections.items():
+        lines += ["", style(heading, bold=True), *_flow(text, width)]
+    return "\n".join(lines) + "\n"
+
+
+def _flow(text: str, width: int) -> list[str]:
+    """Paragraphs filled to the width; what is to be copied (commands, indented lines, lists) keeps its lines."""
+    lines: list[str] = []
+    for block in text.split("\n\n"):
+        rows = block.splitlines()
+        if all(_is_prose(row) for row in rows) and len(rows) > 1:
+            lines += wrap(" ".join(rows), width, "  ")
+        else:
+            lines += [part for row in rows for part in _row(row, width)]
+        lines.append("")
+    return lines[:-1]
+
+
+def _is_prose(row: str) -> bool:
+    """A line of running text: at the margin, starting as a sentence or going on with one, and long enough to be wrapped."""
+    return not row.startswith((" ", "- ", "$"))
+
+
+def _row(row: str, width: int) -> list[str]:
+    if row.startswith("- "):
+        return wrap(row, width, "  ", "    ")
+    return [f"  {row}"] if row.startswith(" ") or len(row) + 2 <= width else wrap(row, width, "  ", "      ")
+
+
+def as_markdown(pages: Iterable[Page]) -> str:
+    """All pages as one document."""
+    parts = ["# What ptsetup doctor knows\n"]
+    for told in pages:
+        parts.append(f"\n## {told.code} {told.slug}\n\n{told.severity}: {told.title}\n")
+        for heading, text in told.sections.items():
+            is_code = heading == "See it yourself"
+            body = f"```\n{text}\n```" if is_code else text
+            parts.append(f"\n**{heading}**\n\n{body}\n")
+    return "".join(parts)
+
+
+def as_json(pages: Iterable[Page]) -> bytes:
+    """All pages as one document with a schema number."""
+    return msgspec.json.format(msgspec.json.encode(Pages(pages=tuple(pages))), indent=2) + b"\n"
+
+
+def guesses(told: Sequence[Guess], style: Style, *, width: int = 80) -> str:
+    """What an error text points to, the likeliest first."""
+    if not told:
+        return (
+            "No rule knows this text.\n"
+            "Give more of it (the last lines of the traceback, the environment): ptsetup doctor --from FILE\n"
+        )
+    lines = ["This points to:", ""]
+    for guess in told:
+        mark = "found by its facts" if guess.is_found else "its words fit"
+        lines += wrap(f"{guess.title} ({mark}).", width, f"{style(guess.code, bold=True)}  ", " " * 7)
+        lines += wrap(guess.why, width, " " * 7)
+    lines += ["", f"Read on: ptsetup explain {told[0].code}", "Look at this machine: ptsetup doctor"]
+    return "\n".join(lines) + "\n"
