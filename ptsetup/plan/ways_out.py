@@ -269,7 +269,19 @@ def refuse(
         *_fix_driver(context, cards),
         *_on_purpose(context, cards),
     ]
+    options = options or _last_resort(context, cards)
     return compose.refusal(context, _headline(context, cards, misfits), tuple(options), misfits, devices)
+
+
+def _last_resort(context: Context, cards: tuple[Card, ...]) -> list[Option]:
+    """No single change helps: give up the pins as well, else send the person to the list of builds."""
+    free = replace(context, wanted=_relaxed(context.wanted))
+    found = _other_python(free, cards, None) or _other_python(free, (), None)
+    texts = [f"without the pins, {option.text}" for option in found] or [
+        "no single change helps: see which builds exist for this system"
+    ]
+    command = () if found else ("ptsetup", "index", "show")
+    return [Option(kind="request", text=text, command=command) for text in texts]
 
 
 def _relax(context: Context, cards: tuple[Card, ...]) -> list[Option]:

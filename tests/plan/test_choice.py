@@ -1,0 +1,191 @@
+"""The rules of choice, on described machines. Every expectation follows from the index, not from what the planner says."""
+
+import pytest
+
+from ptsetup import index
+from ptsetup.errors import RequestError
+from ptsetup.plan import Plan, Request, plan
+from ptsetup.plan.describe import Description, describe
+
+
+def planned(*packages: str, backend: str = "auto", **machine) -> Plan:
+    machine.setdefault("python_version", "3.12")
+    gpus = machine.pop("gpu", ())
+    description = Description(gpus=(gpus,) if isinstance(gpus, str) else tuple(gpus), **machine)
+    wheels = index.load()
+    return plan(describe(description, wheels), Request(packages=packages or ("torch",), backend=backend), wheels)
+
+
+INSTALLS = [
+    # CUDA 13 builds start at 7.5, and the last CUDA 12 build is 2.14.1+cu126
+    ({"gpu": "GTX 1080 Ti", "driver": "580.95.05"}, (), "2.14.1", "cu126"),
+    ({"gpu": "Tesla V100-SXM2-16GB", "driver": "535.183.01"}, (), "2.14.1", "cu126"),
+    # CUDA 13.0 is carried in full by 580, 13.2 by 595
+    ({"gpu": "8.9", "driver": "580.95.05"}, (), "2.15.0", "cu130"),
+    ({"gpu": "8.9", "driver": "595.71.05"}, (), "2.15.0", "cu132"),
+    # below 580 no CUDA 13; 2.14.1 has cu126 only, by minor-version compatibility from 525 on
+    ({"gpu": "8.9", "driver": "525.60.13"}, (), "2.14.1", "cu126"),
+    ({"gpu": "8.6", "driver": "520.61.05"}, (), "2.7.1", "cu118"),
+    # consumer Blackwell: no cu126 code; cu129 of 2.13.0 is the newest CUDA 12 build with it on Linux, cu128 of 2.11.0 on Windows
+    ({"gpu": "RTX 5090", "driver": "570.86.10"}, (), "2.13.0", "cu129"),
+    ({"gpu": "RTX 5090", "driver": "572.16", "system": "windows"}, (), "2.11.0", "cu128"),
+    # Volta comes and goes in cu128: not in 2.7, there in 2.8
+    ({"gpu": "7.0", "driver": "570.124.06"}, ("torch==2.7.1",), "2.7.1", "cu126"),
+    ({"gpu": "7.0", "driver": "570.124.06"}, ("torch==2.8.0",), "2.8.0", "cu128"),
+    # only cu128 and cu129 of 2.8 to 2.10 hold both
+    ({"gpu": ("7.0", "12.0"), "driver": "580.95.05"}, (), "2.10.0", "cu129"),
+    # Kepler: 3.7 ended with cu118 of 2.7.1
+    ({"gpu": "Tesla K80", "driver": "470.256.02"}, (), "2.7.1", "cu118"),
+    # the Windows driver decides under WSL: CUDA 12 asks for 528.33 there
+    ({"gpu": "8.6", "driver": "527.41", "is_wsl": True}, (), "2.7.1", "cu118"),
+    ({"gpu": "8.6", "driver": "528.33", "is_wsl": True}, (), "2.14.1", "cu126"),
+    # interpreters
+    ({"gpu": "8.9", "driver": "580.95.05", "python_version": "3.10"}, (), "2.14.1", "cu130"),
+    ({"gpu": "8.9", "driver": "580.95.05", "python_version": "3.9"}, (), "2.8.0", "cu129"),
+    ({"gpu": "8.9", "driver": "580.95.05", "python_version": "3.13t"}, (), "2.12.0", "cu130"),
+    # glibc: 2.28 from 2.7.0 on
+    ({"gpu": "8.6", "driver": "560.35.05", "libc": "glibc-2.17"}, (), "2.6.0", "cu124"),
+    # servers and boards on Arm
+    ({"gpu": "9.0", "driver": "565.57.01", "arch": "aarch64"}, (), "2.14.1", "cu126"),
+    ({"gpu": "GB10", "driver": "580.95.05", "arch": "aarch64"}, (), "2.15.0", "cu130"),
+    ({"gpu": "11.0", "driver": "38.2", "arch": "aarch64", "is_jetson": True}, (), "2.15.0", "cu130"),
+    # AMD: gfx1103 stands in a build script only; Vega left with rocm7.14
+    ({"gpu": "RX 7900 XTX"}, (), "2.15.0", "rocm7.2"),
+    ({"gpu": "gfx906"}, (), "2.15.0", "rocm7.2"),
+    ({"gpu": "gfx1151", "python_version": "3.10"}, (), "2.14.1", "rocm7.2"),
+    # Intel and Apple
+    ({"gpu": "Arc B580"}, (), "2.15.0", "xpu"),
+    ({"gpu": "Arc B580", "system": "windows"}, (), "2.15.0", "xpu"),
+    ({"system": "macos", "os_version": "15.1"}, (), "2.15.0", "cpu"),
+    ({"system": "macos", "os_version": "13.6"}, (), "2.8.0", "cpu"),
+    ({"system": "macos", "arch": "x86_64"}, (), "2.2.2", "cpu"),
+    # a card in the processor steps back behind a discrete one
+    ({"gpu": ("8.9", "UHD Graphics 770"), "driver": "580.95.05"}, (), "2.15.0", "cu130"),
+    ({"gpu": ("8.9", "gfx1036"), "driver": "580.95.05"}, (), "2.15.0", "cu130"),
+    ({"gpu": ("8.9", "gfx1151"), "driver": "580.95.05"}, (), "2.15.0", "cu130"),
+    # companions of the same tag: torchaudio 2.11.0 has no cu132
+    ({"gpu": "8.9", "driver": "595.71.05"}, ("torch", "torchaudio"), "2.15.0", "cu130"),
+    ({"gpu": "8.9", "driver": "560.35.05"}, ("torchvision==0.20.1",), "2.5.1", "cu124"),
+    # a local version names the build
+    ({"gpu": "8.9", "driver": "580.95.05"}, ("torch==2.7.1+cu118",), "2.7.1", "cu118"),
+]
+
+
+@pytest.mark.parametrize(("machine", "packages", "torch", "backend"), INSTALLS)
+def test_the_build_that_is_chosen(machine, packages, torch, backend):
+    made = planned(*packages, **machine)
+    assert (made.outcome, made.torch, made.backend) == ("install", torch, backend)
+
+
+CPU = [
+    ({"gpu": "8.9"}, "no NVIDIA driver is installed"),
+    ({"gpu": "8.9", "driver": "N/A"}, "no NVIDIA driver is installed"),
+    ({"gpu": "3.0", "driver": "470.256.02"}, "no build of any release"),
+    ({"gpu": "gfx1103"}, "no build of any release"),
+    ({"gpu": "gfx1031"}, "no build of any release"),
+    ({"gpu": "gfx1100", "system": "windows"}, "no ROCm build exists for Windows"),
+    ({"gpu": "UHD Graphics 770"}, "is not supported"),
+    ({"system": "macos", "os_version": "12.0"}, "MPS needs macOS 12.3"),
+]
+
+
+@pytest.mark.parametrize(("machine", "why"), CPU)
+def test_a_cpu_build_for_an_accelerator_that_cannot_be_used_says_why(machine, why):
+    made = planned(**machine)
+    assert (made.outcome, made.backend) == ("install", "cpu")
+    assert why in made.headline
+    assert any(why in (device.problem or "") for device in made.devices)
+
+
+REFUSALS = [
+    ({"gpu": "12.0", "driver": "572.16", "system": "windows"}, ("torch>=2.12",), {"request", "driver", "cpu"}),
+    ({"gpu": "8.6", "driver": "470.57.02", "python_version": "3.14"}, (), {"driver", "python", "cpu"}),
+    ({"gpu": "6.1", "driver": "580.95.05"}, ("torch==2.15.0",), {"request", "cpu"}),
+    ({"gpu": "6.1", "driver": "595.71.05"}, (), {"driver", "cpu"}),
+    ({"gpu": "12.0", "driver": "565.57.01"}, (), {"driver", "cpu"}),
+    ({"gpu": "12.0", "driver": "580.95.05", "libc": "glibc-2.17"}, (), {"system", "cpu"}),
+    (
+        {"gpu": "8.7", "driver": "35.3.1", "arch": "aarch64", "is_jetson": True, "python_version": "3.8"},
+        (),
+        {"vendor_wheel", "cpu"},
+    ),
+    (
+        {"gpu": "7.2", "driver": "35.3.1", "arch": "aarch64", "is_jetson": True, "python_version": "3.8"},
+        (),
+        {"vendor_wheel", "cpu"},
+    ),
+    ({"libc": "musl-1.2"}, (), {"system"}),
+    ({"python_version": "3.16"}, (), {"python"}),
+    ({"system": "windows", "arch": "arm64", "python_version": "3.14"}, (), {"python"}),
+    ({"system": "macos", "arch": "x86_64", "python_version": "3.13"}, (), {"python"}),
+]
+
+
+@pytest.mark.parametrize(("machine", "packages", "ways"), REFUSALS)
+def test_a_refusal_names_each_way_out(machine, packages, ways):
+    made = planned(*packages, **machine)
+    assert made.outcome == "refuse"
+    assert ways <= {option.kind for option in made.options}
+    assert made.headline.startswith("No ")
+
+
+@pytest.mark.parametrize(
+    ("machine", "backends"),
+    [
+        ({"gpu": ("6.1", "12.0"), "driver": "580.95.05"}, {"cu126", "cu130"}),
+        ({"gpu": ("8.9", "gfx1100"), "driver": "580.95.05"}, {"cu130", "rocm7.2"}),
+    ],
+)
+def test_equal_answers_are_laid_out_to_choose_from(machine, backends):
+    made = planned(**machine)
+    assert made.outcome == "choose"
+    assert {option.backend for option in made.options} == backends
+
+
+def test_a_backend_tag_settles_a_choice_and_the_other_card_is_said_to_idle():
+    made = planned(gpu=("6.1", "12.0"), driver="580.95.05", backend="cu126")
+    assert (made.outcome, made.torch, made.backend) == ("install", "2.14.1", "cu126")
+    assert [device.detail for device in made.devices if device.problem] == ["12.0"]
+
+
+def test_cpu_on_purpose_is_taken_without_a_word_about_gpus():
+    made = planned(gpu="8.9", driver="580.95.05", backend="cpu")
+    assert (made.outcome, made.torch, made.backend) == ("install", "2.15.0", "cpu")
+
+
+def test_advice_names_the_smallest_change():
+    made = planned(gpu="8.6", driver="550.54.14")
+    assert [option.text for option in made.advice] == ["driver 580 or newer opens 2.15.0 for CUDA 13.0"]
+    assert [option.kind for option in planned(gpu="8.9", driver="580.95.05", python_version="3.9").advice] == ["python"]
+
+
+def test_announced_builds_say_so_and_certain_ones_do_not():
+    assert any("announced" in warning for warning in planned(gpu="8.9", driver="580.95.05").warnings)
+    certain = planned(gpu="8.9", driver="595.71.05")
+    assert (certain.origin, certain.status, certain.warnings) == ("default", "seen", ())
+
+
+def test_every_build_of_the_platform_is_chosen_or_counted_as_rejected():
+    made = planned(gpu="8.6", driver="550.54.14")
+    rows = [build for build in index.load().builds if build.platform == "linux_x86_64"]
+    assert sum(row.count for row in made.rejected) == len(rows) - 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("torch==",),
+        ("torch @ https://example.org/torch.whl",),
+        ("torch==2.7.1+cu118", "torchvision==0.22.1+cu126"),
+        ("???",),
+    ],
+)
+def test_a_request_that_cannot_be_read_is_a_request_error(wrong):
+    with pytest.raises(RequestError):
+        planned(*wrong)
+
+
+def test_an_unknown_tag_is_named_with_those_that_exist():
+    with pytest.raises(RequestError) as caught:
+        planned(backend="cu999")
+    assert "cu130" in (caught.value.hint or "")
