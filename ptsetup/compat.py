@@ -277,7 +277,26 @@ def capability_by_name(name: str, index: WheelIndex) -> tuple[int, int] | None:
     if best is not None:
         return best[1]
     # a short form (Orin, RTX PRO 6000 Blackwell) tells enough when all products that it may mean agree
-    return wider.pop() if len(wider) == 1 else None
+    return wider.pop() if len(wider) == 1 else _capability_by_series(name)
+
+
+_SERIES = (
+    (re.compile(r"\bgt 7[0-3]\d\b|\bk(?:20|40)[a-z]*\b|\bk40\b"), (3, 5)),
+    (re.compile(r"\bk10\b|\bgtx? 6\d\d\b"), (3, 0)),
+    (re.compile(r"\b9[1-4]0mx?\b|\bgtx 750\b|\bmx ?1[1-3]0\b"), (5, 0)),
+    (re.compile(r"\bgtx 9[5-8]0m?\b|\bm(?:40|60)\b"), (5, 2)),
+    (re.compile(r"\bgtx? 10\d\d\b|\bmx ?[1-3][1-5]0\b"), (6, 1)),
+    (re.compile(r"\bgtx 16\d\d\b|\brtx 20\d\d\b|\bquadro rtx \d{4}\b|\bmx ?4\d0\b"), (7, 5)),
+    (re.compile(r"\brtx 30\d\d\b|\brtx a\d{3,4}\b"), (8, 6)),
+    (re.compile(r"\brtx 40\d\d\b|\brtx \d{4} ada\b"), (8, 9)),
+    (re.compile(r"\brtx 50\d\d\b"), (12, 0)),
+)
+"""Series of products that have one capability throughout: for boards that the table does not list one by one."""
+
+
+def _capability_by_series(name: str) -> tuple[int, int] | None:
+    spaced = re.sub(r"\b(rtx|gtx|gt|mx)(?=\d)", r"\1 ", re.sub(r"[^a-z0-9]+", " ", name.lower()))
+    return next((capability for pattern, capability in _SERIES if pattern.search(spaced)), None)
 
 
 @functools.lru_cache(maxsize=1024)
