@@ -95,10 +95,10 @@ def rank(rules: dict[str, Rule], verdicts: Iterable[Verdict]) -> tuple[Ranked, .
     order = sorted(range(len(found)), key=lambda i: (_weight(found[i], rules), i))
     explained: dict[int, int] = {}
     for cause in order:
-        if cause in explained:
-            continue
         for other in order:
-            if other != cause and other not in explained and _explains(found[cause], rules, found[other]):
+            # what is explained explains in turn, but never what it follows from
+            is_open = other not in explained and other != _first(cause, explained)
+            if is_open and _explains(found[cause], rules, found[other]):
                 explained[other] = cause
     causes = [found[i] for i in order if i not in explained]
     followers = [replace(found[i], consequence_of=found[_first(i, explained)].code) for i in order if i in explained]
@@ -106,10 +106,8 @@ def rank(rules: dict[str, Rule], verdicts: Iterable[Verdict]) -> tuple[Ranked, .
 
 
 def _first(number: int, explained: dict[int, int]) -> int:
-    """Follow a chain of explanations to its start; a circle cannot arise, since what is explained explains nothing later."""
-    seen = set()
-    while number in explained and number not in seen:
-        seen.add(number)
+    """Follow a chain of explanations to its start; there are no circles in it."""
+    while number in explained:
         number = explained[number]
     return number
 
