@@ -1,6 +1,6 @@
 """The Snapshot: everything known about one machine and one target interpreter at one moment."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -10,6 +10,8 @@ from ptsetup.facts.host import Host
 from ptsetup.facts.nvidia import Nvidia
 from ptsetup.facts.target import Target
 from ptsetup.facts.torch import Torch
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 SCHEMA = 1
 """Raised when a field is renamed or retyped; a new field with a default does not raise it."""
@@ -81,6 +83,6 @@ class Snapshot(Record, frozen=True, kw_only=True):
         return None
 
 
-def replace(record: Any, **changes: Any) -> Any:
+def replace(record: AnyRecord, **changes: Any) -> AnyRecord:
     """A copy of a record with some fields changed."""
     return msgspec.structs.replace(record, **changes)

@@ -2,21 +2,17 @@
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ptsetup import compat
-from ptsetup.facts import Snapshot, replace
+from ptsetup.facts import Record, Snapshot, replace
 from ptsetup.index import Build, WheelFile, WheelIndex
 from ptsetup.plan.judge import Fit, Held, No, cuda_of, full_version
 from ptsetup.plan.machine import Card, Machine
 from ptsetup.plan.records import Device, Option, Plan, Rejection, Request, Requirement
 from ptsetup.plan.wanted import Wanted, version_of
 
-__all__ = ["Context", "chosen", "describe_build", "refusal", "replace", "with_advice"]
 
-
-@dataclass(frozen=True)
-class Context:
+class Context(Record, frozen=True, kw_only=True):
     """Everything that a plan is made from."""
 
     snapshot: Snapshot

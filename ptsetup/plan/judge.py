@@ -1,9 +1,9 @@
 """One build against one machine: does it fit, how well, and if not, which fact rules it out."""
 
 import functools
-from dataclasses import dataclass
 
 from ptsetup import compat
+from ptsetup.facts import Record
 from ptsetup.index import Build, CompanionBuild, WheelIndex
 from ptsetup.plan.machine import Card, Machine
 from ptsetup.plan.wanted import COMPANIONS, Wanted, version_of
@@ -14,16 +14,14 @@ UNCONFIRMED_GFX = "build-script"
 """ROCm targets that only a build script names are not relied on: they may not have made it into the wheel."""
 
 
-@dataclass(frozen=True)
-class No:
+class No(Record, frozen=True):
     """Why a build does not work here."""
 
     kind: str
     reason: str
 
 
-@dataclass(frozen=True)
-class Fit:
+class Fit(Record, frozen=True, kw_only=True):
     """A build that works here."""
 
     build: Build
@@ -168,7 +166,11 @@ def _serve(build: Build, machine: Machine, wanted: Wanted, index: WheelIndex, ca
     if not cards and family != "cpu" and wanted.backend is None:
         return No("vendor", f"is for {_MAKERS[family]}, and this machine has none that it could use")
     companions = _companions(build, machine, wanted, index)
-    return companions if isinstance(companions, No) else Fit(build, tuple(services), support, companions)
+    return (
+        companions
+        if isinstance(companions, No)
+        else Fit(build=build, services=tuple(services), support=support, companions=companions)
+    )
 
 
 _MAKERS = {"cuda": "an NVIDIA GPU", "rocm": "an AMD GPU", "xpu": "an Intel GPU", "cpu": "the CPU"}

@@ -1,10 +1,9 @@
 """The Snapshot as the planner sees it: platform, Python, driver, and the accelerators that are visible."""
 
 import re
-from dataclasses import dataclass
 
 from ptsetup import compat
-from ptsetup.facts import Gpu, Snapshot
+from ptsetup.facts import Gpu, Record, Snapshot
 from ptsetup.index import WheelIndex
 
 L4T_DRIVER = {32: "440.33", 34: "470.57", 35: "470.57", 36: "560.28.03", 38: "580.65.06"}
@@ -13,8 +12,7 @@ L4T_DRIVER = {32: "440.33", 34: "470.57", 35: "470.57", 36: "560.28.03", 38: "58
 BLOCKED_MODULE = "the driver does not answer"
 
 
-@dataclass(frozen=True)
-class Card:
+class Card(Record, frozen=True, kw_only=True):
     """One accelerator."""
 
     vendor: str
@@ -36,8 +34,7 @@ class Card:
         return f"{self.name} ({self.detail})" if self.detail and self.detail not in self.name else self.name
 
 
-@dataclass(frozen=True)
-class Machine:
+class Machine(Record, frozen=True, kw_only=True):
     """What decides about builds. None means unknown, and an unknown rules nothing out."""
 
     platform: str | None

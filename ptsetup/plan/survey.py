@@ -3,17 +3,16 @@
 import functools
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ptsetup import compat
+from ptsetup.facts import Record
 from ptsetup.index import Build, WheelIndex
 from ptsetup.plan.judge import Fit, Held, No, cuda_of, judge
 from ptsetup.plan.machine import Card, Machine
 from ptsetup.plan.wanted import Wanted, version_of
 
 
-@dataclass(frozen=True)
-class Survey:
+class Survey(Record, frozen=True):
     """Every build of this platform, judged."""
 
     fits: tuple[Fit, ...]

@@ -2,7 +2,6 @@
 
 import functools
 import re
-from dataclasses import dataclass, field
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
@@ -10,6 +9,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from ptsetup.errors import RequestError
+from ptsetup.facts import Record
 from ptsetup.index import WheelIndex
 from ptsetup.plan.records import Request
 
@@ -36,8 +36,7 @@ def version_of(text: str) -> Version:
     return Version(text.partition("+")[0])
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(Record, frozen=True, kw_only=True):
     """The request, ready to be compared with builds."""
 
     specifiers: dict[str, SpecifierSet]
@@ -47,7 +46,7 @@ class Wanted:
     others: tuple[str, ...]
     backend: str | None
     """None: to be chosen."""
-    constraints: dict[str, SpecifierSet] = field(default_factory=dict)
+    constraints: dict[str, SpecifierSet] = {}
     is_pre: bool = False
     absent: frozenset[str] = frozenset()
     only: frozenset[str] = frozenset()
@@ -62,7 +61,7 @@ class Wanted:
         """Something narrows the versions."""
         return any(str(spec) for spec in self.specifiers.values())
 
-    @functools.cached_property
+    @property
     def text(self) -> str:
         """As a person would write it: ``torch>=2.12 torchvision``."""
         return " ".join(f"{name}{spec}" for name, spec in self.specifiers.items())

@@ -4,11 +4,11 @@ Each is found by planning again with one thing changed: the driver, the Python, 
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from packaging.specifiers import SpecifierSet
 
 from ptsetup import compat
+from ptsetup.facts import replace
 from ptsetup.index import Build
 from ptsetup.plan import compose, survey
 from ptsetup.plan.compose import Context, describe_build
@@ -237,7 +237,7 @@ def _serves_together(context: Context, cards: tuple[Card, ...]) -> bool:
 
 def replace_command(option: Option, command: tuple[str, ...]) -> Option:
     """The option with another command."""
-    changed: Option = compose.replace(option, command=command)
+    changed: Option = replace(option, command=command)
     return changed
 
 
@@ -311,9 +311,7 @@ def _driver_and_python(context: Context, cards: tuple[Card, ...]) -> list[Option
     for driver in drivers_to_try(context):
         other = replace(context, machine=_with_driver(context, driver))
         for option in _other_python(other, cards, None):
-            return [
-                compose.replace(option, kind="driver", text=f"driver {driver} or newer together with {option.text}")
-            ]
+            return [replace(option, kind="driver", text=f"driver {driver} or newer together with {option.text}")]
     return []
 
 
