@@ -1,0 +1,149 @@
+"""What pip, uv and conda said when they found no wheel, and what the index knows about it."""
+
+import re
+from typing import NamedTuple
+
+from ptsetup import compat
+from ptsetup.rules._case import Case, Hit
+
+NOT_FOUND = (
+    r"could not find a version that satisfies the requirement (?P<name>torch(?:vision|audio)?)\b(?P<spec>[^()\s]{0,40})"
+    r".{0,120}?\(?from versions:?\s*(?P<listed>[^)]*)"
+)
+UV_TAGS = (
+    r"you're using (?:CPython|PyPy) (?P<python>\d+\.\d+)[^,]{0,40}, but `(?P<name>[\w.-]+)` \(v(?P<version>[^)]+)\)"
+    r" only has wheels with the following Python (?:ABI |implementation |version )?tags?: (?P<tags>.*)"
+)
+UV_NO_TAG = r"(?P<name>torch(?:vision|audio)?)(?:==| \(v)(?P<version>[\w.]+)[^\s)]{0,20}\)? has no wheels with a matching Python"
+OTHER_PYTHON = (
+    r"(?P<name>torch\w*)['\" ].{0,40}requires a different Python: (?P<python>[\d.]+) not in '(?P<spec>[^']+)'"
+)
+CONDA_PYTHON = r"(?:py)?torch\w*\b.{0,90}?(?:requires|would require|depends on) .{0,20}?python >=?3\.(?P<low>\d+),<3\.(?P<high>\d+)"
+WRONG_WHEEL = (
+    r"(?P<name>torch\w*)-(?P<version>[\w.+%]+)-(?P<tag>cp3\d+)-\w+-(?P<platform>[\w.]+)\.whl is not a supported wheel"
+)
+NO_MATCH = r"no matching distribution found for (?P<name>torch(?:vision|audio)?)\b"
+
+BEFORE_INDEX = (5, 6, 7, 8)
+"""Python 3 minors of the releases 1.2 to 1.6, which the index does not hold (their files on the registry)."""
+
+
+class Asked(NamedTuple):
+    """A package that an installer did not find."""
+
+    name: str
+    version: str | None
+    """As asked for, with a local part if there was one; None: any."""
+    listed: tuple[str, ...]
+    """The versions that it could have had on this interpreter; () none."""
+    hit: Hit
+
+
+class Served(NamedTuple):
+    """The Pythons for which a package has wheels."""
+
+    what: str
+    """``torch 2.3.1``."""
+    minors: tuple[int, ...]
+    source: str
+    hit: Hit | None = None
+
+
+def asked_for(case: Case) -> Asked | None:
+    """The package of the torch family that pip did not find, and what it was offered in its place."""
+    hit = case.said(NOT_FOUND)
+    if hit is None:
+        return None
+    version = re.match(r"={2,3}\s?([\w.+]+)", hit.match["spec"] or "")
+    listed = tuple(re.findall(r"\d+(?:\.\w+)+(?:\+\w+)?", hit.match["listed"]))
+    return Asked(hit.match["name"].lower(), version[1] if version else None, listed, hit)
+
+
+def minors_of(case: Case, name: str, version: str) -> tuple[int, ...]:
+    """Python 3 minors for which that release has wheels on this platform (any platform where that is not known)."""
+    base, _, local = version.partition("+")
+    platform = compat.platform_of(case.snapshot)
+    if name == "torch":
+        rows = [(b.torch, b.backend, b.platform, b.pythons) for b in case.index.builds]
+    else:
+        rows = [(c.version, c.backend, c.platform, c.pythons) for c in case.index.companions if c.project == name]
+    found = {
+        tag
+        for number, backend, where, pythons in rows
+        if number == base and where == (platform or where) and backend == (local or backend)
+        for tag in pythons
+    }
+    if not found and local:
+        return minors_of(case, name, base)
+    minors = {int(tag[3:]) for tag in found if tag[2:3] == "3" and tag[3:].isdigit()}
+    if not minors and name == "torch" and (1, 2) <= compat.version_tuple(base) < (1, 7):
+        return BEFORE_INDEX
+    return tuple(sorted(minors))
+
+
+def served_by_text(case: Case) -> Served | None:
+    """The Pythons that would do, by what an installer said."""
+    hit = case.said(UV_TAGS)
+    if hit:
+        tags = re.findall(r"cp3(\d+)(?![\dt])", hit.match["tags"])
+        return Served(f"{hit.match['name']} {hit.match['version']}", tuple(sorted(map(int, tags))), "uv", hit)
+    hit = case.said(WRONG_WHEEL)
+    if hit:
+        return Served(f"the wheel {hit.match[0].split()[0]}", (int(hit.match["tag"][3:]),), "its name", hit)
+    hit = case.said(CONDA_PYTHON)
+    if hit:
+        return Served("that PyTorch", tuple(range(int(hit.match["low"]), int(hit.match["high"]))), "conda", hit)
+    hit = case.said(OTHER_PYTHON)
+    if hit:
+        return _by_specifier(hit)
+    hit = case.said(UV_NO_TAG)
+    name, version = (hit.match["name"].lower(), hit.match["version"]) if hit else ("", None)
+    if hit is None:
+        asked = asked_for(case)
+        if asked is None:
+            return None
+        name, version, hit = asked.name, asked.version, asked.hit
+    version = version or (case.newest_torch_then if name == "torch" else None)
+    minors = minors_of(case, name, version) if version else ()
+    return Served(f"{name} {version}", minors, "wheels_index.json", hit) if minors else None
+
+
+def _by_specifier(hit: Hit) -> Served | None:
+    """``>=3.8,<3.12`` as Python 3 minors."""
+    low = re.search(r">=?\s*3\.(\d+)", hit.match["spec"])
+    high = re.search(r"<(=?)\s*3\.(\d+)", hit.match["spec"])
+    first = int(low[1]) if low else 6
+    last = int(high[2]) + bool(high[1]) if high else max(first + 1, 30)
+    return Served(hit.match["name"], tuple(range(first, last)), "its Requires-Python", hit)
+
+
+def lacks_torch(case: Case) -> bool:
+    """Somebody looked and torch is not installed. A report's list may be partial, so it never says that."""
+    target = case.snapshot.target
+    if target is None or target.distributions is None or case.torch_version or case.snapshot.origin == "report":
+        return False
+    return not any(folder.has_init or folder.is_file for folder in target.torch_folders or ())
+
+
+def served(case: Case) -> Served | None:
+    """The Pythons that would do: by what an installer said; where torch is absent, those of the newest release."""
+    told = served_by_text(case)
+    if told or not lacks_torch(case):
+        return told
+    newest = case.newest_torch_then
+    minors = minors_of(case, "torch", newest) if newest else ()
+    return Served(f"torch {newest}", minors, "wheels_index.json") if minors else None
+
+
+def newest_for(case: Case, minor: int) -> str | None:
+    """The newest torch, as of the day of judgement, that has a wheel for that Python on this platform."""
+    dates = {release.version: release.date for release in case.index.releases}
+    platform = compat.platform_of(case.snapshot)
+    found = {
+        build.torch
+        for build in case.index.builds
+        if f"cp3{minor}" in build.pythons
+        and (platform is None or build.platform == platform)
+        and dates.get(build.torch, "9999") <= case.as_of
+    }
+    return max(found, key=compat.version_tuple, default=None)

@@ -1,0 +1,78 @@
+"""Which torchvision and torchaudio belong to which torch: by their own metadata, else by the index."""
+
+import re
+from typing import Literal
+
+from ptsetup import compat
+from ptsetup.rules._case import Case
+
+UNPINNED = {"torchvision": "0.29", "torchaudio": "2.11"}
+"""From these versions on the metadata name a lower bound, or no torch at all."""
+
+FLOOR = {"torchvision": ((0, 29), "2.14"), "torchaudio": ((2, 11), "2.11")}
+"""The oldest torch that those go with: torchvision 0.29 asks for 2.14; torchaudio 2.11 was built against 2.11."""
+
+
+def is_released(version: str | None) -> bool:
+    """A published release: no nightly, no build from source, none of another maker."""
+    return bool(version and re.fullmatch(r"\d+(?:\.\d+)+(?:\+(?:cu\d+|cpu|xpu|rocm[\d.]+))?", version))
+
+
+def minor_of(version: str | None) -> str:
+    """``2.14.1+cu126`` -> ``2.14``."""
+    return ".".join(map(str, compat.version_tuple((version or "").partition("+")[0])[:2]))
+
+
+def local_of(case: Case, name: str) -> str | None:
+    """Backend tag of a companion by its version: ``cu126``, ``cpu``; None when it does not say."""
+    companion = case.companion(name)
+    text = (companion.local if companion else None) or (case.version_of(name) or "").partition("+")[2]
+    match = re.match(r"cu\d+|cpu|xpu|rocm[\d.]+", text or "")
+    return match[0] if match else None
+
+
+def expected(case: Case, name: str) -> tuple[str, ...]:
+    """Versions of the companion that belong to the installed torch, the best first; () when that is not known."""
+    release = case.index.release(case.torch_base or "")
+    if release is None:
+        return ()
+    return release.torchvision if name == "torchvision" else release.torchaudio
+
+
+def pinned_torch(case: Case, name: str) -> str | None:
+    """The torch for which the installed companion was built: by its metadata, else by the index; None when unknown."""
+    for dist in case.dists(name):
+        for text in dist.requires or ():
+            match = re.match(r"torch\s*\(?\s*==\s*([\w.+]+)", text)
+            if match:
+                return match[1]
+    version = (case.version_of(name) or "").partition("+")[0]
+    if compat.at_least(version, UNPINNED[name]):
+        return f"{FLOOR[name][1]} or newer"
+    for release in case.index.releases:
+        if version in (release.torchvision if name == "torchvision" else release.torchaudio):
+            return release.version
+    return None
+
+
+def has_other_minor(case: Case, name: str) -> Literal["minor", "patch", False] | None:
+    """The companion belongs to a torch of another minor release, or to another patch of it; False: they fit; None: unknown."""
+    pin, have = pinned_torch(case, name), case.torch_version
+    if pin is None or have is None or case.version_of(name) is None:
+        return None
+    base = have.partition("+")[0]
+    if pin.endswith("or newer"):
+        if not re.match(r"\d+\.\d+(?:\.\d+)?$", base):
+            return None
+        return "minor" if compat.at_least(base, pin.split()[0]) is False else False
+    plain = pin.partition("+")[0]
+    if plain == base:
+        return False
+    if not is_released(pin) or not is_released(have):
+        return "minor" if is_pinned_by_metadata(case, name) else None
+    return "patch" if compat.version_tuple(plain)[:2] == compat.version_tuple(base)[:2] else "minor"
+
+
+def is_pinned_by_metadata(case: Case, name: str) -> bool:
+    """Its own metadata name one torch exactly."""
+    return any(re.match(r"torch\s*\(?\s*==", text) for dist in case.dists(name) for text in dist.requires or ())

@@ -1,0 +1,108 @@
+"""Evidence and ways out that several rules write in the same words."""
+
+import re
+from collections.abc import Iterable
+
+from ptsetup.facts import Distribution
+from ptsetup.rules._case import Case
+from ptsetup.rules._rule import Evidence, Fix
+
+UV_WORDS = {
+    "--force-reinstall": ("--reinstall",),
+    "--no-cache-dir": ("--no-cache",),
+    "--pre": ("--prerelease=allow",),
+    "-y": (),
+}
+"""Options of pip that uv spells differently."""
+
+FRESH = ".venv-pt"
+"""Folder of an environment that a fix makes: beside, not in place of, the one at hand."""
+
+
+def fact(case: Case, path: str, value: object, source: str | None = None) -> Evidence:
+    """One fact as evidence; of a report, its line is the source."""
+    return Evidence(path=path, value=str(value), source=case.source(path, source))
+
+
+def pip(case: Case, verb: str, *arguments: str) -> tuple[str, ...]:
+    """A pip command for the target; by uv where the target has no pip."""
+    target = case.snapshot.target
+    if target is None or target.has_pip is not False:
+        return ("{python}", "-m", "pip", verb, *arguments)
+    if verb == "cache":
+        return ("uv", "cache", "clean")
+    words = [word for argument in arguments for word in UV_WORDS.get(argument, (argument,))]
+    return ("uv", "pip", verb, "--python", "{python}", *words)
+
+
+def another_build(text: str, *packages: str, backend: str = "auto") -> Fix:
+    """The cure is another build: the planner chooses it for this machine."""
+    return Fix(text=text, kind="venv", needs_plan=packages or ("torch",), needs_backend=backend)
+
+
+def reinstall(case: Case, dist: Distribution, *, text: str | None = None, is_alone: bool = True) -> Fix:
+    """Put the same version of a package there again, from where it came; ``is_alone`` leaves its requirements as they are."""
+    pin = f"{dist.name}=={dist.version}" if dist.version else dist.name
+    words = ["--force-reinstall", "--no-cache-dir", *(["--no-deps"] if is_alone else []), pin]
+    return Fix(
+        text=text or f"Install {pin} again, over what is there.",
+        commands=(pip(case, "install", *words, *origin_of(case, dist)),),
+        kind="venv",
+    )
+
+
+def origin_of(case: Case, dist: Distribution) -> tuple[str, ...]:
+    """The index option that a version with a backend tag needs: only the PyTorch index has those."""
+    local = (dist.version or "").partition("+")[2]
+    is_tag = re.fullmatch(r"cu\d+|cpu|xpu|rocm[\d.]+", local)
+    return ("--index-url", f"{case.index.origin_url}/{local}") if is_tag else ()
+
+
+def fresh_environment(case: Case, python: str, why: str) -> tuple[Fix, ...]:
+    """Make a new environment with that Python and let the installer choose torch for it."""
+    target = case.snapshot.target
+    if target and target.is_conda:
+        return (
+            Fix(
+                text=f"{why}: make a conda environment with Python {python}, activate it, then run ptsetup install in it.",
+                commands=(("conda", "create", "-n", "pt", f"python={python}"),),
+            ),
+        )
+    make = ("uv", "venv", "--python", python, FRESH)
+    ways = (
+        Fix(
+            text=f"{why}: make an environment with Python {python} and install torch into it.",
+            commands=(make, ("ptsetup", "install", "--python", f"{FRESH}/bin/python")),
+            systems=("linux", "macos"),
+        ),
+        Fix(
+            text=f"{why}: make an environment with Python {python} and install torch into it.",
+            commands=(make, ("ptsetup", "install", "--python", f"{FRESH}\\Scripts\\python.exe")),
+            systems=("windows",),
+        ),
+    )
+    return tuple(fix for fix in ways if case.system is None or case.system in fix.systems)
+
+
+def python_to_take(tags: Iterable[str]) -> str:
+    """Of the Pythons that a release serves (``cp312``) the one for which the most packages have wheels."""
+    minors = sorted({int(tag[3:]) for tag in tags if tag[2:3] == "3" and tag[3:].isdigit()})
+    for settled in (13, 12):  # the newest Python lacks wheels of many packages for a year
+        if settled in minors:
+            return f"3.{settled}"
+    return f"3.{minors[-1]}" if minors else "3.13"
+
+
+def unset(case: Case, name: str, *, text: str | None = None) -> tuple[Fix, ...]:
+    """Take a variable away for this shell."""
+    said = text or f"Take {name} away (and look for it in the shell profile or the job script that set it)."
+    ways = (
+        Fix(text=said, shell=f"unset {name}", systems=("linux", "macos")),
+        Fix(text=said, shell=f"set {name}=", systems=("windows",)),
+    )
+    return tuple(fix for fix in ways if case.system is None or case.system in fix.systems)
+
+
+def fitting(case: Case, *fixes: Fix) -> tuple[Fix, ...]:
+    """The fixes for this system; all of them where the system is not known."""
+    return tuple(fix for fix in fixes if case.system is None or not fix.systems or case.system in fix.systems)

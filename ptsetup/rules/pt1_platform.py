@@ -1,0 +1,352 @@
+"""PT104, PT105, PT107 to PT109: the C library, and Macs."""
+
+import re
+from collections.abc import Iterator
+
+from ptsetup import compat
+from ptsetup.index import Build
+from ptsetup.rules._case import Case
+from ptsetup.rules._installers import NO_MATCH, NOT_FOUND, asked_for, lacks_torch
+from ptsetup.rules._rule import Evidence, Finding, Fix, Severity, rule
+from ptsetup.rules._ways import another_build, fact, fitting, fresh_environment
+
+LAST_INTEL_MAC = "2.2.2"
+"""The last release with a wheel for macOS on Intel (names of the published wheels)."""
+
+ROSETTA_SYSTEM = "10.16"
+"""What macOS 11 and later call themselves to programs built for older systems."""
+
+
+def _libc(case: Case) -> tuple[str, tuple[int, ...], str] | None:
+    """Name, version and fact path of the C library: the interpreter's own, else the system's."""
+    target, host = case.snapshot.target, case.snapshot.host
+    if target and target.libc:
+        name, _, version = target.libc.partition(" ")
+        if version or not (host and host.libc):
+            return name, compat.version_tuple(version), "target.libc"
+    if host and host.libc:
+        return host.libc.name, compat.version_tuple(host.libc.version or ""), "host.libc"
+    return None
+
+
+def _is_working(case: Case) -> bool:
+    """Torch is imported without trouble."""
+    return case.is_import_ok is True
+
+
+@rule(
+    "PT104",
+    "musl-libc",
+    "error",
+    "The C library is musl, and wheels need glibc",
+    needs=("host.libc|target.libc|messages",),
+    hides=("PT101", "PT102", "PT105", "PT106", "PT202", "PT218", "PT219"),
+    layer=48,
+    says=(r"\bmusllinux_\d|linux[-_]\w+[-_]musl\b|\bld-musl-",),
+)
+def musl(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        The system (mostly an Alpine image) uses the C library musl. All wheels of torch are built for glibc.
+
+    Why it matters
+        pip and uv find no matching wheel, and a wheel forced upon the system does not load.
+
+    See it yourself
+        ldd --version
+        python -c "import sysconfig; print(sysconfig.get_platform())"
+
+    Fix
+        Base the image on a glibc system, for instance python:3.13-slim or ubuntu:24.04; or use the torch that the
+        distribution itself builds.
+
+    Sources
+        no wheel carries a musllinux tag; pytorch/pytorch#150724
+    """
+    libc = _libc(case)
+    hit = case.heard(musl)
+    is_musl = libc is not None and libc[0] == "musl"
+    if not is_musl and (hit is None or (libc is not None and libc[0] == "glibc" and libc[1])):
+        return
+    if _is_working(case) or case.dists("torch"):
+        return
+    evidence = [fact(case, libc[2], "musl", "name of the loader")] if libc and is_musl else []
+    yield Finding(
+        message="This system's C library is musl; wheels of torch need glibc, so no wheel fits.",
+        subject="C library",
+        evidence=(*evidence, *([hit.evidence] if hit else [])),
+        fixes=(
+            Fix(
+                text="Base the container on an image with glibc, then install there.",
+                shell="FROM python:3.13-slim",
+                kind="print",
+            ),
+            Fix(text="Or use a glibc distribution (Debian, Ubuntu, Fedora) on this machine.", kind="none"),
+        ),
+        certainty="certain" if is_musl else "likely",
+    )
+
+
+GLIBC_TEXT = r"version \W?GLIBC_(?P<version>2\.\d+)\W? not found(?: \(required by (?P<by>[^)]+)\))?"
+
+
+@rule(
+    "PT105",
+    "glibc-too-old",
+    "error",
+    "glibc is older than the wheel needs",
+    needs=("host.libc|target.libc|messages",),
+    hides=("PT202", "PT212", "PT307", "PT402", "PT407"),
+    layer=48,
+    says=(GLIBC_TEXT,),
+)
+def glibc_too_old(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        The system's glibc is older than the one for which the wheel, or a library beside it, was built. Since torch 2.7
+        the Linux wheels need glibc 2.28.
+
+    Why it matters
+        The installer stops at an old release (2.6.0; 2.5.1 on ARM), or the import ends with "GLIBC_2.xx not found".
+
+    See it yourself
+        ldd --version
+
+    Fix
+        Use a newer system or a container with one (the driver of the host is enough for it). Or take the last release
+        that was built for this glibc. glibc itself cannot be exchanged safely.
+
+    Sources
+        platform tags of the published wheels; pytorch/pytorch#150724, mlverse/torch#1414
+    """
+    libc = _libc(case)
+    have = libc[1] if libc and libc[0] == "glibc" else ()
+    hit = case.heard(glibc_too_old)
+    if hit:
+        needed = compat.version_tuple(hit.match["version"])
+        if have and have >= needed and not case.is_container:
+            return
+        by = (hit.match["by"] or "a library of the environment").rpartition("/")[2]
+        evidence = (hit.evidence, *([fact(case, libc[2], f"glibc {_dotted(have)}", "ldd")] if libc and have else []))
+        yield Finding(
+            message=f"{by} needs glibc {_dotted(needed)}" + (f", this system has {_dotted(have)}." if have else "."),
+            subject=by,
+            evidence=evidence,
+            fixes=_newer_glibc(case, _dotted(needed)),
+            certainty="certain" if have else "likely",
+        )
+        return
+    build = case.build if case.torch_base else _newest_build(case)
+    needed = compat.version_tuple((build.min_glibc if build else None) or "")
+    if not libc or not have or not needed or have >= needed or _is_working(case):
+        return
+    if not (lacks_torch(case) or case.dists("torch")) or build is None:
+        return
+    yield Finding(
+        message=f"torch {build.torch} needs glibc {_dotted(needed)}, this system has {_dotted(have)}.",
+        subject="C library",
+        evidence=(
+            fact(case, libc[2], f"glibc {_dotted(have)}", "ldd"),
+            Evidence(path="index.builds", value=f"{build.torch}: {build.min_glibc}", source="wheels_index.json"),
+        ),
+        fixes=_newer_glibc(case, _dotted(needed)),
+        severity="error" if case.dists("torch") else "warning",
+    )
+
+
+def _newest_build(case: Case) -> Build | None:
+    """The newest release's build for this platform."""
+    newest, platform = case.newest_torch_then, compat.platform_of(case.snapshot)
+    rows = [b for b in case.index.builds if b.torch == newest and b.platform == platform]
+    return rows[0] if rows else None
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
+
+
+def _newer_glibc(case: Case, needed: str) -> tuple[Fix, ...]:
+    return (
+        Fix(
+            text=f"Run it in a container whose glibc is {needed} or newer; the host's driver serves it.",
+            commands=(("docker", "run", "--gpus", "all", "-it", "ubuntu:24.04"),),
+        ),
+        another_build("Or take the newest build that runs with this glibc."),
+        *fitting(case, Fix(text="Or upgrade to a newer release of the operating system.", kind="none")),
+    )
+
+
+@rule(
+    "PT107",
+    "macos-intel-dropped",
+    "warning",
+    "Intel Macs get no torch after 2.2.2",
+    needs=("host.machine|messages",),
+    hides=("PT102", "PT106", "PT202", "PT218"),
+    layer=49,
+    says=(NOT_FOUND, NO_MATCH),
+)
+def intel_mac(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        The Mac has an Intel processor (or Python was built for one). torch 2.2.2 was the last release with wheels for it.
+
+    Why it matters
+        The installer stops at 2.2.2, and packages that ask for a newer torch cannot be installed. There is no MPS.
+
+    See it yourself
+        sysctl -n machdep.cpu.brand_string
+        python -c "import platform; print(platform.machine())"
+
+    Fix
+        Stay at torch 2.2.2 with numpy below 2 and Python 3.8 to 3.12; or use another machine. On a Mac with Apple
+        silicon the cure is an ARM Python (PT109).
+
+    Sources
+        names of the published wheels
+    """
+    asked = asked_for(case)
+    signature = asked is not None and asked.listed[-1:] == (LAST_INTEL_MAC,)
+    if _is_apple_silicon(case) or (case.system not in (None, "macos")):
+        return
+    is_intel = case.system == "macos" and _machine(case) == "x86_64"
+    was_dropped = compat.version_tuple(case.newest_torch_then or "") > (2, 2, 2)
+    if not was_dropped or not (is_intel or signature):
+        return
+    is_told = asked is not None and (signature or is_intel)
+    severity: Severity = "error" if is_told else "note" if _is_working(case) else "warning"
+    wanted = f", and {asked.name} {asked.version} is asked for" if asked and asked.version else ""
+    evidence = (
+        *([asked.hit.evidence] if asked else []),
+        *([fact(case, "host.machine", "x86_64 with macOS", "uname -m")] if is_intel else []),
+    )
+    yield Finding(
+        message=f"torch {LAST_INTEL_MAC} is the last release for Macs with an Intel processor{wanted}.",
+        subject="macOS on x86_64",
+        evidence=evidence,
+        fixes=(
+            Fix(
+                text="Stay at the last release, with a NumPy that it was built for.",
+                commands=(("{python}", "-m", "pip", "install", f"torch=={LAST_INTEL_MAC}", "numpy<2"),),
+                kind="venv",
+            ),
+            Fix(text="Or use another machine; on Apple silicon an ARM Python opens the newer releases.", kind="none"),
+        ),
+        severity=severity,
+        certainty="certain" if is_intel else "likely",
+    )
+
+
+def _machine(case: Case) -> str | None:
+    target, host = case.snapshot.target, case.snapshot.host
+    return (target.machine if target else None) or (host.machine if host else None)
+
+
+def _is_apple_silicon(case: Case) -> bool:
+    """The processor is one of Apple's, whatever Python was built for."""
+    host, apple = case.snapshot.host, case.snapshot.apple
+    names = ((host.cpu.model if host and host.cpu else None) or "", (apple.chip if apple else None) or "")
+    return bool(host and (host.is_rosetta or host.hardware_machine == "arm64")) or any(
+        re.match(r"(?:Virtual)?Apple\b", name) for name in names
+    )
+
+
+@rule(
+    "PT108",
+    "macos-too-old-for-wheel",
+    "warning",
+    "macOS is older than the wheels need",
+    needs=("host.version",),
+    layer=49,
+)
+def macos_too_old(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        The wheels of newer releases are built for a newer macOS: since 2.12 for macOS 14.
+
+    Why it matters
+        The installer stops at the last release for this macOS (2.11.0 for 11 to 13) and says nothing.
+
+    See it yourself
+        sw_vers -productVersion
+
+    Fix
+        Upgrade macOS, or stay at the last release for it.
+
+    Sources
+        platform tags of the published wheels; pytorch/pytorch#100879
+    """
+    host = case.snapshot.host
+    if host is None or case.system != "macos" or not host.version or host.version.startswith(ROSETTA_SYSTEM):
+        return
+    build = _newest_build(case)
+    if build is None or build.platform != "macos_arm64" or compat.at_least(host.version, build.min_macos) is not False:
+        return
+    yield Finding(
+        message=f"torch {build.torch} needs macOS {build.min_macos}, this is {host.version}.",
+        subject=f"macOS {host.version}",
+        evidence=(
+            fact(case, "host.version", host.version, "sw_vers"),
+            Evidence(path="index.builds", value=f"{build.torch}: {build.min_macos}", source="wheels_index.json"),
+        ),
+        fixes=(
+            Fix(text=f"Upgrade macOS to {build.min_macos} or later.", systems=("macos",)),
+            another_build("Or take the newest release that was built for this macOS."),
+        ),
+        severity="warning" if lacks_torch(case) else "note",
+    )
+
+
+@rule(
+    "PT109",
+    "rosetta-python",
+    "error",
+    "An x86-64 Python runs on Apple silicon",
+    needs=("host.hardware_machine|host.is_rosetta|host.cpu|apple.chip",),
+    hides=("PT101", "PT102", "PT106", "PT107", "PT108", "PT202", "PT840"),
+    layer=48,
+)
+def rosetta(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        The Mac has Apple silicon, but Python is a program for Intel processors that Rosetta translates.
+
+    Why it matters
+        torch stays at 2.2.2, MPS (the GPU) is missing, and everything is slow. The system is misread as 10.16.
+
+    See it yourself
+        sysctl -n sysctl.proc_translated
+        python -c "import platform; print(platform.machine())"
+
+    Fix
+        Make the environment again with an ARM Python: from uv, Miniforge for arm64, or Homebrew under /opt/homebrew.
+
+    Sources
+        pytorch/pytorch#146236
+    """
+    if case.system not in (None, "macos") or _machine(case) != "x86_64" or not _is_apple_silicon(case):
+        return
+    host = case.snapshot.host
+    chip = (host.cpu.model if host and host.cpu else None) or "Apple silicon"
+    python = "3.13"
+    yield Finding(
+        message=f"Python is built for x86_64 and runs translated on {chip}: no MPS, and no torch after {LAST_INTEL_MAC}.",
+        subject="Python",
+        evidence=(
+            fact(case, "target.machine", "x86_64", "the interpreter"),
+            fact(case, "host.hardware_machine", chip, "sysctl"),
+        ),
+        fixes=(
+            Fix(
+                text="Make an environment with an ARM Python and install torch into it.",
+                commands=(
+                    ("uv", "venv", "--python", f"cpython-{python}-macos-aarch64", ".venv-pt"),
+                    ("ptsetup", "install", "--python", ".venv-pt/bin/python"),
+                ),
+                systems=("macos",),
+            ),
+            *(
+                fix
+                for fix in fresh_environment(case, python, "With Miniforge for arm64")
+                if case.snapshot.target and case.snapshot.target.is_conda
+            ),
+        ),
+    )
+
+
+RULES = (musl, glibc_too_old, intel_mac, macos_too_old, rosetta)

@@ -1,0 +1,311 @@
+"""PT2xx: which torch is imported, and from where. Damage stands in pt2_damage, installers in pt2_managers and pt2_network."""
+
+from collections.abc import Iterator
+
+from ptsetup import compat
+from ptsetup.facts import Distribution, OtherInterpreter
+from ptsetup.rules import pt2_conda, pt2_damage, pt2_managers, pt2_network, pt2_shadows
+from ptsetup.rules._case import Case
+from ptsetup.rules._installers import lacks_torch
+from ptsetup.rules._rule import Evidence, Finding, Fix, rule
+from ptsetup.rules._ways import another_build, fact, fitting, pip, reinstall
+from ptsetup.rules.pt2_shadows import BLEND
+
+NO_TORCH = r"no module named ['\"]?torch['\"]?(?![.\w])"
+
+BUILDING = (
+    r"getting requirements to build (?:wheel|editable)",
+    r"subprocess-exited-with-error",
+    r"pip-build-env-",
+    r"preparing metadata \(",
+    r"build_wheel|build_editable|get_requires_for_build",
+    r"Failed to build|failed building wheel",
+)
+"""Words of pip and uv while they build a package from its source, in an environment of its own (PT413)."""
+
+
+@rule(
+    "PT201",
+    "torch-in-another-interpreter",
+    "error",
+    "torch is installed for another interpreter",
+    needs=("target.distributions|messages",),
+    hides=("PT202", "PT413"),
+    layer=51,
+    says=(NO_TORCH,),
+    is_starred=True,
+)
+def other_interpreter(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        torch is installed, but not for the Python that is run: the pip that was called belongs to another one.
+
+    Why it matters
+        "No module named 'torch'", although pip says that it is there.
+
+    See it yourself
+        python -m pip --version
+        python -c "import sys; print(sys.executable)"
+
+    Fix
+        Install with the interpreter that runs the program, as python -m pip; in a notebook with %pip. Or run the program
+        with the interpreter that has torch.
+
+    Sources
+        nschaetti/EchoTorch#22
+    """
+    target = case.snapshot.target
+    others = [other for other in _others(case) if other.torch_version]
+    hit = case.heard(other_interpreter)
+    if lacks_torch(case) and others:
+        other = others[0]
+        yield Finding(
+            message=f"This Python has no torch; {other.executable} has torch {other.torch_version}.",
+            subject="torch",
+            evidence=(
+                fact(case, "target.executable", target.executable if target else None, "the interpreter"),
+                fact(case, "target.other_interpreters[0]", f"{other.executable}: {other.torch_version}", "its folder"),
+            ),
+            fixes=(
+                another_build("Install torch for this interpreter."),
+                Fix(text="Or run the program with the interpreter that has it.", commands=((other.executable,),)),
+            ),
+        )
+        return
+    there = case.said(r"requirement already satisfied: torch\b", r"successfully installed .*\btorch-\d")
+    if hit is None or there is None or case.said(*BUILDING):
+        return
+    yield Finding(
+        message="pip has torch, but the Python that was run does not: they are two interpreters.",
+        subject="torch",
+        evidence=(hit.evidence, there.evidence),
+        fixes=(another_build("Install torch for the interpreter that runs the program."),),
+        certainty="likely",
+    )
+
+
+@rule(
+    "PT202",
+    "torch-not-installed",
+    "error",
+    "torch is not installed",
+    needs=("target.distributions|messages",),
+    layer=52,
+    says=(NO_TORCH,),
+    hides=("PT3", "PT40", "PT95"),
+)
+def not_installed(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        The interpreter has no torch: no distribution of that name, and no folder of it on the import path.
+
+    Why it matters
+        import torch ends with "No module named 'torch'".
+
+    See it yourself
+        python -m pip show torch
+
+    Fix
+        Install the build that fits this machine; ptsetup plan shows which one it is and why.
+
+    Sources
+        importlib.metadata over the import path of the interpreter
+    """
+    hit = case.heard(not_installed)
+    if lacks_torch(case):
+        if any(other.torch_version for other in _others(case)):
+            return
+        yield Finding(
+            message="torch is not installed for this Python.",
+            subject="torch",
+            evidence=(
+                fact(case, "target.distributions", "no torch among them", "metadata on the import path"),
+                *([hit.evidence] if hit else []),
+            ),
+            fixes=(another_build("Install the build that fits this machine."),),
+        )
+    elif hit and not case.dists("torch") and not case.is_import_ok and not case.said(*BUILDING):
+        yield Finding(
+            message="The Python that was run has no torch.",
+            subject="torch",
+            evidence=(hit.evidence,),
+            fixes=(another_build("Install the build that fits this machine."),),
+            certainty="likely",
+        )
+
+
+def _others(case: Case) -> tuple[OtherInterpreter, ...]:
+    target = case.snapshot.target
+    return (target.other_interpreters or ()) if target else ()
+
+
+@rule(
+    "PT205",
+    "user-site-shadows-venv",
+    "warning",
+    "A torch in the user's own folder gets in the way",
+    needs=("target.distributions|messages",),
+    says=(r"not uninstalling torch at (?P<path>\S+), outside environment",),
+    layer=51,
+)
+def user_site(case: Case) -> Iterator[Finding]:
+    r"""What is wrong
+        Packages that were installed with --user live in a folder of their own (~/.local, %APPDATA%\Python). This
+        environment sees that folder too, and one torch stands before the other.
+
+    Why it matters
+        The old version comes back after each upgrade, and pip removes another one than Python imports.
+
+    See it yourself
+        python -m site
+        python -c "import torch; print(torch.__file__)"
+
+    Fix
+        Remove the torch in the user's folder, or shut that folder out with PYTHONNOUSERSITE=1.
+
+    Sources
+        cloveranon/Clover-Edition#128
+    """
+    target = case.snapshot.target
+    user = (target.user_site or "").replace("\\", "/").rstrip("/") if target else ""
+    found = case.dists("torch")
+    mine = [d for d in found if user and (d.location or "").replace("\\", "/").startswith(user)]
+    origin = (target.torch_origin or "").replace("\\", "/") if target else ""
+    is_first = bool(user and target and target.is_venv and origin.startswith(user + "/"))
+    hit = case.heard(user_site)
+    if target and target.is_user_site_enabled is False:
+        return
+    if not (len(found) > 1 and mine) and not is_first:
+        if hit is None:
+            return
+        evidence: tuple[Evidence, ...] = (hit.evidence,)
+        message = f"pip leaves the torch in {hit.match['path']} alone: it is outside this environment, yet on its path."
+    else:
+        where = mine[0].location if mine else origin
+        versions = ", ".join(d.version or "?" for d in found)
+        evidence = (
+            fact(case, "target.user_site", user, "site.getusersitepackages"),
+            fact(case, "target.distributions", f"torch {versions}", "metadata on the import path"),
+        )
+        message = f"The torch in the user's folder ({where}) is mixed with this environment's."
+    yield Finding(
+        message=message,
+        subject="torch",
+        evidence=evidence,
+        fixes=(
+            Fix(
+                text="Remove torch until none is left, then install it once more.",
+                commands=(pip(case, "uninstall", "-y", "torch"),),
+                kind="print",
+            ),
+            *fitting(
+                case,
+                Fix(
+                    text="Or shut the user's folder out.", shell="export PYTHONNOUSERSITE=1", systems=("linux", "macos")
+                ),
+                Fix(text="Or shut the user's folder out.", shell="setx PYTHONNOUSERSITE 1", systems=("windows",)),
+            ),
+        ),
+        severity="error" if case.is_import_ok is False else "warning",
+        certainty="certain" if mine or is_first else "likely",
+    )
+
+
+def _base(dist: Distribution) -> tuple[int, ...]:
+    return compat.version_tuple((dist.version or "").partition("+")[0])
+
+
+@rule(
+    "PT207",
+    "duplicate-torch-metadata",
+    "warning",
+    "Two versions of torch are recorded in one environment",
+    needs=("target.distributions|messages",),
+    hides=("PT301", "PT302", "PT307"),
+    layer=51,
+    says=BLEND,
+)
+def duplicate(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        The environment's records name another version of torch than the files hold: two dist-info folders, or one that
+        an interrupted upgrade or another installer left behind.
+
+    Why it matters
+        pip and the import disagree: pip believes that all is well, and companions are chosen for the wrong torch.
+
+    See it yourself
+        python -m pip show torch
+        python -c "import torch; print(torch.__version__, torch.__file__)"
+
+    Fix
+        Install the version that the files hold again, over both; then delete the folder that is left over.
+
+    Sources
+        reproduced
+    """
+    found = [d for d in case.dists("torch") if d.version]
+    imported = (case.wheel.version if case.wheel and case.wheel.has_version_file else None) or (
+        case.snapshot.torch.version if case.snapshot.torch else None
+    )
+    hit = case.heard(duplicate)
+    bases = {_base(d) for d in found}
+    real = compat.version_tuple((imported or "").partition("+")[0])
+    places = {d.location for d in found}
+    changed = case.said(r"successfully (?:un)?installed (?:[^\n]* )?torch-(?P<version>\d+\.\d+\.\d+)")
+    other = compat.version_tuple(changed.match["version"]) if changed else ()
+    if len(found) > 1 and len(bases) > 1 and len(places) == 1 and not _is_conda_pair(found):
+        message = f"The environment records torch {' and '.join(sorted(d.version or '' for d in found))}."
+        evidence = [fact(case, "target.distributions", message[12:-1], "dist-info folders")]
+    elif real and bases and real not in bases:
+        version = found[0].version
+        message = f"The records say torch {version}, the files are those of {imported}."
+        evidence = [
+            fact(case, "target.distributions", f"torch {version}", "METADATA"),
+            fact(case, "target.wheel.version", imported, "torch/version.py"),
+        ]
+    elif (
+        changed and other and (real or compat.version_tuple(case.torch_base or "")) not in ((), other) and _failed(case)
+    ):
+        message = f"pip worked on torch {changed.match['version']}, but Python imports {case.torch_version}."
+        evidence = [changed.evidence, fact(case, "target.wheel.version", case.torch_version, "torch.__version__")]
+    elif hit and not case.is_import_ok and len(bases) <= 1:
+        message = "torch's Python files and its libraries are of two different releases."
+        evidence = [hit.evidence]
+    else:
+        return
+    kept = next((d for d in found if _base(d) == real), None) or (found[0] if found else Distribution(name="torch"))
+    yield Finding(
+        message=message,
+        subject="torch",
+        evidence=tuple(evidence),
+        fixes=(reinstall(case, kept, text="Install it again over what is there, then look whether one is left."),),
+        severity="error" if _failed(case) or hit else "warning",
+        certainty="likely" if hit or changed else "certain",
+    )
+
+
+def _is_conda_pair(found: list[Distribution]) -> bool:
+    """One of them is conda's and one pip's: PT213 says it better."""
+    return len({d.installer == "conda" for d in found}) > 1
+
+
+def _failed(case: Case) -> bool:
+    """An import was seen to fail."""
+    return case.is_import_ok is False or case.said(r"torchvision::nms", r"undefined symbol", *BLEND) is not None
+
+
+RULES = tuple(
+    sorted(
+        (
+            other_interpreter,
+            not_installed,
+            user_site,
+            duplicate,
+            *pt2_shadows.RULES,
+            *pt2_damage.RULES,
+            *pt2_conda.RULES,
+            *pt2_managers.RULES,
+            *pt2_network.RULES,
+        ),
+        key=lambda member: member.code,
+    )
+)
+"""The family PT2xx."""

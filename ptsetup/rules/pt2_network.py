@@ -1,0 +1,406 @@
+"""PT218 to PT222: where installers look, and what they need while they work."""
+
+import re
+from collections.abc import Iterator
+
+from ptsetup.facts import Disk
+from ptsetup.rules._case import Case
+from ptsetup.rules._installers import NO_MATCH, NOT_FOUND, lacks_torch, served_by_text
+from ptsetup.rules._rule import Evidence, Finding, Fix, Severity, rule
+from ptsetup.rules._ways import another_build, fact, fitting, pip, unset
+
+GIB = 1024**3
+PYTORCH_INDEX = r"https?://download\.pytorch\.org/whl/\S*"
+
+
+@rule(
+    "PT218",
+    "pip-index-surprise",
+    "warning",
+    "The installer looks somewhere else than expected",
+    needs=("target.pip|env|messages",),
+    layer=57,
+    says=(NOT_FOUND, NO_MATCH),
+)
+def index_surprise(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        A setting (pip.conf, uv.toml, PIP_INDEX_URL ...) replaces or adds the place where installers look. A mirror may
+        hold the default wheels only, or none of the newer ones.
+
+    Why it matters
+        The command from the web site gives a CPU build, an old one, or finds nothing.
+
+    See it yourself
+        python -m pip config list
+        env | grep -E "^(PIP|UV)_"
+
+    Fix
+        Name the index in the command; ptsetup does that. Or take the setting away.
+
+    Sources
+        chenfei-wu/TaskMatrix#171, ScrollPrize/villa#1584, talmolab/sleap-nn#340
+    """
+    settings = _settings(case)
+    hit = case.heard(index_surprise)
+    looked = case.said(r"looking in indexes: (?P<urls>.+)")
+    if looked and hit and not settings and not re.search(r"download\.pytorch\.org", looked.match["urls"]):
+        settings = [Evidence(path="messages", value=looked.match["urls"][:200], source="pip")]
+    if not settings or (hit and served_by_text(case) and _is_python_unserved(case)):
+        return
+    is_cpu_by_mistake = case.family == "cpu" and case.has_nvidia_device is True and case.wanted[0] == "cuda"
+    severity: Severity = "warning" if hit or lacks_torch(case) or is_cpu_by_mistake else "note"
+    if severity == "note" and case.snapshot.origin == "report":
+        return
+    yield Finding(
+        message=f"Installers look elsewhere than by default: {settings[0].value}.",
+        subject="index",
+        evidence=(*settings, *([hit.evidence] if hit else [])),
+        fixes=(
+            another_build("Install with the index named in the command; settings are then set aside."),
+            Fix(text="Or take the setting away where it stands (see the evidence).", kind="none"),
+        ),
+        severity=severity,
+        certainty="likely",
+    )
+
+
+def _is_python_unserved(case: Case) -> bool:
+    told = served_by_text(case)
+    return told is not None and len(case.python) > 1 and case.python[1] not in told.minors
+
+
+def _settings(case: Case) -> list[Evidence]:
+    """Every setting of pip and uv that bends where they look. Those of a command line are the user's own word."""
+    config = case.snapshot.target.pip if case.snapshot.target else None
+    found = []
+    if config:
+        named = {
+            "index-url": config.index_url,
+            "extra-index-url": ", ".join(config.extra_index_urls) or None,
+            "find-links": ", ".join(config.find_links) or None,
+            "no-index": "on" if config.no_index else None,
+        }
+        for name, value in named.items():
+            source = next((s for k, s in config.sources.items() if name in k.replace("_", "-")), None)
+            if value and source != "command line":
+                found.append(fact(case, f"target.pip.{name.replace('-', '_')}", f"{name} = {value}", source))
+    for name in (
+        "PIP_INDEX_URL",
+        "PIP_EXTRA_INDEX_URL",
+        "PIP_NO_INDEX",
+        "PIP_FIND_LINKS",
+        "UV_INDEX_URL",
+        "UV_INDEX",
+        "UV_DEFAULT_INDEX",
+        "UV_EXTRA_INDEX_URL",
+        "UV_NO_INDEX",
+    ):
+        value = case.env(name)
+        if value and not any(value in evidence.value for evidence in found):
+            found.append(fact(case, f"env.{name}", f"{name}={value}", "the environment"))
+    return found
+
+
+NEEDED_ELSEWHERE = (
+    r"no matching distribution found for (?P<name>(?!torch)[\w.-]+)",
+    r"could not find a version that satisfies the requirement (?P<name>(?!torch)[\w.-]+).{0,60}from versions: none",
+    r"because (?P<name>(?!torch)[\w.-]+) was not found in the package registry",
+)
+
+
+@rule(
+    "PT219",
+    "index-lacks-dependencies",
+    "error",
+    "The PyTorch index alone lacks a package that torch needs",
+    needs=("messages",),
+    hides=("PT218",),
+    layer=56,
+    says=NEEDED_ELSEWHERE,
+)
+def index_alone(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        The installation looked on the PyTorch index only (--index-url), and that index does not hold everything that
+        torch requires.
+
+    Why it matters
+        The whole installation ends because of one small package.
+
+    See it yourself
+        python -m pip download --no-deps torch --index-url https://download.pytorch.org/whl/cu130
+
+    Fix
+        Let ptsetup install: it takes torch from the PyTorch index and the rest from the default one. By hand: install
+        the missing package first.
+
+    Sources
+        pytorch/pytorch#172926
+    """
+    hit = case.heard(index_alone)
+    config = case.snapshot.target.pip if case.snapshot.target else None
+    looked = case.said(rf"looking in indexes: {PYTORCH_INDEX}\s*$", rf"(?:--index-url|-i)[ =]{PYTORCH_INDEX}")
+    is_alone = looked is not None or bool(
+        config and re.match(PYTORCH_INDEX, config.index_url or "") and not config.extra_index_urls
+    )
+    if hit is None or not is_alone:
+        return
+    name = hit.match["name"]
+    yield Finding(
+        message=f"{name} is not on the PyTorch index, and no other place was allowed.",
+        subject=name,
+        evidence=(hit.evidence, *([looked.evidence] if looked else [])),
+        fixes=(
+            another_build("Take torch from the PyTorch index and what it needs from the default one."),
+            Fix(text="Or install the missing package first.", commands=(pip(case, "install", name),), kind="venv"),
+        ),
+        certainty="likely",
+    )
+
+
+TLS = (
+    r"CERTIFICATE_VERIFY_FAILED",
+    r"unable to get local issuer certificate",
+    r"self[- ]signed certificate",
+    r"invalid peer certificate",
+    r"certificate (?:has expired|is not yet valid)",
+    r"ProxyError|cannot connect to proxy|tunnel connection failed",
+    r"SSLError\(.*?(?:pip|simple|whl|torch)",
+)
+
+
+@rule(
+    "PT220",
+    "pip-tls-or-proxy",
+    "error",
+    "The connection to the index is refused: certificate or proxy",
+    needs=("host.network.ca_files_missing|messages",),
+    hides=("PT101", "PT218", "PT219"),
+    layer=46,
+    says=TLS,
+)
+def tls_or_proxy(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        The certificate of the server cannot be verified: a company proxy signs connections anew, a variable names a
+        certificate file that is not there, or the clock is wrong. Or the proxy itself does not answer.
+
+    Why it matters
+        Nothing can be downloaded, and pip tries again and again.
+
+    See it yourself
+        env | grep -i -E "proxy|CERT|CA_BUNDLE"
+        date
+
+    Fix
+        Give pip the company's certificate, or let it use the system's store. Never switch the verification off.
+
+    Sources
+        pytorch/pytorch#71545, #33292, Samsung/ONE#10256
+    """
+    hit = case.heard(tls_or_proxy)
+    network = case.snapshot.host.network if case.snapshot.host else None
+    missing = network.ca_files_missing or () if network else ()
+    if (
+        hit
+        and case.said(r"huggingface|torch\.hub|hf_hub|\bdownload_url_to_file\b")
+        and not case.said(r"\bpip\b|/simple/")
+    ):
+        return
+    if not hit and not missing:
+        return
+    evidence = [hit.evidence] if hit else []
+    evidence += [fact(case, "host.network.ca_files_missing", entry, "the environment") for entry in missing]
+    message = (
+        f"{missing[0].partition('=')[0]} names a certificate file that does not exist: {missing[0].partition('=')[2]}."
+        if missing
+        else "The index could not be reached: its certificate or the proxy was refused."
+    )
+    name = missing[0].partition("=")[0] if missing else None
+    yield Finding(
+        message=message,
+        subject="network",
+        evidence=tuple(evidence),
+        fixes=(*(unset(case, name) if name else ()), *_verified(case)),
+        severity="error" if hit else "warning",
+        certainty="certain" if missing else "likely",
+    )
+
+
+def _verified(case: Case) -> tuple[Fix, ...]:
+    """Ways to a verified connection."""
+    text = "Let the installer verify with the certificates of the system, where the company's is known."
+    return fitting(
+        case,
+        Fix(
+            text=text,
+            shell="UV_SYSTEM_CERTS=true UV_NATIVE_TLS=true ptsetup install",
+            systems=("linux", "macos"),
+        ),
+        Fix(
+            text=text,
+            shell="set UV_SYSTEM_CERTS=true && set UV_NATIVE_TLS=true && ptsetup install",
+            systems=("windows",),
+        ),
+        Fix(text="Or give pip the certificate of the company: pip config set global.cert FILE.", kind="none"),
+        Fix(text="Set the clock.", commands=(("timedatectl", "set-ntp", "true"),), systems=("linux",)),
+    )
+
+
+NO_SPACE = (
+    r"\[Errno 28\]",
+    r"no space left on device",
+    r"os error 28\b",
+    r"\[WinError 112\]",
+    r"not enough space on the disk",
+)
+NOT_THIS_DISK = r"shm|shared memory|inductor|nccl|DataLoader|torchinductor|triton[\\/.]cache"
+"""Words beside which a full disk is another rule's (PT706, PT920, PT954)."""
+
+ROOM = {"target": 6.0, "temp": 2.5, "cache": 3.0, "uv_cache": 3.0}
+"""GiB that a CUDA build takes in each place: measured with 2.15.0 on Linux (torch 1.2, NVIDIA's packages 3.0, triton 1.0)."""
+ROOM_CPU = 1.0
+
+
+@rule(
+    "PT221",
+    "disk-full",
+    "error",
+    "There is too little room for the installation",
+    needs=("host.disks|messages",),
+    layer=45,
+    hides=("PT208", "PT212"),
+    says=NO_SPACE,
+)
+def disk_full(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        Downloading and unpacking need room in three places: the cache, the folder for temporary files, and the
+        environment. One of them is too small; often it is a /tmp held in memory.
+
+    Why it matters
+        The installation ends with "No space left on device" and leaves a half package behind.
+
+    See it yourself
+        df -h . /tmp ~
+        df -i .
+
+    Fix
+        Point TMPDIR to a bigger disk and install without the cache, or free room (pip cache purge).
+
+    Sources
+        pypa/pip#7745, #12868, AUTOMATIC1111/stable-diffusion-webui#11056; sizes measured
+    """
+    hit = case.heard(disk_full)
+    if hit and re.search(NOT_THIS_DISK, hit.message.text, re.IGNORECASE):
+        hit = None
+    disks = case.snapshot.host.disks or () if case.snapshot.host else ()
+    short = [disk for disk in disks if _is_short(case, disk)]
+    if not hit and not short:
+        return
+    if not hit and not lacks_torch(case):
+        return
+    evidence = [hit.evidence] if hit else []
+    evidence += [fact(case, "host.disks", _left(disk), f"statvfs of {disk.path}") for disk in short]
+    roles = {disk.role for disk in short}
+    big = next((d.path for d in disks if d.role == "home" and d not in short), None)
+    fixes = [Fix(text="Empty pip's cache.", commands=(pip(case, "cache", "purge"),), kind="print")]
+    if not short or roles & {"temp"}:
+        place = big or "$HOME"
+        fixes.insert(
+            0,
+            Fix(
+                text="Use a folder on a bigger disk for temporary files, and no cache.",
+                shell=f"mkdir -p {place}/pt-unpack && TMPDIR={place}/pt-unpack ptsetup install",
+                systems=("linux", "macos"),
+            ),
+        )
+    if roles & {"target"}:
+        fixes.append(Fix(text="Make the environment on a disk with 6 GiB free, or free room on this one.", kind="none"))
+    yield Finding(
+        message=f"There is too little room: {_left(short[0])}."
+        if short
+        else "The disk was full while packages were installed.",
+        subject=short[0].path if short else "disk",
+        evidence=tuple(evidence),
+        fixes=fitting(case, *fixes),
+        severity="error" if hit or roles & {"target"} else "warning",
+        certainty="certain" if short else "likely",
+    )
+
+
+def _is_short(case: Case, disk: Disk) -> bool:
+    """Less room than a build of the wanted kind takes there."""
+    needed = ROOM.get(disk.role)
+    if needed is None or disk.free_bytes is None:
+        return False
+    is_big = case.wanted[0] in ("cuda", "rocm", "xpu")
+    is_out_of_inodes = disk.role == "target" and disk.free_inodes is not None and 0 < disk.free_inodes < 20_000
+    return is_out_of_inodes or disk.free_bytes < (needed if is_big else min(needed, ROOM_CPU)) * GIB
+
+
+def _left(disk: Disk) -> str:
+    names = {"target": "the environment", "temp": "temporary files", "cache": "pip's cache", "uv_cache": "uv's cache"}
+    free = f"{(disk.free_bytes or 0) / GIB:.1f} GiB"
+    few = f", {disk.free_inodes} more files" if disk.free_inodes is not None and disk.free_inodes < 20_000 else ""
+    return f"{free}{few} left for {names.get(disk.role, disk.role)} in {disk.path}"
+
+
+@rule(
+    "PT222",
+    "pip-memory-or-cache",
+    "warning",
+    "Too little memory to install, or a damaged cache",
+    needs=("host.memory.available_bytes|host.cgroup|messages",),
+    layer=55,
+    says=(r"do not match the hashes", r"^\s*MemoryError\b", r"hash mismatch for `?(?:torch|nvidia)"),
+)
+def memory_or_cache(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        pip keeps large wheels in memory while it stores them in its cache, and there is little memory here; or an entry
+        of the cache is damaged.
+
+    Why it matters
+        The installation ends with MemoryError, with "Killed", or with hashes that do not match.
+
+    See it yourself
+        free -h
+        python -m pip cache info
+
+    Fix
+        Empty the cache and install without it.
+
+    Sources
+        pytorch/pytorch#25164, vladmandic/sdnext#3797
+    """
+    hit = case.heard(memory_or_cache)
+    if hit and "MemoryError" in hit.match[0] and not case.said(r"\bpip\b|downloading|cachecontrol|\.whl"):
+        hit = None
+    host = case.snapshot.host
+    free = host.memory.available_bytes if host and host.memory else None
+    limit = host.cgroup.memory_max_bytes if host and host.cgroup and host.cgroup.is_memory_limited else None
+    least = min((value for value in (free, limit) if value is not None), default=None)
+    is_tight = least is not None and least < 1.5 * GIB and lacks_torch(case)
+    if not hit and not is_tight:
+        return
+    evidence = [hit.evidence] if hit else []
+    if is_tight and least is not None:
+        path = "host.memory.available_bytes" if least == free else "host.cgroup.memory_max_bytes"
+        evidence.append(fact(case, path, f"{least / GIB:.1f} GiB", "the kernel"))
+    yield Finding(
+        message="A file from the cache was damaged, or memory ran out while a wheel was stored."
+        if hit
+        else f"Only {(least or 0) / GIB:.1f} GiB of memory are free: storing a large wheel in pip's cache may end the installation.",
+        subject="pip",
+        evidence=tuple(evidence),
+        fixes=(
+            Fix(
+                text="Empty the cache.",
+                commands=(pip(case, "cache", "purge"),),
+                kind="safe",
+            ),
+            another_build("Then install again."),
+        ),
+        severity="error" if hit else "warning",
+        certainty="likely",
+    )
+
+
+RULES = (index_surprise, index_alone, tls_or_proxy, disk_full, memory_or_cache)

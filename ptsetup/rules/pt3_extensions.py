@@ -1,0 +1,313 @@
+"""PT305 to PT307: compiled packages that fit one build of torch."""
+
+import re
+from collections.abc import Iterator
+
+from ptsetup import compat
+from ptsetup.rules._case import Case, Hit
+from ptsetup.rules._pairs import minor_of
+from ptsetup.rules._rule import Finding, Fix, rule
+from ptsetup.rules._ways import another_build, fact, pip
+
+MANGLED = r"_ZNK?(?:\d+torch|\d+c10|2at|5torch|3c10|St)\w*"
+"""Names of C++ symbols in torch's namespaces."""
+
+
+BUILT_FOR = r"PyTorch (?P<torch>\d\S*) with (?:CUDA|HIP|ROCM) ?(?P<cuda>\S+) \(you have (?P<have>[^)]+)\)"
+
+
+@rule(
+    "PT305",
+    "xformers-mismatch",
+    "warning",
+    "xformers was built for another torch",
+    needs=("target.companions|messages",),
+    hides=("PT307", "PT224"),
+    layer=72,
+    says=(BUILT_FOR, r"xformers can't load c\+\+/cuda extensions", r"xformers\S*\.(?:so|pyd)\S*:? undefined symbol"),
+)
+def xformers(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        The kernels of xformers are tied to one build of torch: release and CUDA. The wheel's metadata ask for a lower
+        bound only, so pip lets any newer torch stand beside it.
+
+    Why it matters
+        xformers cannot load its extensions, and attention is slow or fails.
+
+    See it yourself
+        python -m xformers.info
+
+    Fix
+        Take the torch that xformers was built for, or its release for this torch. torch's own
+        scaled_dot_product_attention does the same work without it.
+
+    Sources
+        facebookresearch/xformers, _cpp_lib.py; reproduced
+    """
+    hit = case.said(BUILT_FOR) or case.heard(xformers)
+    companion = case.companion("xformers")
+    result = case.import_of("xformers")
+    told = hit.match.groupdict() if hit else {}
+    built = (companion.built_for_torch if companion else None) or told.get("torch")
+    have = told.get("have") or case.torch_version
+    is_other = bool(built and have and built != have and built.partition("+")[0] != have)
+    if not hit and not (companion and companion.built_for_torch and is_other):
+        return
+    if result is not None and result.is_ok and not hit:
+        return
+    yield Finding(
+        message=f"xformers was built for torch {built}, and torch {have} is installed."
+        if built and have
+        else "xformers cannot load its compiled part: it was built for another torch.",
+        subject="xformers",
+        evidence=(
+            *([hit.evidence] if hit else []),
+            *(
+                [fact(case, "target.companions", f"xformers for torch {built}", "xformers/cpp_lib.json")]
+                if companion
+                else []
+            ),
+        ),
+        fixes=(
+            *(
+                [
+                    another_build(
+                        f"Take the torch that it was built for, {built}.",
+                        f"torch=={built.partition('+')[0]}",
+                        backend=built.partition("+")[2] or "auto",
+                    )
+                ]
+                if built
+                else []
+            ),
+            Fix(
+                text="Or take the xformers of the installed torch.",
+                commands=(pip(case, "install", "--upgrade", "--no-deps", "xformers"),),
+                kind="venv",
+            ),
+            Fix(
+                text="Or remove it: torch's scaled_dot_product_attention does the same.",
+                commands=(pip(case, "uninstall", "-y", "xformers"),),
+            ),
+        ),
+        severity="error" if hit else "warning",
+        certainty="certain" if built else "likely",
+    )
+
+
+@rule(
+    "PT306",
+    "flash-attn-abi",
+    "error",
+    "flash-attn was compiled for another torch",
+    needs=("target.companions|messages",),
+    hides=("PT307",),
+    layer=71,
+    says=(
+        r"flash_attn\S*\.(?:so|pyd)\S*:? ?undefined symbol",
+        r"flash_attn_(?:2_|3_)?cuda\S*.{0,40}(?:undefined symbol|DLL load failed|cannot open shared object)",
+        r"DLL load failed while importing flash_attn_(?:2_|3_)?cuda",
+    ),
+    is_starred=True,
+)
+def flash_attn(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        flash-attn was compiled against another release of torch, or with the other C++ ABI (torch changed it with 2.7,
+        and in the CUDA 12.6 build of 2.6).
+
+    Why it matters
+        Its import ends with "undefined symbol: _ZN3c10...", and with it that of every model that uses it.
+
+    See it yourself
+        python -c "import flash_attn"
+
+    Fix
+        Build it anew against the installed torch (needs nvcc), or take the release wheel whose name has this torch,
+        CUDA major, ABI and Python.
+
+    Sources
+        Dao-AILab/flash-attention#1644, #853, #1717, #1832
+    """
+    hit = case.heard(flash_attn)
+    companion, base = case.companion("flash-attn"), case.torch_base
+    result = case.import_of("flash_attn")
+    if result is not None and result.is_ok:
+        return
+    built = companion.built_for_torch if companion else None
+    is_other = bool(built and base and minor_of(built) != minor_of(base))
+    abi = str((companion.details or {}).get("cxx11abi", "")).upper() if companion else ""
+    is_old_abi = abi == "FALSE" and compat.at_least(base, "2.7") is True
+    if not (hit or is_other or is_old_abi) or _is_newer_than_torch(case, "flash-attn"):
+        return
+    why = (
+        f"it was built for torch {built}, and {case.torch_version} is installed"
+        if is_other
+        else "it was built with the old C++ ABI, which torch 2.7 and later do not use"
+        if is_old_abi
+        else "it asks the installed torch for symbols that it lacks"
+    )
+    evidence = [hit.evidence] if hit else []
+    if companion and (is_other or is_old_abi):
+        evidence.append(
+            fact(
+                case,
+                "target.companions",
+                f"flash-attn for torch {built or '?'}, cxx11abi {abi or '?'}",
+                "its wheel's name",
+            )
+        )
+    yield Finding(
+        message=f"flash-attn cannot be used: {why}.",
+        subject="flash-attn",
+        evidence=tuple(evidence),
+        fixes=_build_anew(case, "flash-attn"),
+        certainty="certain" if is_other or is_old_abi else "likely",
+    )
+
+
+def _is_newer_than_torch(case: Case, name: str) -> bool:
+    """Installed after the last change of torch, from source."""
+    mine, own = (next((d for d in case.dists(n)), None) for n in (name, "torch"))
+    if mine is None or own is None or mine.installed_at is None or own.installed_at is None:
+        return False
+    is_wheel = bool(re.search(r"torch\d|\.whl", mine.source_url or ""))
+    return not is_wheel and mine.installed_at > own.installed_at + 60 and not case.messages
+
+
+def _build_anew(case: Case, name: str) -> tuple[Fix, ...]:
+    return (
+        Fix(
+            text=f"Compile {name} against the installed torch (needs the CUDA toolkit, PT411).",
+            commands=(
+                pip(case, "uninstall", "-y", name),
+                pip(case, "install", "--no-build-isolation", "--no-cache-dir", name),
+            ),
+        ),
+        Fix(
+            text=f"Or take a released wheel of {name} whose name has this torch, CUDA, ABI and Python; or go without it.",
+            commands=(pip(case, "uninstall", "-y", name),),
+        ),
+    )
+
+
+FOREIGN = (
+    rf"(?P<file>\S+\.(?:so|pyd)[\w.]*): undefined symbol: (?P<symbol>{MANGLED}|\w*(?:at|c10|torch)\w*)",
+    r"(?P<file>libtorch_cuda_(?:cu|cpp)\.so|libcaffe2\w*\.so)\S*: cannot open shared object file",
+    r"(?P<file>lib(?:c10|torch)\w*\.(?:so|dylib))\S*: cannot open shared object file",
+    r"the specified procedure could not be found.{0,80}(?P<file>torch)",
+    r"DLL load failed while importing (?P<file>_C|\w+_cuda|\w+_ext): The specified procedure",
+)
+OWN_FILES = (
+    r"(?:^|/)(?:torch/|functorch/)|torchvision|torchaudio|flash_attn|xformers|lib(?:torch|c10)\w*\.so|torch/lib|nvidia/"
+    r"|/lib(?:cu|nv|nccl|mkl|stdc)\w*"
+)
+"""Files of torch, of packages with rules of their own, and of NVIDIA's libraries (PT40x)."""
+
+
+@rule(
+    "PT307",
+    "extension-built-for-other-torch",
+    "error",
+    "A compiled package was built for another torch",
+    needs=("target.broken_extensions|messages",),
+    hides=("PT224",),
+    layer=73,
+    says=FOREIGN,
+)
+def extension(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        A package with compiled code asks torch's libraries for symbols or files that the installed release does not
+        have: it was compiled for another one.
+
+    Why it matters
+        Its import ends with "undefined symbol: _ZN2at..." or "libc10.so: cannot open shared object file".
+
+    See it yourself
+        python -c "import torch; print(torch.__version__)"
+        python -m pip check
+
+    Fix
+        Take the package's release for this torch, or compile it anew without build isolation; or take the torch that it
+        was built for.
+
+    Sources
+        turboderp-org/exllamav2#530, Dao-AILab/flash-attention#919
+    """
+    target = case.snapshot.target
+    for broken in (target.broken_extensions or ()) if target else ():
+        name = broken.distribution or broken.path.rpartition("/")[2]
+        yield Finding(
+            message=f"{name} asks torch for {broken.symbols[0] if broken.symbols else 'symbols'}, which "
+            f"{case.torch_version or 'the installed torch'} does not have.",
+            subject=name,
+            evidence=(
+                fact(
+                    case, "target.broken_extensions", f"{broken.path}: {', '.join(broken.symbols[:3])}", "ELF symbols"
+                ),
+            ),
+            fixes=_rebuild(case, broken.distribution),
+        )
+    hit = _foreign_hit(case)
+    if hit is None or (target and target.broken_extensions):
+        return
+    file = hit.match["file"]
+    name = _package_of(file)
+    yield Finding(
+        message=f"{name} was compiled for another torch than {case.torch_version or 'the one installed'}."
+        if not re.match(r"lib(?:torch|c10|caffe2)", file)
+        else f"A compiled package asks for {file}, which torch {case.torch_version or 'here'} does not have.",
+        subject=name,
+        evidence=(hit.evidence,),
+        fixes=_rebuild(case, None),
+        certainty="likely",
+    )
+
+
+def _foreign_hit(case: Case) -> Hit | None:
+    """An error of a package that is neither torch's nor one of those with rules of their own."""
+    for pattern in FOREIGN:
+        hit = case.said(pattern)
+        if hit is None:
+            continue
+        file = hit.match["file"].replace("\\", "/")
+        if file.startswith(("libtorch", "libc10", "libcaffe2")):
+            if (
+                file.startswith(("libtorch_cuda_c", "libcaffe2"))
+                or case.is_import_ok
+                or not case.said(r"torch[\\/]__init__\.py")
+            ):
+                return hit
+            continue
+        if not re.search(OWN_FILES, file):
+            return hit
+    return None
+
+
+def _package_of(file: str) -> str:
+    """``.../site-packages/vllm/_C.abi3.so`` -> ``vllm``."""
+    match = re.search(r"(?:site|dist)-packages[\\/]([\w.-]+?)(?:[\\/]|\.cpython|\.abi3|\.so|\.pyd)", file)
+    if match:
+        return match[1]
+    parts = [part for part in re.split(r"[\\/]", file) if part]
+    return parts[-2] if len(parts) > 1 else parts[-1].split(".")[0]
+
+
+def _rebuild(case: Case, name: str | None) -> tuple[Fix, ...]:
+    """Compile it anew, or another torch."""
+    anew = (
+        Fix(
+            text=f"Compile {name} anew against the installed torch, or take its release for it.",
+            commands=(
+                pip(case, "install", "--force-reinstall", "--no-deps", "--no-build-isolation", "--no-cache-dir", name),
+            ),
+        )
+        if name
+        else Fix(
+            text="Install the package anew for this torch, with --no-build-isolation --no-cache-dir --force-reinstall.",
+            kind="none",
+        )
+    )
+    return (anew, another_build("Or take the torch that the package asks for in its documentation.", "torch"))
+
+
+RULES = (xformers, flash_attn, extension)

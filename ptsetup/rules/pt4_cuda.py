@@ -1,0 +1,118 @@
+"""PT4xx: the build itself. Its packages stand in pt4_packages, the loader in pt4_loader, compiling in pt4_building."""
+
+import re
+from collections.abc import Iterator
+
+from ptsetup import compat
+from ptsetup.rules import pt4_building, pt4_driver, pt4_loader, pt4_packages, pt4_versions
+from ptsetup.rules._case import Case
+from ptsetup.rules._rule import Finding, rule
+from ptsetup.rules._ways import another_build, fact
+
+NOT_COMPILED = r"torch not compiled with CUDA enabled"
+CPU_TEXT = (
+    NOT_COMPILED,
+    r"\(you have \d\S*\+cpu\)",
+    r"torch was not compiled with CUDA|PyTorch (?:was|is) (?:not|built without) .{0,20}CUDA",
+    r"AssertionError: .{0,40}not linked with (?:support for )?cuda|cuda devices?.{0,40}not linked",
+    r"Could not run '\S+' with arguments from the 'CUDA' backend",
+)
+
+
+@rule(
+    "PT401",
+    "cpu-wheel-on-gpu-machine",
+    "error",
+    "A CPU build of torch on a machine with a GPU",
+    needs=("target.wheel|torch|messages",),
+    hides=("PT50", "PT51", "PT52", "PT536", "PT60", "PT65", "PT305", "PT302", "PT308"),
+    layer=60,
+    says=CPU_TEXT,
+    is_starred=True,
+)
+def cpu_wheel(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        The installed torch was built without CUDA, and an NVIDIA GPU is in this machine. The plain name gives a CPU
+        build on Windows; a +cpu index, a mirror, a lock file or another package can bring one too.
+
+    Why it matters
+        torch.cuda.is_available() is False without a word, and .cuda() says "Torch not compiled with CUDA enabled".
+
+    See it yourself
+        python -c "import torch; print(torch.__version__, torch.version.cuda)"
+
+    Fix
+        Install a CUDA build over it; which one, the driver and the GPU decide (ptsetup plan).
+
+    Sources
+        xxyzz/WordDumb#91, ScrollPrize/villa#1584, JBjoernskov/Twin4Build#189
+    """
+    hit = case.heard(cpu_wheel)
+    if case.expect == "cpu" or (case.env("UV_TORCH_BACKEND") or "").startswith("cpu") or case.system == "macos":
+        return
+    is_cpu = case.family == "cpu"
+    if not is_cpu and (
+        hit is None or case.family is not None or not re.search(NOT_COMPILED, hit.match[0], re.IGNORECASE)
+    ):
+        return
+    if not hit and case.has_nvidia_device is not True:
+        return
+    if case.has_nvidia_device is not True and (case.has_nvidia_device is False or _has_other_gpu(case)):
+        return
+    capabilities = [gpu.compute_capability for gpu in case.gpus if gpu.compute_capability]
+    is_hopeless = bool(capabilities) and not any(_is_served_ever(case, c) for c in capabilities)
+    named = case.gpus[0].name if case.gpus and case.gpus[0].name else "An NVIDIA GPU"
+    evidence = [hit.evidence] if hit else []
+    if is_cpu:
+        source = "torch/version.py"
+        evidence.append(fact(case, "target.wheel.version", f"torch {case.torch_version or ''} without CUDA", source))
+    if case.has_nvidia_device:
+        evidence.append(fact(case, "nvidia.gpus" if case.gpus else "host.pci", named, "NVML or the bus"))
+    yield Finding(
+        message=f"torch {case.torch_version or ''} is a build for the CPU".replace("  ", " ")
+        + (f", and {named} is here" if case.has_nvidia_device else ", and the program asks for CUDA")
+        + (": but no build of torch serves this GPU any more." if is_hopeless else "."),
+        subject="torch",
+        evidence=tuple(evidence),
+        fixes=()
+        if is_hopeless
+        else (another_build("Install the CUDA build that fits this driver and GPU.", *_family_here(case)),),
+        severity="note" if is_hopeless and not hit else "error",
+        certainty="certain" if is_cpu and case.has_nvidia_device else "likely",
+    )
+
+
+def _has_other_gpu(case: Case) -> bool:
+    """An AMD or Intel GPU that torch could use: PT806 and PT820 speak of those."""
+    amd, intel = case.snapshot.amd, case.snapshot.intel
+    return bool((amd and amd.gpus) or (intel and any(compat.xpu_support(gpu.name) for gpu in intel.gpus or ())))
+
+
+def _is_served_ever(case: Case, capability: tuple[int, int]) -> bool:
+    """Some build of the index has code for that GPU."""
+    return any(
+        compat.serves(capability, (*build.sass, *build.ptx), is_ptx_allowed=True)
+        for build in case.index.builds
+        if build.sass
+    )
+
+
+def _family_here(case: Case) -> tuple[str, ...]:
+    """The name torch and those companions that are installed: all from one index."""
+    return ("torch", *(name for name in ("torchvision", "torchaudio") if case.dists(name)))
+
+
+RULES = tuple(
+    sorted(
+        (
+            cpu_wheel,
+            *pt4_packages.RULES,
+            *pt4_loader.RULES,
+            *pt4_versions.RULES,
+            *pt4_driver.RULES,
+            *pt4_building.RULES,
+        ),
+        key=lambda member: member.code,
+    )
+)
+"""The family PT4xx."""

@@ -1,0 +1,202 @@
+"""PT414 and PT415: a libcuda that is not the driver's."""
+
+import re
+from collections.abc import Iterator
+
+from ptsetup import compat
+from ptsetup.rules._case import Case
+from ptsetup.rules._rule import Finding, Fix, rule
+from ptsetup.rules._ways import fact, unset
+
+
+def _init_code(case: Case) -> int | None:
+    """What cuInit said."""
+    cuda = case.snapshot.nvidia.cuda if case.snapshot.nvidia else None
+    return cuda.init_rc if cuda else None
+
+
+@rule(
+    "PT414",
+    "driver-stub-loaded",
+    "error",
+    "The link-time stub of libcuda was loaded",
+    needs=("nvidia.cuda|messages",),
+    hides=("PT501", "PT513"),
+    layer=22,
+    says=(r"CUDA driver is a stub library", r"stub library", r"cudaErrorStubLibrary"),
+    import_needed=True,
+)
+def stub(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        The CUDA toolkit has a folder "stubs" with an empty libcuda, meant for linking only. It stands on the loader's
+        path, before the driver's library.
+
+    Why it matters
+        Every start of CUDA ends with code 34, although the driver is well.
+
+    See it yourself
+        ldconfig -p | grep libcuda.so
+        echo $LD_LIBRARY_PATH
+
+    Fix
+        Take the folder stubs out of LD_LIBRARY_PATH (or out of /etc/ld.so.conf.d, then run ldconfig).
+
+    Sources
+        reproduced; CUDA driver API, error 34
+    """
+    hit = case.heard(stub)
+    code = _init_code(case)
+    if code != 34 and not hit:
+        return
+    if code == 0:
+        return
+    value = case.env("LD_LIBRARY_PATH") or ""
+    stubs = next((p for p in value.split(":") if "stubs" in p), None)
+    kept = ":".join(p for p in value.split(":") if p and "stubs" not in p)
+    evidence = [fact(case, "nvidia.cuda.init_rc", "34", "cuInit")] if code == 34 else []
+    if stubs:
+        evidence.append(fact(case, "env.LD_LIBRARY_PATH", stubs, "the environment"))
+    yield Finding(
+        message=f"The library libcuda that was loaded is an empty stub{f' from {stubs}' if stubs else ''}.",
+        subject="libcuda.so.1",
+        evidence=(*evidence, *([hit.evidence] if hit else [])),
+        fixes=(
+            Fix(text="Take the stubs out of the path.", shell=f"export LD_LIBRARY_PATH={kept}", systems=("linux",))
+            if stubs and kept
+            else unset(case, "LD_LIBRARY_PATH")[0],
+        ),
+        certainty="certain" if code == 34 else "likely",
+    )
+
+
+CODE_803 = r"(?:error )?803\b|unsupported display driver */ *cuda driver combination"
+CODE_804 = r"(?:error )?804\b.{0,20}|forward compatibility was attempted on non[- ]supported HW"
+HINTS = ("LD_LIBRARY_PATH", "VLLM_ENABLE_CUDA_COMPATIBILITY")
+COMPAT = r"/compat\b|cuda-compat"
+
+
+@rule(
+    "PT415",
+    "cuda-compat-misused",
+    "error",
+    "The compatibility libcuda is used where it cannot work",
+    needs=("nvidia.cuda|nvidia.libraries|messages",),
+    hides=("PT503", "PT513", "PT502"),
+    layer=21,
+    says=(
+        r"error 803\b|system has unsupported display driver",
+        r"error 804\b|forward compatibility was attempted on non[- ]supported HW",
+        r"VLLM_ENABLE_CUDA_COMPATIBILITY",
+    ),
+)
+def cuda_compat(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        A libcuda of the package cuda-compat (mostly from a container's /usr/local/cuda/compat) was loaded. It is meant
+        for data-centre GPUs with an older driver. With a newer driver it does not match (803), and on a GeForce or
+        workstation card it is not allowed (804).
+
+    Why it matters
+        CUDA does not start in this container, while the host and other images are well.
+
+    See it yourself
+        ldconfig -p | grep libcuda.so
+        ls -l /usr/local/cuda/compat
+
+    Fix
+        Keep the compat folder off the loader's path in the container; or take a driver (or an image) of which neither
+        needs it.
+
+    Sources
+        gpustack/gpustack#4678, #1254, NVIDIA/nvidia-docker#1256; NVIDIA, CUDA compatibility
+    """
+    hit = case.heard(cuda_compat)
+    code = _init_code(case)
+    library = _loaded(case)
+    in_compat = bool(library and re.search(r"/compat/", library))
+    path_hint = (
+        bool(re.search(COMPAT, case.env("LD_LIBRARY_PATH") or "")) or case.env("VLLM_ENABLE_CUDA_COMPATIBILITY") == "1"
+    )
+    is_804 = code == 804 or (hit is not None and re.search(CODE_804, hit.match[0], re.IGNORECASE) is not None)
+    is_803 = code == 803 or (hit is not None and re.search(CODE_803, hit.match[0], re.IGNORECASE) is not None)
+    if code == 0 or not (is_803 or is_804 or _is_useless(case, library)):
+        return
+    if is_803 and not is_804 and not (in_compat or path_hint or case.is_container):
+        return
+    if is_803 and not (in_compat or path_hint) and _versions_differ(case):
+        return
+    evidence = [fact(case, "nvidia.cuda.init_rc", code, "cuInit")] if code in (803, 804) else []
+    if in_compat:
+        evidence.append(fact(case, "nvidia.cuda.library_path", library, "the loader"))
+    evidence += [
+        fact(case, f"env.{name}", case.env(name), "the environment") for name in HINTS if path_hint and case.env(name)
+    ]
+    driver = case.driver_version
+    if driver:
+        evidence.append(fact(case, "nvidia.kernel_module_version", driver[0], driver[1]))
+    yield Finding(
+        message="A compatibility libcuda is used on a card for which it is not allowed (804): GeForce and workstation cards."
+        if is_804
+        else f"A compatibility libcuda does not go with this driver{f' ({driver[0]})' if driver else ''}: 803."
+        if is_803
+        else f"{library} is older than the driver and of no use here.",
+        subject="libcuda.so.1",
+        evidence=(*([hit.evidence] if hit else []), *evidence),
+        fixes=_without_compat(case),
+        severity="error" if is_803 or is_804 else "warning",
+        certainty="certain" if (code in (803, 804) and in_compat) or is_804 else "likely",
+    )
+
+
+def _loaded(case: Case) -> str | None:
+    """The libcuda that the loader takes: as cuInit saw it, else the first that was found."""
+    nvidia = case.snapshot.nvidia
+    if nvidia is None:
+        return None
+    if nvidia.cuda and nvidia.cuda.library_path:
+        return nvidia.cuda.library_path
+    return next((library.path for library in nvidia.libraries or () if "libcuda" in library.soname), None)
+
+
+def _is_useless(case: Case, library: str | None) -> bool:
+    """A compat library that is not newer than the kernel module: harmful or useless."""
+    nvidia = case.snapshot.nvidia
+    if not library or "/compat/" not in library or nvidia is None:
+        return False
+    match = re.search(r"\.so\.(\d+\.[\d.]+)$", library)
+    own = (match[1] if match else None) or nvidia.user_library_version
+    return compat.at_least(nvidia.kernel_module_version, own) is True
+
+
+def _versions_differ(case: Case) -> bool:
+    """Kernel module and driver library are of two versions, and no compat folder is in play: PT503."""
+    nvidia = case.snapshot.nvidia
+    if nvidia is None or not nvidia.kernel_module_version or not nvidia.user_library_version:
+        return bool(nvidia and nvidia.nvml and nvidia.nvml.init_rc == 18)
+    return nvidia.kernel_module_version != nvidia.user_library_version
+
+
+def _without_compat(case: Case) -> tuple[Fix, ...]:
+    where = "in the container" if case.is_container else "here"
+    fixes = [
+        Fix(
+            text=f"Let the loader find the driver's own library first ({where}).",
+            shell="export LD_LIBRARY_PATH=/usr/local/nvidia/lib64:/usr/lib/x86_64-linux-gnu",
+            systems=("linux",),
+        ),
+        Fix(
+            text="Or take the compat folder out of the image for good.",
+            shell="rm -f /etc/ld.so.conf.d/*compat* && ldconfig",
+            systems=("linux",),
+        ),
+        Fix(
+            text="Or bring the host's driver to the branch of the image's CUDA, so that nothing needs compat; then restart.",
+            kind="none",
+            where="on the host" if case.is_container else "here",
+        ),
+    ]
+    if case.env("VLLM_ENABLE_CUDA_COMPATIBILITY"):
+        fixes.insert(0, unset(case, "VLLM_ENABLE_CUDA_COMPATIBILITY")[0])
+    return tuple(fixes)
+
+
+RULES = (stub, cuda_compat)

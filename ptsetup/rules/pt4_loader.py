@@ -1,0 +1,248 @@
+"""PT405, PT406 and PT409: which CUDA libraries the dynamic loader really takes."""
+
+import re
+from collections.abc import Iterator
+
+from ptsetup.facts import Library
+from ptsetup.rules._case import Case
+from ptsetup.rules._rule import Finding, Severity, rule
+from ptsetup.rules._ways import another_build, fact, unset
+
+CUDA_LIBRARY = (
+    r"lib(?:cudnn\w*|cublas\w*|cusparse\w*|cusolver\w*|cufft\w*|curand|cudart|nvJitLink|nvrtc\w*|cupti|nccl|nvToolsExt"
+    r"|nvshmem\w*)"
+)
+OWN_FOLDER = r"(?:site|dist)-packages|[\\/]torch[\\/]lib|[\\/]nvidia[\\/]\w+[\\/]lib|^\.\.\."
+SYSTEM_FOLDER = r"/(?:usr/local|usr/lib|usr/lib64|lib|lib64|opt|public|apps?|cm|software|share)\b[\w./+-]*"
+
+SHADOW_TEXT = (
+    rf"(?P<where>{SYSTEM_FOLDER}/{CUDA_LIBRARY}\.so[\w.]*): undefined symbol",
+    rf"undefined symbol: \w+, version (?P<where>{CUDA_LIBRARY}\.so[\w.]*)",
+    r"undefined symbol: (?:__)?nvJitLink\w*",
+    rf"{CUDA_LIBRARY}\.so[\w.]*: undefined symbol",
+    r"could not load library lib(?:cudnn|cublas)\w*\.so[\w.]*\. error: (?P<where>/\S+)",
+    r"undefined symbol: (?:cublas|cusparse|cusolver|cufft|curand)\w+",
+)
+"""A library of NVIDIA that was loaded is not the one that its caller was built for."""
+
+
+def _ld_path(case: Case) -> list[str]:
+    """Folders of LD_LIBRARY_PATH that hold libraries of CUDA, by their names."""
+    value = case.env("LD_LIBRARY_PATH") or ""
+    return [
+        p
+        for p in value.split(":")
+        if re.search(r"cuda|cudnn|nccl|nvidia(?!/lib)|hpc_sdk", p, re.IGNORECASE) and "stubs" not in p
+    ]
+
+
+def _shadows(case: Case) -> list[tuple[Library, Library]]:
+    """Libraries on a path of the environment that bear the name of one of the wheel's, with another version."""
+    target = case.snapshot.target
+    if target is None:
+        return []
+    own = {library.soname: library for library in target.wheel_libraries or ()}
+    return [
+        (library, own[library.soname])
+        for library in target.shadow_libraries or ()
+        if library.soname in own
+        and library.via in ("LD_LIBRARY_PATH", "PATH", "LD_PRELOAD", None)
+        and "/stubs" not in library.path
+        and (library.version is None or library.version != own[library.soname].version)
+    ]
+
+
+@rule(
+    "PT405",
+    "ld-library-path-shadow",
+    "warning",
+    "LD_LIBRARY_PATH puts another CUDA before torch's own",
+    needs=("target.shadow_libraries|env.LD_LIBRARY_PATH|messages",),
+    hides=("PT402", "PT404", "PT408", "PT409"),
+    layer=58,
+    says=SHADOW_TEXT,
+    is_starred=True,
+)
+def ld_library_path(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        A folder on LD_LIBRARY_PATH holds libraries of the same names as those that torch brings, in other versions.
+        The loader looks there first, unless torch's libraries name their own folder with DT_RPATH (newer wheels do).
+
+    Why it matters
+        "undefined symbol: __nvJitLinkComplete_12_4", cuDNN incompatibilities, or a wrong cuBLAS without any message.
+
+    See it yourself
+        echo $LD_LIBRARY_PATH
+        LD_DEBUG=libs python -c "import torch" 2>&1 | grep -E "calling init.*(cudnn|cublas|nvJit)"
+
+    Fix
+        Run without the variable, and take the line out of the shell profile (on a cluster: module unload cuda). torch
+        needs no toolkit of the system.
+
+    Sources
+        pytorch/pytorch#111469, #131312, #134929, infiniflow/ragflow#4466
+    """
+    hit = case.heard(ld_library_path)
+    shadows = [pair for pair in _shadows(case) if pair[0].via != "LD_PRELOAD"]
+    folders = _ld_path(case)
+    if hit and (case.is_import_ok is True and case.snapshot.origin == "probe"):
+        hit = None
+    if not shadows and not hit:
+        return
+    rpath = case.wheel.rpath_kind if case.wheel else None
+    evidence = [hit.evidence] if hit else []
+    if shadows:
+        theirs, own = shadows[0]
+        evidence.append(
+            fact(case, "target.shadow_libraries", f"{theirs.path} {theirs.version or ''}".strip(), theirs.via)
+        )
+        evidence.append(fact(case, "target.wheel_libraries", f"{own.path} {own.version or ''}".strip(), "wheel"))
+    if folders:
+        evidence.append(fact(case, "env.LD_LIBRARY_PATH", ":".join(folders), "the environment"))
+    if rpath:
+        evidence.append(fact(case, "target.wheel.rpath_kind", rpath, "ELF of libtorch"))
+    severity: Severity = "error" if hit or case.is_import_ok is False else "note" if rpath == "RPATH" else "warning"
+    where = shadows[0][0].path if shadows else (hit.match.groupdict().get("where") if hit else None)
+    yield Finding(
+        message=(
+            f"{where} stands before torch's own {shadows[0][0].soname}."
+            if shadows
+            else f"A library of CUDA other than torch's own was loaded{f' ({where})' if where else ''}."
+        )
+        + (" This build finds its own all the same." if severity == "note" else ""),
+        subject=shadows[0][0].soname if shadows else "CUDA libraries",
+        evidence=tuple(evidence),
+        fixes=(
+            *unset(
+                case,
+                "LD_LIBRARY_PATH",
+                text="Run without LD_LIBRARY_PATH; then take its line out of the shell profile (on a cluster: module unload cuda).",
+            ),
+            another_build("If it is not set: install torch anew, with the libraries that it requires.", "torch"),
+        ),
+        severity=severity,
+        certainty="certain" if shadows and not hit else "likely",
+    )
+
+
+ALLOCATORS = r"tcmalloc|jemalloc|mimalloc"
+
+
+@rule(
+    "PT406",
+    "ld-preload-shadow",
+    "error",
+    "LD_PRELOAD forces a library upon torch",
+    needs=("env.LD_PRELOAD|messages",),
+    hides=("PT403", "PT405", "PT408"),
+    layer=57,
+    says=(r"object '\S+' from LD_PRELOAD cannot be preloaded",),
+    import_needed=True,
+)
+def ld_preload(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        LD_PRELOAD (or /etc/ld.so.preload) loads a library before all others, and it bears the name of one that torch
+        brings.
+
+    Why it matters
+        It wins whatever torch does: "undefined symbol: ncclRecv" and the like.
+
+    See it yourself
+        echo $LD_PRELOAD
+
+    Fix
+        Run without the variable. An allocator (tcmalloc, jemalloc) there is meant, and does no harm.
+
+    Sources
+        NVIDIA-AI-IOT/jetbot#507; reproduced
+    """
+    value = case.env("LD_PRELOAD")
+    hit = case.heard(ld_preload)
+    if not value:
+        if hit:
+            yield Finding(
+                message="A library named in LD_PRELOAD could not be loaded.",
+                subject="LD_PRELOAD",
+                evidence=(hit.evidence,),
+                fixes=unset(case, "LD_PRELOAD"),
+                severity="warning",
+            )
+        return
+    own = {lib.soname for lib in (case.snapshot.target.wheel_libraries or ())} if case.snapshot.target else set()
+    forced = [p for p in re.split(r"[:\s]+", value) if p]
+    ours = [p for p in forced if p.rpartition("/")[2] in own or re.search(rf"{CUDA_LIBRARY}\.so", p)]
+    if not ours and all(re.search(ALLOCATORS, p) for p in forced) and not hit:
+        severity: Severity = "note"
+    elif ours:
+        severity = "error" if case.is_import_ok is False or case.said(r"undefined symbol") else "warning"
+    else:
+        severity = "warning" if case.is_import_ok is False or hit else "note"
+    yield Finding(
+        message=f"LD_PRELOAD loads {', '.join(ours or forced)} before everything else"
+        + (", a library that torch brings itself." if ours else "."),
+        subject="LD_PRELOAD",
+        evidence=(fact(case, "env.LD_PRELOAD", value, "the environment"), *([hit.evidence] if hit else [])),
+        fixes=unset(case, "LD_PRELOAD"),
+        severity=severity,
+    )
+
+
+@rule(
+    "PT409",
+    "system-cuda-fallback",
+    "warning",
+    "torch uses CUDA libraries of the system",
+    needs=("torch.mapped_libraries",),
+    layer=64,
+    import_needed=True,
+)
+def system_cuda(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        A library that torch's own packages should bring was loaded from the system's toolkit instead.
+
+    Why it matters
+        It works until the toolkit is upgraded or removed, and it is not the version that torch was tested with.
+
+    See it yourself
+        python -c "import torch; print({l.split()[-1] for l in open('/proc/self/maps') if 'libcud' in l})"
+
+    Fix
+        Install torch again with what it requires.
+
+    Sources
+        reproduced (with the wheel's libcudart removed, the system's answered)
+    """
+    torch, target = case.snapshot.torch, case.snapshot.target
+    if torch is None or target is None or case.family != "cuda":
+        return
+    if any(d.installer == "conda" for d in case.dists("torch")) or (
+        case.wheel and case.wheel.build_kind not in ("pip", None)
+    ):
+        return
+    if not any(re.match(r"nvidia-|cuda-toolkit", need) for d in case.dists("torch") for need in d.requires or ()):
+        return
+    homes = [p for p in (target.prefix, target.purelib, target.platlib, target.user_site) if p]
+    foreign = [
+        path
+        for path in torch.mapped_libraries or ()
+        if re.search(rf"/{CUDA_LIBRARY}\.so", path)
+        and not path.startswith(tuple(homes))
+        and not re.search(OWN_FOLDER, path)
+    ]
+    if not foreign:
+        return
+    yield Finding(
+        message=f"torch runs with {foreign[0]}, a library of the system, in place of its own.",
+        subject=foreign[0].rpartition("/")[2],
+        evidence=(fact(case, "torch.mapped_libraries", ", ".join(foreign[:4]), "/proc/self/maps of a child"),),
+        fixes=(
+            another_build(
+                "Install the same torch again, with what it requires.",
+                f"torch=={case.torch_base}",
+                backend=case.backend or "auto",
+            ),
+        ),
+    )
+
+
+RULES = (ld_library_path, ld_preload, system_cuda)

@@ -1,0 +1,244 @@
+"""PT407, PT408, PT416 and PT417: libraries of a wrong version, or loaded too late."""
+
+import re
+from collections.abc import Iterator
+
+from ptsetup import compat
+from ptsetup.rules._case import Case
+from ptsetup.rules._rule import Evidence, Finding, Fix, rule
+from ptsetup.rules._ways import another_build, fact, unset
+
+STDCXX = (
+    r"version [`'\"]?(?P<version>(?:GLIBCXX|CXXABI)_[\d.]+)\W? not found",
+    r"undefined symbol: \w*__cxxabiv1\w*",
+    r"undefined symbol: _ZNSt\w+, version (?P<version>GLIBCXX_[\d.]+)",
+)
+
+
+@rule(
+    "PT407",
+    "libstdcxx-too-old",
+    "error",
+    "The C++ library is older than torch or a package needs",
+    needs=("torch.mapped_libraries|messages",),
+    hides=("PT307", "PT212"),
+    layer=56,
+    says=STDCXX,
+    import_needed=True,
+)
+def libstdcxx(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        An older libstdc++.so.6 is found first: that of an old system, of conda, or of a toolchain on LD_LIBRARY_PATH.
+
+    Why it matters
+        "version GLIBCXX_3.4.xx not found" when torch or a package beside it is imported.
+
+    See it yourself
+        strings /usr/lib/x86_64-linux-gnu/libstdc++.so.6 | grep GLIBCXX | tail -1
+        python -c "import torch, os; print([l.split()[-1] for l in open('/proc/self/maps') if 'libstdc++' in l][:1])"
+
+    Fix
+        Run without LD_LIBRARY_PATH; or give the conda environment a newer library.
+
+    Sources
+        reproduced; pytorch/pytorch#150724 (the same with libm)
+    """
+    hit = case.heard(libstdcxx)
+    if hit is None or (case.is_import_ok is True and case.snapshot.origin == "probe"):
+        return
+    mapped = (case.snapshot.torch.mapped_libraries or ()) if case.snapshot.torch else ()
+    loaded = next((path for path in mapped if "libstdc++" in path), None)
+    version = hit.match.groupdict().get("version")
+    path = re.search(r"(/\S*libstdc\+\+\.so\S*)", hit.message.text)
+    loaded = loaded or (path[1].rstrip(":") if path else None)
+    value = case.env("LD_LIBRARY_PATH")
+    evidence = [hit.evidence]
+    if loaded:
+        evidence.append(Evidence(path="torch.mapped_libraries", value=loaded, source="the process or the message"))
+    if value:
+        evidence.append(fact(case, "env.LD_LIBRARY_PATH", value, "the environment"))
+    yield Finding(
+        message=f"{loaded or 'The libstdc++ that was loaded'} lacks {version or 'a symbol of newer C++'}: it is too old.",
+        subject="libstdc++",
+        evidence=tuple(evidence),
+        fixes=(
+            *(unset(case, "LD_LIBRARY_PATH") if value else ()),
+            Fix(
+                text="Give the conda environment a newer C++ library.",
+                commands=(("conda", "install", "-c", "conda-forge", "libstdcxx-ng"),),
+                systems=("linux",),
+            ),
+            another_build("Or install torch in a fresh environment of a system with a newer C++ library.", "torch"),
+        ),
+        certainty="certain" if version else "likely",
+    )
+
+
+CUDNN_TEXT = (
+    r"cudnn version incompatibility.{0,80}compiled\s+against \((?P<built>[\d, ]+)\)"
+    r".{0,60}?(?:found runtime version|linked against) \((?P<found>[\d, ]+)\)",
+    r"CUDNN_STATUS_(?:NOT_INITIALIZED|VERSION_MISMATCH|SUBLIBRARY_\w+|INTERNAL_ERROR)",
+    r"could not load library libcudnn\w*|unable to load (?:any of \{)?libcudnn|cannot load symbol cudnn\w*",
+    r"libcudnn\w*\.so[\w.]*: (?:undefined symbol|cannot open)",
+)
+
+
+@rule(
+    "PT408",
+    "cudnn-incompatible",
+    "error",
+    "cuDNN is another version than torch was built with",
+    needs=("torch.cudnn_error|torch.mapped_libraries|messages",),
+    layer=62,
+    says=CUDNN_TEXT,
+    import_needed=True,
+)
+def cudnn(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        The cuDNN that was loaded is not the one that torch brings: a copy of the system or of a toolkit was found first,
+        a package was upgraded by hand, or parts of two versions are mixed.
+
+    Why it matters
+        "cuDNN version incompatibility", CUDNN_STATUS_NOT_INITIALIZED, or a crash in the first convolution.
+
+    See it yourself
+        python -c "import torch; print(torch.backends.cudnn.version())"
+
+    Fix
+        Run without LD_LIBRARY_PATH, remove copies of cuDNN that were put into CUDA's folders by hand, and install the
+        version that torch pins.
+
+    Sources
+        bmaltais/kohya_ss#1096, pytorch/pytorch#80637, facebookresearch/audiocraft#186
+    """
+    hit = case.heard(cudnn)
+    mapped = (case.snapshot.torch.mapped_libraries or ()) if case.snapshot.torch else ()
+    folders = sorted({path.rpartition("/")[0] for path in mapped if "libcudnn" in path})
+    if not hit and len(folders) < 2:
+        return
+    if case.family == "cpu":
+        return
+    told = hit.match.groupdict() if hit else {}
+    is_named = bool(told.get("built"))
+    is_memory = bool(hit and "NOT_INITIALIZED" in hit.match[0]) and len(folders) < 2
+    versions = [".".join(re.findall(r"\d+", told.get(key) or "")) for key in ("built", "found")]
+    evidence = [hit.evidence] if hit else []
+    if len(folders) > 1:
+        evidence.append(fact(case, "torch.mapped_libraries", " and ".join(folders), "the process"))
+    if case.env("LD_LIBRARY_PATH"):
+        evidence.append(fact(case, "env.LD_LIBRARY_PATH", case.env("LD_LIBRARY_PATH"), "the environment"))
+    yield Finding(
+        message=f"torch was built with cuDNN {versions[0]}, and {versions[1]} was loaded."
+        if is_named
+        else f"Parts of cuDNN come from {len(folders)} folders: {', '.join(folders)}."
+        if len(folders) > 1
+        else "cuDNN could not be used: another version than torch's was loaded, or the GPU's memory is full.",
+        subject="cuDNN",
+        evidence=tuple(evidence),
+        fixes=(
+            *unset(case, "LD_LIBRARY_PATH", text="Run without LD_LIBRARY_PATH, so that torch's own cuDNN is found."),
+            another_build("Or install torch again, with the cuDNN that it pins.", "torch"),
+        ),
+        severity="warning" if is_memory else "error",
+        certainty="certain" if is_named or len(folders) > 1 else "possible" if is_memory else "likely",
+    )
+
+
+@rule(
+    "PT416",
+    "static-tls-block",
+    "error",
+    "No room is left for a library's static thread storage",
+    needs=("messages",),
+    layer=65,
+    says=(r"(?P<file>\S+): cannot allocate memory in static TLS block",),
+    import_needed=True,
+)
+def static_tls(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        Libraries that were opened earlier have used up the room that the loader keeps for static thread-local storage.
+        Mostly on ARM, with libgomp.
+
+    Why it matters
+        The import fails, or works, depending on the order of imports.
+
+    See it yourself
+        python -c "import torch, cv2, sklearn"
+
+    Fix
+        Import torch (or the module that fails) first; or load that library before all others with LD_PRELOAD.
+
+    Sources
+        pytorch/pytorch#2575, lightgbm-org/LightGBM#6509, NVIDIA/DALI#5519
+    """
+    hit = case.heard(static_tls)
+    if hit is None:
+        return
+    path = hit.match["file"].rstrip(":")
+    is_whole = path.startswith("/")
+    yield Finding(
+        message=f"{path.rpartition('/')[2]} found no room for its static thread storage: it was loaded too late.",
+        subject=path.rpartition("/")[2],
+        evidence=(hit.evidence,),
+        fixes=(
+            Fix(text="Put the import that fails above all others in the program.", kind="none"),
+            *(
+                [Fix(text="Or load the library first.", shell=f"export LD_PRELOAD={path}", systems=("linux",))]
+                if is_whole
+                else []
+            ),
+        ),
+    )
+
+
+@rule(
+    "PT417",
+    "mkl-newer-than-torch",
+    "error",
+    "conda's MKL is newer than torch was linked for",
+    needs=("target.distributions|messages",),
+    hides=("PT213", "PT307"),
+    layer=55,
+    says=(r"undefined symbol: iJIT_\w+",),
+    import_needed=True,
+)
+def mkl(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        conda's mkl 2024.1 and later no longer export the iJIT_ functions, for which an older conda build of torch asks.
+
+    Why it matters
+        The import ends with "libtorch_cpu.so: undefined symbol: iJIT_NotifyEvent".
+
+    See it yourself
+        conda list mkl
+
+    Fix
+        Take MKL below 2024.1, or a newer torch.
+
+    Sources
+        pytorch/pytorch#123097
+    """
+    hit = case.heard(mkl)
+    found = next((d for d in case.dists("mkl") if d.version), None)
+    is_new = found is not None and compat.at_least(found.version, "2024.1") is True
+    is_conda = any(d.installer == "conda" for d in case.dists("torch"))
+    is_old = compat.at_least(case.torch_base, "2.4") is False
+    by_facts = is_new and is_conda and is_old and case.is_import_ok is not True
+    if not hit and not by_facts:
+        return
+    yield Finding(
+        message=f"mkl {found.version if found else '2024.1 or later'} lacks functions that this build of torch asks for.",
+        subject="mkl",
+        evidence=(
+            *([hit.evidence] if hit else []),
+            *([fact(case, "target.distributions", f"mkl {found.version}", "conda-meta")] if found else []),
+        ),
+        fixes=(
+            Fix(text="Take an older MKL.", commands=(("conda", "install", "mkl<2024.1"),)),
+            another_build("Or take a newer torch.", "torch>=2.4"),
+        ),
+        certainty="certain" if hit else "likely",
+    )
+
+
+RULES = (libstdcxx, cudnn, static_tls, mkl)
