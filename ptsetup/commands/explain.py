@@ -92,7 +92,7 @@ def guess(text: str) -> list[Any]:
     case = Case(snapshot, wheels)
     known = {entry.code for entry in found}
     for rule in RULES:
-        hit = case.heard(rule) if rule.says and rule.code not in known else None
+        hit = case.heard(rule) if rule.words and rule.code not in known else None
         if hit is not None:
             words = " ".join(hit.match[0].split())[:200]
             found.append(Guess(code=rule.code, slug=rule.slug, title=rule.title.rstrip("."), why=f"“{words}”"))

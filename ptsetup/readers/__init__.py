@@ -14,8 +14,13 @@ from ptsetup.readers._smi import Smi
 WHOLE_LINES = 20_000
 """So many lines of a long log are read from each end; of the rest only those that speak of an error."""
 
+REPEATS = 40
+"""So many lines of one form are read: a table of GPUs has that many rows, a training log has millions."""
+
 PARAGRAPH_LINES = 12
 """Lines of one wrapped sentence that are joined."""
+
+_DIGITS = str.maketrans("", "", "0123456789")
 
 _TROUBLE = re.compile(
     r"error|fail|warn|cannot|could not|couldn't|unable|not found|no such|undefined|mismatch|incompatib|killed|illegal"
@@ -55,9 +60,15 @@ def _rest(draft: Draft, line: Line) -> None:
 
 
 def _worth_reading(lines: tuple[Line, ...]) -> Iterator[Line]:
+    """Of a long log both ends, and what speaks of trouble between them; lines that differ in figures alone only so often."""
+    seen: dict[str, int] = {}
     for position, line in enumerate(lines):
         is_end = position < WHOLE_LINES or position >= len(lines) - WHOLE_LINES
-        if is_end or _TROUBLE.search(line.text):
+        if not is_end and not _TROUBLE.search(line.text):
+            continue
+        form = line.text.translate(_DIGITS)
+        seen[form] = seen.get(form, 0) + 1
+        if seen[form] <= REPEATS:
             yield line
 
 

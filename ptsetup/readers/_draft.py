@@ -32,6 +32,10 @@ HINTED = 4
 """A path or the name of an image suggests it."""
 
 MESSAGE_LIMIT = 3000
+
+GPU_LIMIT = 64
+"""More than any machine has; a text of nothing but names is no machine."""
+
 SECTIONS = ("host", "nvidia", "amd", "intel", "apple", "target", "torch")
 
 
@@ -78,7 +82,9 @@ class Draft:
 
     def gpu(self, gpu: Gpu, line: int, worth: int) -> None:
         """Keep an NVIDIA GPU; the sources are not mixed, the best one is taken in the end."""
-        self.gpus.setdefault(worth, []).append((line, gpu))
+        known = self.gpus.setdefault(worth, [])
+        if len(known) < GPU_LIMIT:
+            known.append((line, gpu))
 
     def last_gpu(self, worth: int) -> Gpu | None:
         """The GPU that was last kept from that kind of source."""

@@ -192,11 +192,10 @@ def scan(draft: Draft, text: str, line: int) -> None:
         note_capabilities(draft, text, line)
     if _bus(draft, text, line):
         return
-    for name in nvidia_names(text):
-        draft.gpu(Gpu(name=name, source="report"), line, HINTED)
-        capability = own_capability(text)
-        if capability:
-            draft.change_last_gpu(HINTED, compute_capability=capability)
+    names = nvidia_names(text)
+    capability = own_capability(text) if names else None
+    for name in names:
+        draft.gpu(Gpu(name=name, compute_capability=capability, source="report"), line, HINTED)
     gfx = GFX.search(text)
     if gfx and not _GFX_LIST.search(text):
         draft.amd_gpu(AmdGpu(gfx=gfx[0].lower(), name=None), line, HINTED)

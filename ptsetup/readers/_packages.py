@@ -49,6 +49,12 @@ _PIP_LIST_HEAD = re.compile(r"^\s*Package\s+Version(?:\s+Editable.*)?$")
 _UV_CHANGE = re.compile(rf"^\s*(?P<sign>[+~-]) (?P<name>[a-z0-9][\w.-]*)==(?P<version>{VERSION})\s*$")
 _PRINTED_VERSION = re.compile(r"torch\.__version__")
 _AVAILABLE = re.compile(r"torch\.(?P<device>cuda|xpu|backends\.mps)\.is_available\(\)")
+_NOT_INSTALLED = re.compile(
+    r"\binstall\b|require|from versions|uninstall|error:|only has wheels|has no wheels|can't be installed",
+    re.IGNORECASE,
+)
+"""Words beside which a version is wanted or refused, not installed."""
+
 _TUPLE = re.compile(
     r"\b(torch|torchvision|torchaudio|xformers|triton)[ :=v(\"']{1,4}(\d+\.\d+\.\d+(?:[\w.]*)(?:\+[\w.]+)?)",
     re.IGNORECASE,
@@ -203,12 +209,8 @@ class Packages:
             return False
         for match in _WHEEL.finditer(text):
             self._wheel(match, text, number)
-        for match in _TUPLE.finditer(text):
-            if not re.search(
-                r"\binstall\b|require|from versions|uninstall|error:|only has wheels|has no wheels|can't be installed",
-                text,
-                re.IGNORECASE,
-            ):
+        if not _NOT_INSTALLED.search(text):
+            for match in _TUPLE.finditer(text):
                 note_distribution(draft, match[1], match[2].rstrip("."), number, SAID)
         return False
 

@@ -59,7 +59,7 @@ def page(rule: Rule) -> Page:
         severity=rule.severity,
         title=rule.title,
         sections=sections(rule.page),
-        says=tuple(pattern.pattern for pattern in rule.says),
+        says=rule.words,
         hides=rule.hides,
     )
 
@@ -81,32 +81,24 @@ def as_text(told: Page, style: Style, *, width: int = 80) -> str:
     severity = style(told.severity, fg=COLOURS[told.severity], bold=True)
     lines = [style(f"{told.code}  {told.slug}", bold=True) + f"  ({severity})", *wrap(told.title, width)]
     for heading, text in told.sections.items():
-        lines += ["", style(heading, bold=True), *_flow(text, width)]
+        lines += ["", style(heading, bold=True), *_flow(heading, text, width)]
     return "\n".join(lines) + "\n"
 
 
-def _flow(text: str, width: int) -> list[str]:
-    """Paragraphs filled to the width; what is to be copied (commands, indented lines, lists) keeps its lines."""
+def _flow(heading: str, text: str, width: int) -> list[str]:
+    """Running text filled to the width; commands to type, indented lines and lists keep their lines."""
+    if heading == "See it yourself":
+        return [f"  {row}".rstrip() for row in text.splitlines()]
     lines: list[str] = []
-    for block in text.split("\n\n"):
-        rows = block.splitlines()
-        if all(_is_prose(row) for row in rows) and len(rows) > 1:
-            lines += wrap(" ".join(rows), width, "  ")
-        else:
-            lines += [part for row in rows for part in _row(row, width)]
-        lines.append("")
+    prose: list[str] = []
+    for row in [*text.splitlines(), ""]:
+        if row and not row.startswith((" ", "- ")):
+            prose.append(row)
+            continue
+        lines += wrap(" ".join(prose), width, "  ") if prose else []
+        prose = []
+        lines += wrap(row, width, "  ", "    ") if row.startswith("- ") else [f"  {row}".rstrip()]
     return lines[:-1]
-
-
-def _is_prose(row: str) -> bool:
-    """A line of running text: at the margin, starting as a sentence or going on with one, and long enough to be wrapped."""
-    return not row.startswith((" ", "- ", "$"))
-
-
-def _row(row: str, width: int) -> list[str]:
-    if row.startswith("- "):
-        return wrap(row, width, "  ", "    ")
-    return [f"  {row}"] if row.startswith(" ") or len(row) + 2 <= width else wrap(row, width, "  ", "      ")
 
 
 def as_markdown(pages: Iterable[Page]) -> str:

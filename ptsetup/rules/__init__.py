@@ -4,11 +4,16 @@ from collections.abc import Iterable
 
 from ptsetup.facts import Snapshot
 from ptsetup.index import WheelIndex
-from ptsetup.rules import _engine
+from ptsetup.rules import _engine, pt1_python, pt2_environment, pt3_companions, pt4_cuda
 from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._rule import Diagnosis, Evidence, Finding, Fix, Ranked, Rule, Verdict
 
-RULES: tuple[Rule, ...] = ()
+RULES: tuple[Rule, ...] = (
+    *pt1_python.RULES,
+    *pt2_environment.RULES,
+    *pt3_companions.RULES,
+    *pt4_cuda.RULES,
+)
 """Every rule, in the order of the codes: the families' tuples, joined by hand."""
 
 BY_CODE: dict[str, Rule] = {rule.code: rule for rule in RULES}

@@ -97,8 +97,16 @@ class Case:
 
     def heard(self, rule_or_patterns: "Rule | tuple[re.Pattern[str], ...]") -> Hit | None:
         """The first message that one of the patterns (a rule's ``says``) fits."""
-        patterns = rule_or_patterns.says if isinstance(rule_or_patterns, Rule) else rule_or_patterns
-        possible = tuple(pattern for pattern in patterns if literal_of(pattern.pattern) in self._all_text)
+        if isinstance(rule_or_patterns, Rule):
+            return self.said(*rule_or_patterns.words)
+        return self.said(*(pattern.pattern for pattern in rule_or_patterns))
+
+    def said(self, *patterns: str) -> Hit | None:
+        """The first message that one of the regular expressions fits (case ignored).
+
+        A pattern is compiled only when a text that every match must hold occurs somewhere: most never are.
+        """
+        possible = [compiled(pattern) for pattern in patterns if literal_of(pattern) in self._all_text]
         if not possible:
             return None
         for message in self.messages:
@@ -107,10 +115,6 @@ class Case:
                 if match:
                     return Hit(message, match)
         return None
-
-    def said(self, *patterns: str) -> Hit | None:
-        """The first message that one of the regular expressions fits (case ignored)."""
-        return self.heard(tuple(compiled(pattern) for pattern in patterns))
 
     def knows(self, path: str) -> bool:
         """The fact at ``path`` (``nvidia.nvml.init_rc``) is known; ``messages`` is when there is one."""

@@ -61,7 +61,7 @@ def _fits(rule: Rule, names: Sequence[str]) -> bool:
 def _judge(rule: Rule, case: Case) -> Verdict:
     """Put one rule to the Case."""
     missing = [need for need in rule.needs if not any(case.knows(path) for path in need.split("|"))]
-    if missing and not (rule.says and case.heard(rule)):
+    if missing and not (rule.words and case.heard(rule)):
         return Verdict(code=rule.code, outcome="skipped", reason=_why(missing, case.snapshot))
     try:
         findings = tuple(rule.check(case))

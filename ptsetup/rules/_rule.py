@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from ptsetup.facts._record import Record
@@ -79,13 +80,18 @@ class Rule:
     layer: int = 50
     """Depth of the cause: 10 hardware, 20 kernel and driver, 30 container, 40 environment variables, 50 interpreter and
     environment, 60 torch build, 70 companions, 80 use. Lower is deeper."""
-    says: tuple[re.Pattern[str], ...] = ()
-    """Error texts that point to this rule (catalogue section 13 and the entry's "Sees")."""
+    words: tuple[str, ...] = ()
+    """Error texts that point to this rule, as regular expressions (catalogue section 13 and the entry's "Sees")."""
     page: str = ""
     """The explanation page: the docstring of the check."""
     import_needed: bool = False
     """Its facts come from importing torch."""
     is_starred: bool = False
+
+    @cached_property
+    def says(self) -> tuple[re.Pattern[str], ...]:
+        """``words`` compiled, case ignored: at first use, since start-up time is a feature."""
+        return tuple(re.compile(pattern, re.IGNORECASE) for pattern in self.words)
 
 
 def rule(
@@ -113,7 +119,7 @@ def rule(
             needs=needs,
             hides=hides,
             layer=layer,
-            says=tuple(re.compile(pattern, re.IGNORECASE) for pattern in says),
+            words=says,
             page=check.__doc__ or "",
             import_needed=import_needed,
             is_starred=is_starred,
