@@ -215,7 +215,7 @@ LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES"
 BLEND = (
     r"module 'torch\._C'(?: \([^)]*\))? has no attribute",
     r"cannot import name '\w+' from 'torch\._C'",
-    r"libtorch(?:_python|_cpu|_cuda)?\.(?:so|dylib)\S*:? (?:undefined symbol|symbol not found)",
+    r"lib(?:torch|c10)\w*\.so\S*:? undefined symbol: _Z\w+",
     r"symbol not found[^\n]{0,200}(?:libtorch|libc10|torch[\\/]lib)",
     r"only one extension type can be registered|library .{0,20}torch.{0,40} registered multiple times",
 )

@@ -10,9 +10,13 @@ from ptsetup.rules._rule import Finding, rule
 from ptsetup.rules._ways import another_build, fact
 
 NOT_COMPILED = r"torch not compiled with CUDA enabled"
+CPU_VERSION = r"\(you have (?P<have>\d\S*\+cpu)\)"
+TELLING = f"{NOT_COMPILED}|{CPU_VERSION}"
+"""Words that tell of a CPU build by themselves."""
+
 CPU_TEXT = (
     NOT_COMPILED,
-    r"\(you have \d\S*\+cpu\)",
+    CPU_VERSION,
     r"torch was not compiled with CUDA|PyTorch (?:was|is) (?:not|built without) .{0,20}CUDA",
     r"AssertionError: .{0,40}not linked with (?:support for )?cuda|cuda devices?.{0,40}not linked",
     r"Could not run '\S+' with arguments from the 'CUDA' backend",
@@ -50,10 +54,10 @@ def cpu_wheel(case: Case) -> Iterator[Finding]:
     hit = case.heard(cpu_wheel)
     if case.expect == "cpu" or (case.env("UV_TORCH_BACKEND") or "").startswith("cpu") or case.system == "macos":
         return
-    is_cpu = case.family == "cpu"
-    if not is_cpu and (
-        hit is None or case.family is not None or not re.search(NOT_COMPILED, hit.match[0], re.IGNORECASE)
-    ):
+    told = case.said(CPU_VERSION)
+    is_cpu = case.family == "cpu" or told is not None
+    version = told.match["have"] if told else case.torch_version or ""
+    if not is_cpu and (hit is None or case.family is not None or not re.search(TELLING, hit.match[0], re.IGNORECASE)):
         return
     if not hit and case.has_nvidia_device is not True:
         return
@@ -63,13 +67,13 @@ def cpu_wheel(case: Case) -> Iterator[Finding]:
     is_hopeless = bool(capabilities) and not any(_is_served_ever(case, c) for c in capabilities)
     named = case.gpus[0].name if case.gpus and case.gpus[0].name else "An NVIDIA GPU"
     evidence = [hit.evidence] if hit else []
-    if is_cpu:
-        source = "torch/version.py"
-        evidence.append(fact(case, "target.wheel.version", f"torch {case.torch_version or ''} without CUDA", source))
+    if case.family == "cpu":
+        value = f"torch {version} without CUDA"
+        evidence.append(fact(case, "target.wheel.version", value, "torch/version.py"))
     if case.has_nvidia_device:
         evidence.append(fact(case, "nvidia.gpus" if case.gpus else "host.pci", named, "NVML or the bus"))
     yield Finding(
-        message=f"torch {case.torch_version or ''} is a build for the CPU".replace("  ", " ")
+        message=f"torch {version} is a build for the CPU".replace("  ", " ")
         + (f", and {named} is here" if case.has_nvidia_device else ", and the program asks for CUDA")
         + (": but no build of torch serves this GPU any more." if is_hopeless else "."),
         subject="torch",

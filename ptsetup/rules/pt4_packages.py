@@ -12,7 +12,10 @@ from ptsetup.rules._ways import another_build, fact, pip
 SHARED = ("nccl", "cudnn", "cusparselt", "nvshmem")
 """Packages whose builds for two CUDA majors write into one folder (nvidia/nccl/lib ...); the others have folders of their own."""
 
-WHEEL_LIBRARIES = "cudnn|cublas|cublasLt|nccl|cusparse|cusparseLt|nvshmem_host|cufile|nvrtc|cudart|cufft|curand|cusolver|cupti|nvJitLink|nvToolsExt"
+WHEEL_LIBRARIES = (
+    "cudnn|cublas|cublasLt|nccl|cusparse|cusparseLt|nvshmem_host|cufile|nvrtc|cudart|cufft|curand|cusolver|cupti"
+    "|nvJitLink|nvToolsExt"
+)
 MISSING_LIBRARY = rf"lib(?P<name>{WHEEL_LIBRARIES})\.so(?:\.(?P<major>\d+))?[\d.]*: cannot open shared object file"
 
 

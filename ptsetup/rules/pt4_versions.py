@@ -74,9 +74,12 @@ def libstdcxx(case: Case) -> Iterator[Finding]:
     )
 
 
-CUDNN_TEXT = (
+TWO_CUDNN = (
     r"cudnn version incompatibility.{0,80}compiled\s+against \((?P<built>[\d, ]+)\)"
-    r".{0,60}?(?:found runtime version|linked against) \((?P<found>[\d, ]+)\)",
+    r".{0,60}?(?:found runtime version|linked against) \((?P<found>[\d, ]+)\)"
+)
+CUDNN_TEXT = (
+    TWO_CUDNN,
     r"CUDNN_STATUS_(?:NOT_INITIALIZED|VERSION_MISMATCH|SUBLIBRARY_\w+|INTERNAL_ERROR)",
     r"could not load library libcudnn\w*|unable to load (?:any of \{)?libcudnn|cannot load symbol cudnn\w*",
     r"libcudnn\w*\.so[\w.]*: (?:undefined symbol|cannot open)",
