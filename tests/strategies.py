@@ -32,35 +32,37 @@ VARIABLES = (
 
 TEXT = st.one_of(st.sampled_from(WORDS), st.text(max_size=12))
 INTEGERS = st.one_of(
-    st.sampled_from((0, 1, 2, 3, 4, 9, 12, 13, 15, 16, 18, 34, 35, 46, 100, 102, 304, 802, 803, 804, 999, 64 * 1024**2, -1)),
+    st.sampled_from(
+        (0, 1, 2, 3, 4, 9, 12, 13, 15, 16, 18, 34, 35, 46, 100, 102, 304, 802, 803, 804, 999, 64 * 1024**2, -1)
+    ),
     st.integers(min_value=-(2**63), max_value=2**63 - 1),
 )
 FLOATS = st.one_of(st.sampled_from((0.0, 0.5, 1.0, 1e9)), st.floats(allow_nan=False, allow_infinity=False))
 
 
+SIMPLE = {
+    inspect.NoneType: st.none(),
+    inspect.BoolType: st.booleans(),
+    inspect.IntType: INTEGERS,
+    inspect.FloatType: FLOATS,
+    inspect.StrType: TEXT,
+}
+
+COMPOUND = {
+    inspect.UnionType: lambda kind: st.one_of([of_type(part) for part in kind.types]),
+    inspect.StructType: lambda kind: of_struct(kind),  # noqa: PLW0108 - defined below
+    inspect.VarTupleType: lambda kind: st.lists(of_type(kind.item_type), max_size=3).map(tuple),
+    inspect.TupleType: lambda kind: st.tuples(*[of_type(item) for item in kind.item_types]),
+    inspect.DictType: lambda kind: st.dictionaries(
+        st.one_of(st.sampled_from(VARIABLES), TEXT), of_type(kind.value_type), max_size=4
+    ),
+    inspect.LiteralType: lambda kind: st.sampled_from(kind.values),
+}
+
+
 def of_type(kind):
     """A strategy for one type of msgspec.inspect."""
-    if isinstance(kind, inspect.UnionType):
-        return st.one_of([of_type(part) for part in kind.types])
-    if isinstance(kind, inspect.StructType):
-        return of_struct(kind)
-    if isinstance(kind, inspect.VarTupleType):
-        return st.lists(of_type(kind.item_type), max_size=3).map(tuple)
-    if isinstance(kind, inspect.TupleType):
-        return st.tuples(*[of_type(item) for item in kind.item_types])
-    if isinstance(kind, inspect.DictType):
-        keys = st.one_of(st.sampled_from(VARIABLES), TEXT)
-        return st.dictionaries(keys, of_type(kind.value_type), max_size=4)
-    if isinstance(kind, inspect.LiteralType):
-        return st.sampled_from(kind.values)
-    simple = {
-        inspect.NoneType: st.none(),
-        inspect.BoolType: st.booleans(),
-        inspect.IntType: INTEGERS,
-        inspect.FloatType: FLOATS,
-        inspect.StrType: TEXT,
-    }
-    return simple[type(kind)]
+    return SIMPLE[type(kind)] if type(kind) in SIMPLE else COMPOUND[type(kind)](kind)
 
 
 def of_struct(kind):

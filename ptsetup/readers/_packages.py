@@ -49,6 +49,9 @@ _PIP_LIST_HEAD = re.compile(r"^\s*Package\s+Version(?:\s+Editable.*)?$")
 _UV_CHANGE = re.compile(rf"^\s*(?P<sign>[+~-]) (?P<name>[a-z0-9][\w.-]*)==(?P<version>{VERSION})\s*$")
 _PRINTED_VERSION = re.compile(r"torch\.__version__")
 _AVAILABLE = re.compile(r"torch\.(?P<device>cuda|xpu|backends\.mps)\.is_available\(\)")
+_YOU_HAVE = re.compile(rf"PyTorch (?P<built>{VERSION}).{{0,60}}\(you have (?P<version>{VERSION})\)")
+"""What xFormers prints: the torch that it was built for, and the one that is installed."""
+
 _NOT_INSTALLED = re.compile(
     r"\binstall\b|require|from versions|uninstall|error:|only has wheels|has no wheels|can't be installed",
     re.IGNORECASE,
@@ -80,6 +83,10 @@ class Packages:
         if self.awaits_version:
             self._printed(text, number)
         self._answer(text, number)
+        have = _YOU_HAVE.search(text) if "you have" in text else None
+        if have:
+            self.draft.note("target.wheel.version", have["version"], number, PRINTED)
+            return False
         name = _SHOW_NAME.match(text)
         if name:
             self.show = Distribution(name=normalise(name["name"]))

@@ -259,7 +259,7 @@ def note_codes(draft: Draft, text: str, line: int) -> None:
     lower = text.lower()
     if "nv" in lower:
         _note_nvml(draft, text, line)
-    if "cuda" in lower or "compatib" in lower or "error" in lower:
+    if "cuda" in lower or "compatib" in lower or "error" in lower or "too old" in lower:
         _note_cuda(draft, text, line)
     if "NVRM" in text:
         xid = _XID.search(text)
