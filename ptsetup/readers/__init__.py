@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ptsetup.facts import Message, Snapshot
-from ptsetup.readers import _dates, _documents, _hardware, _labels, _lines, _smi, _system
+from ptsetup.readers import _dates, _documents, _hardware, _labels, _lines, _smi, _traces
 from ptsetup.readers._commands import Commands
 from ptsetup.readers._draft import Draft
 from ptsetup.readers._lines import Line
@@ -54,7 +54,7 @@ def read(text: bytes | str) -> Snapshot:
 
 def _rest(draft: Draft, line: Line) -> None:
     """A line of no known form: what it says of the system and of GPUs, and the line itself."""
-    _system.scan(draft, line.text, line.number)
+    _traces.scan(draft, line.text, line.number)
     _hardware.scan(draft, line.text, line.number)
     draft.message(line.text, line.number)
 

@@ -27,7 +27,8 @@ _ENVIRON = re.compile(
 _LABELLED = re.compile(rf"^\s*(?P<name>{VARIABLES.pattern}) ?[:] (?P<value>\S.{{0,400}})$")
 
 _ADVICE = re.compile(
-    r"consider passing|you can (?:also )?set|please set|set the environment variable|\btry(?:ing)? (?:setting|to set)|by setting|\bunset\b|you may set|should set|to allow|need to set",
+    r"consider passing|you can (?:also )?set|please set|set the environment variable|\btry(?:ing)? (?:setting|to set)"
+    r"|by setting|\bunset\b|you may set|should set|to allow|need to set",
     re.IGNORECASE,
 )
 """Programs and people propose settings; a proposal is not one."""

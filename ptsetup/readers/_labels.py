@@ -12,12 +12,14 @@ from ptsetup.readers._lines import Line
 Handler = Callable[[Draft, str, int, int], None]
 
 _LABEL = re.compile(
-    r"^[\s|*•+\-\u2013`>#\[\]]{0,12}(?P<label>[A-Za-z][\w ./()&,'+?-]{0,70}?)[`*\] ]{0,3}\s*[:\uff1a=|]\s*[`*]{0,2}\s*(?P<value>.*?)[`*|\s]*$"
+    r"^[\s|*\u2022+\-\u2013`>#\[\]]{0,12}(?P<label>[A-Za-z][\w ./()&,'+?-]{0,70}?)[`*\] ]{0,3}\s*[:\uff1a=|]\s*[`*]{0,2}\s*"
+    r"(?P<value>.*?)[`*|\s]*$"
 )
 _CUDNN_FILE = re.compile(r"^\s*(?:/|[A-Za-z]:\\)\S*cudnn\S*\.(?:so|dll)\S*\s*$")
 _EXAMPLE = re.compile(r"\((?:e\.?g\.?|for example|conda|please)[^)]*\)", re.IGNORECASE)
 _FILLER = re.compile(
-    r"\b(?:versions?|current|installed|my|the|your|used|models?|and configurations?|configurations?|type|names?|info|information|i have|of|s)\b"
+    r"\b(?:versions?|current|installed|my|the|your|used|models?|and configurations?|configurations?|type|names?|info"
+    r"|information|i have|of|s)\b"
 )
 _NOTHING = frozenset(
     {"", "n/a", "na", "none", "could not collect", "no cuda", "unknown", "-", "not found", "not installed"}
@@ -38,7 +40,7 @@ def is_nothing(value: str) -> bool:
 def read(draft: Draft, line: Line) -> bool:
     """Take the fact of one labelled line; True when the line was such a one and says nothing else."""
     if _CUDNN_FILE.match(line.text):
-        _library(draft, line.text, line.number)
+        _library(draft, line.text, line.number, MEASURED)
         return True
     match = _LABEL.match(line.text)
     if match is None:
@@ -52,17 +54,13 @@ def read(draft: Draft, line: Line) -> bool:
     handler = PROSE.get(key_of(label))
     if handler is not None and value and len(value) < 400:
         handler(draft, value, line.number, SAID)
-        return handler not in (_shell_like,)
+        return True
     return False
 
 
 def _is_true(value: str) -> bool | None:
     word = value.strip(" `*'\".").lower().split(" ")[0].strip(",;")
     return {"true": True, "yes": True, "false": False, "no": False}.get(word)
-
-
-def _shell_like(draft: Draft, value: str, line: int, worth: int) -> None:
-    """A label whose line says more than the label (kept as a message too)."""
 
 
 def _torch(draft: Draft, value: str, line: int, worth: int) -> None:
@@ -140,7 +138,7 @@ def _driver(draft: Draft, value: str, line: int, worth: int) -> None:
         draft.note("nvidia.smi.driver_version", number[0] if number else None, line, worth)
 
 
-def _nvcc(draft: Draft, value: str, line: int, worth: int) -> None:
+def _nvcc(draft: Draft, value: str, line: int, _worth: int) -> None:
     """``CUDA runtime version`` of collect_env is what nvcc says, not what torch uses."""
     version = re.match(r"\d+\.\d+[\d.]*", value)
     if version:
@@ -149,11 +147,8 @@ def _nvcc(draft: Draft, value: str, line: int, worth: int) -> None:
         )
 
 
-def _cudnn(draft: Draft, value: str, line: int, worth: int) -> None:
-    _library(draft, value, line)
-
-
-def _library(draft: Draft, value: str, line: int) -> None:
+def _library(draft: Draft, value: str, _line: int, _worth: int) -> None:
+    """A library that the loader's cache holds: collect_env lists those of cuDNN."""
     match = re.search(
         r"(?P<path>\S*[/\\](?P<soname>lib(?:cudnn|nccl|cuda|cublas\w*|cudart|nvJitLink)[\w]*\.so)\.(?P<version>\d[\d.]*))",
         value,
@@ -240,7 +235,7 @@ COLLECT_ENV: dict[str, Handler] = {
     "rocm used to build pytorch": _rocm_build,
     "xpu used to build pytorch": _xpu_build,
     "os": _system.note_os,
-    "gcc version": _system.note_gcc,
+    "gcc version": _module_loading,
     "clang version": _module_loading,
     "cmake version": _module_loading,
     "libc version": _system.note_libc,
@@ -251,7 +246,7 @@ COLLECT_ENV: dict[str, Handler] = {
     "cuda_module_loading set to": _module_loading,
     "gpu models and configuration": _gpu,
     "nvidia driver version": _driver,
-    "cudnn version": _cudnn,
+    "cudnn version": _library,
     "is xpu available": _xpu_available,
     "hip runtime version": _hip_runtime,
     "miopen runtime version": _module_loading,
@@ -361,7 +356,6 @@ PROSE: dict[str, Handler] = {
     **dict.fromkeys(_GPU_WORDS, _gpu),
     **dict.fromkeys(_CUDA_AVAILABLE_WORDS, _cuda_available),
     "python": _system.note_python,
-    "cuda python": _shell_like,
     "driver": _driver,
     "nvidia driver": _driver,
     "gpu driver": _driver,

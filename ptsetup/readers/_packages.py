@@ -20,7 +20,8 @@ _PINNED = re.compile(
     rf"^[\s+*~•|-]{{0,8}}(?P<name>{FAMILY})\s?(?:===?|@)\s?(?P<version>{VERSION}|file:\S+|https?:\S+)", re.IGNORECASE
 )
 _DASHED = re.compile(
-    rf"^[\s*•-]{{0,6}}(?P<name>torch|torchvision|torchaudio|triton|xformers|numpy|vllm|flash[-_]attn|torchtext)[-= :]{{1,2}}(?P<version>{VERSION})\s*[,;)]?$",
+    r"^[\s*\u2022-]{0,6}(?P<name>torch|torchvision|torchaudio|triton|xformers|numpy|vllm|flash[-_]attn|torchtext)[-= :]{1,2}"
+    rf"(?P<version>{VERSION})\s*[,;)]?$",
     re.IGNORECASE,
 )
 _SUCCESS = re.compile(r"^\s*Successfully installed (?P<list>.+)$")
@@ -33,7 +34,8 @@ _SATISFIED = re.compile(
     re.IGNORECASE,
 )
 _CONFLICT = re.compile(
-    rf"(?P<name>[A-Za-z0-9][\w.-]*) (?P<version>\d[\w.+]*) (?:requires|has requirement|depends on) (?P<need>{FAMILY})(?P<spec>[^,]{{0,60}}?), but you(?:'ll)? have (?P<have>[\w.-]+) (?P<is>\d[\w.+]*)",
+    r"(?P<name>[A-Za-z0-9][\w.-]*) (?P<version>\d[\w.+]*) (?:requires|has requirement|depends on) "
+    rf"(?P<need>{FAMILY})(?P<spec>[^,]{{0,60}}?), but you(?:'ll)? have (?P<have>[\w.-]+) (?P<is>\d[\w.+]*)",
     re.IGNORECASE,
 )
 _SHOW_NAME = re.compile(r"^\s*Name: (?P<name>[A-Za-z0-9][\w.-]*)\s*$")
@@ -189,16 +191,30 @@ class Packages:
             note_distribution(self.draft, row["name"], row["version"], number)
 
     def _log(self, text: str, number: int) -> bool:
+        """A line of an installer's log; it is worth keeping as a message, too."""
         if not _HEAVY.search(text):
             return False
-        draft = self.draft
         success = _SUCCESS.match(text)
         if success:
-            for item in success["list"].split():
-                name, _, version = item.rpartition("-")
-                if name and re.match(r"\d", version) and _HEAVY.fullmatch(name):
-                    note_distribution(draft, name, version, number, MEASURED, installer="pip")
-            return False
+            self._installed(success["list"], number)
+        elif not self._stated(text, number):
+            for match in _WHEEL.finditer(text):
+                self._wheel(match, text, number)
+            if not _NOT_INSTALLED.search(text):
+                for match in _TUPLE.finditer(text):
+                    note_distribution(self.draft, match[1], match[2].rstrip("."), number, SAID)
+        return False
+
+    def _installed(self, names: str, number: int) -> None:
+        """``Successfully installed torch-2.6.0+cu124 triton-3.2.0``."""
+        for item in names.split():
+            name, _, version = item.rpartition("-")
+            if name and re.match(r"\d", version) and _HEAVY.fullmatch(name):
+                note_distribution(self.draft, name, version, number, MEASURED, installer="pip")
+
+    def _stated(self, text: str, number: int) -> bool:
+        """What pip and uv state of installed packages in passing."""
+        draft = self.draft
         change = _UV_CHANGE.match(text)
         if change and change["sign"] != "-" and _HEAVY.match(change["name"]):
             note_distribution(draft, change["name"], change["version"], number, MEASURED, installer="uv")
@@ -207,19 +223,11 @@ class Packages:
             need = f"{conflict['need']}{conflict['spec'].strip()}"
             note_distribution(draft, conflict["name"], conflict["version"], number, MEASURED, requires=(need,))
             note_distribution(draft, conflict["have"], conflict["is"], number, MEASURED)
-            return False
         satisfied = _SATISFIED.search(text)
         if satisfied:
-            note_distribution(
-                draft, satisfied["name"], satisfied["version"], number, MEASURED, location=satisfied["where"]
-            )
-            return False
-        for match in _WHEEL.finditer(text):
-            self._wheel(match, text, number)
-        if not _NOT_INSTALLED.search(text):
-            for match in _TUPLE.finditer(text):
-                note_distribution(draft, match[1], match[2].rstrip("."), number, SAID)
-        return False
+            where = satisfied["where"]
+            note_distribution(draft, satisfied["name"], satisfied["version"], number, MEASURED, location=where)
+        return bool(conflict or satisfied)
 
     def _wheel(self, match: "re.Match[str]", text: str, number: int) -> None:
         """The name of a wheel that was downloaded or is at fault."""

@@ -1,8 +1,9 @@
 """What nvidia-smi prints: its table of all ages, ``-L``, ``-q``; and its failures."""
 
 import re
+from collections.abc import Mapping
 
-from ptsetup.facts import Gpu, GpuProcess, MigDevice
+from ptsetup.facts import Gpu, GpuProcess, MigDevice, Xid, replace
 from ptsetup.readers import _labels
 from ptsetup.readers._draft import MEASURED, PRINTED, Draft
 from ptsetup.readers._lines import Line
@@ -10,19 +11,22 @@ from ptsetup.readers._lines import Line
 MIB = 1024 * 1024
 
 _HEADER = re.compile(
-    r"NVIDIA-SMI (?P<smi>\d[\d.]*)\s+(?:(?:KMD|Driver) Version: ?(?P<driver>\d[\d.]*))?(?:.{0,40}?CUDA (?:UMD |Driver )?Version: ?(?P<cuda>\d+\.\d+|N/A|ERR!))?",
+    r"NVIDIA-SMI (?P<smi>\d[\d.]*)\s+(?:(?:KMD|Driver) Version: ?(?P<driver>\d[\d.]*))?"
+    r"(?:.{0,40}?CUDA (?:UMD |Driver )?Version: ?(?P<cuda>\d+\.\d+|N/A|ERR!))?",
     re.IGNORECASE,
 )
 _ROW = re.compile(
     r"^\|\s{0,4}(?P<index>\d{1,2})\s+(?P<name>\S.{2,34}?)\s{1,}(?P<mode>On|Off|WDDM|TCC|MCDM|N/A|ERR!)\s*\|\s*(?P<bus>[0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.[0-9A-Fa-f])\s+(?P<display>On|Off|N/A|ERR!)\s*\|\s*(?P<ecc>\d+|N/A|Off|ERR!)?"
 )
 _USE = re.compile(
-    r"^\|\s*(?P<fan>\d+%|N/A|ERR!)\s+(?P<temp>\d+C|N/A|ERR!)?.*?\|\s*(?P<used>\d+)MiB\s*/\s*(?P<total>\d+)MiB\s*\|\s*(?P<util>\d+%|N/A)?\s*(?P<compute>Default|E\. ?Process|Prohibited|E\. ?Thread|N/A)?"
+    r"^\|\s*(?P<fan>\d+%|N/A|ERR!)\s+(?P<temp>\d+C|N/A|ERR!)?.*?\|\s*(?P<used>\d+)MiB\s*/\s*(?P<total>\d+)MiB\s*\|"
+    r"\s*(?P<util>\d+%|N/A)?\s*(?P<compute>Default|E\. ?Process|Prohibited|E\. ?Thread|N/A)?"
 )
 _MIG_MODE = re.compile(r"^\|\s+\|\s+\|\s*(?P<mig>Enabled\*?|Disabled\*?|N/A)\s*\|")
 _PROCESS = re.compile(
     r"^\|\s+(?P<gpu>\d{1,2})\s+(?:(?:N/A|\d+)\s+(?:N/A|\d+)\s+)?(?P<pid>\d{2,7})\s+(?P<type>C\+G|C|G)\s+(?P<name>\S.*?)\s+(?P<used>\d+)MiB\s*\|"
 )
+_FRAME = re.compile(r"^[|+\-= ]+$|^\|\s+(?:GPU|Fan|ID|Processes|MIG|No running|No MIG|\|)")
 _LISTED = re.compile(r"^\s*[-*]?\s*GPU\s?(?P<index>\d{1,2})\s?[:\uff1a]\s?(?P<name>\S.*)$", re.IGNORECASE)
 _MIG = re.compile(r"^\s*MIG (?P<name>\d+[cg]\.\S+)\s+Device\s+(?P<index>\d+):(?:.*?(?P<uuid>MIG-[0-9a-fA-F/-]+))?")
 
@@ -96,36 +100,26 @@ class Smi:
     def _table(self, text: str, number: int) -> bool:
         header = _HEADER.search(text)
         if header:
-            self._header(header, text, number)
+            self._header(header, number)
             return text.lstrip().startswith("|")
-        if not text.startswith(("|", "+")) and "|" not in text[:2]:
+        if "|" not in text[:2] and not text.startswith("+"):
             return False
-        if re.fullmatch(r"[|+\-= ]+", text):
-            return True
-        row = _ROW.match(text)
-        if row:
-            self._row(row, number)
-            return True
-        use = _USE.match(text)
-        if use:
-            self._use(use)
-            return True
-        mig = _MIG_MODE.match(text)
-        if mig and self.draft.last_gpu(MEASURED):
-            if mig["mig"] != "N/A":
-                self.draft.change_last_gpu(MEASURED, mig_current=int(mig["mig"].startswith("Enabled")))
-            return True
-        process = _PROCESS.match(text)
-        if process:
-            self._process(process)
-            return True
-        return bool(re.match(r"^\|\s+(?:GPU|Fan|ID|Processes|MIG|No running|No MIG|\|)", text))
+        for pattern, keep in ((_ROW, self._row), (_USE, self._use), (_MIG_MODE, self._mig), (_PROCESS, self._process)):
+            match = pattern.match(text)
+            if match:
+                keep(match, number)
+                return True
+        return bool(_FRAME.match(text))
 
-    def _header(self, header: "re.Match[str]", text: str, number: int) -> None:
+    def _header(self, header: "re.Match[str]", number: int) -> None:
         draft = self.draft
         draft.note("nvidia.smi.driver_version", header["driver"] or header["smi"], number, MEASURED)
         if header["cuda"] and header["cuda"][0].isdigit():
             draft.note("nvidia.smi.cuda_version", header["cuda"], number, MEASURED)
+
+    def _mig(self, match: "re.Match[str]", _number: int) -> None:
+        if match["mig"] != "N/A":
+            self.draft.change_last_gpu(MEASURED, mig_current=int(match["mig"].startswith("Enabled")))
 
     def _row(self, row: "re.Match[str]", number: int) -> None:
         name = row["name"].strip()
@@ -145,7 +139,7 @@ class Smi:
         if row["mode"] in ("WDDM", "TCC", "MCDM"):
             self.draft.note("host.system", "windows", number, PRINTED)
 
-    def _use(self, use: "re.Match[str]") -> None:
+    def _use(self, use: "re.Match[str]", _number: int) -> None:
         used, total = int(use["used"]) * MIB, int(use["total"]) * MIB
         compute = (use["compute"] or "").lower()
         self.draft.change_last_gpu(
@@ -157,16 +151,14 @@ class Smi:
             temperature_c=int(use["temp"][:-1]) if use["temp"] and use["temp"][0].isdigit() else None,
         )
 
-    def _process(self, process: "re.Match[str]") -> None:
+    def _process(self, process: "re.Match[str]", _number: int) -> None:
         known = self.draft.gpus.get(MEASURED, [])
         for position, (line, gpu) in enumerate(known):
             if gpu.index == int(process["gpu"]):
                 entry = GpuProcess(
                     pid=int(process["pid"]), memory_bytes=int(process["used"]) * MIB, name=process["name"][-60:]
                 )
-                import msgspec
-
-                known[position] = (line, msgspec.structs.replace(gpu, processes=(*(gpu.processes or ()), entry)))
+                known[position] = (line, replace(gpu, processes=(*(gpu.processes or ()), entry)))
 
     def _list(self, text: str, number: int) -> bool:
         mig = _MIG.match(text)
@@ -201,7 +193,7 @@ class Smi:
             return True
         match = _QUERY.match(text)
         if match is None:
-            if self.is_query and re.match(r"^\s{4,20}[A-Z][\w /()-]+$", text):
+            if self.is_query and re.match(r"^\s{4,20}[A-Za-z][\w /()-]+$", text):
                 self.section = text.strip().lower()
                 return True
             return False
@@ -230,28 +222,34 @@ class Smi:
 
     def _gpu_field(self, label: str, value: str) -> dict[str, object]:
         """Field of one GPU in ``-q``, under the heading that was read last."""
-        lower, section = value.lower(), self.section
-        number = int(value.split(maxsplit=1)[0]) if re.match(r"\d+(?: |$)", value) else None
-        if label == "product name" and "vgpu" not in section:
-            return {"name": value}
-        if label == "compute mode":
-            return {"compute_mode": _COMPUTE_MODES.get(lower)}
-        if label in ("current", "mode") and section in ("mig mode", "mig"):
-            return {"mig_current": int(lower == "enabled")}
-        if label == "virtualization mode":
-            return {"virtualization_mode": {"none": 0, "pass-through": 1, "vgpu": 2}.get(lower)}
-        if label in ("pending", "pending page blacklist") and section in ("remapped rows", "retired pages"):
-            key = "remapped_pending" if section == "remapped rows" else "retired_pages_pending"
-            return {key: lower == "yes"}
-        if label == "remapping failure occurred":
-            return {"remapped_failed": lower == "yes"}
-        if "uncorrectable" in label and number is not None and section in ("volatile", "aggregate"):
-            key = f"ecc_uncorrected_{section}"
-            last = self.draft.last_gpu(MEASURED)
-            return {key: max(number, getattr(last, key) or 0)}
-        if label == "state" and section == "fabric":
-            return {"fabric_state": {"n/a": 0, "not started": 1, "in progress": 2, "completed": 3}.get(lower)}
+        lower = value.lower()
+        if "vgpu" in self.section and label == "product name":
+            return {}  # the licensed product, not the board
+        field = _FIELDS.get((self.section, label)) or _FIELDS.get(("", label))
+        if field is not None:
+            name, meanings = field
+            return {name: meanings.get(lower) if meanings is not None else value}
+        figure = re.match(r"\d+(?: |$)", value)
+        if figure and "uncorrectable" in label and self.section in ("volatile", "aggregate"):
+            name = f"ecc_uncorrected_{self.section}"
+            known = getattr(self.draft.last_gpu(MEASURED), name, None) or 0
+            return {name: max(int(figure[0]), known)}
         return {}
+
+
+_YES: dict[str, object] = {"yes": True, "no": False}
+_ON: dict[str, object] = {"enabled": 1, "disabled": 0}
+_FIELDS: dict[tuple[str, str], tuple[str, Mapping[str, object] | None]] = {
+    ("", "product name"): ("name", None),
+    ("", "compute mode"): ("compute_mode", _COMPUTE_MODES),
+    ("", "virtualization mode"): ("virtualization_mode", {"none": 0, "pass-through": 1, "vgpu": 2}),
+    ("", "remapping failure occurred"): ("remapped_failed", _YES),
+    ("mig mode", "current"): ("mig_current", _ON),
+    ("remapped rows", "pending"): ("remapped_pending", _YES),
+    ("retired pages", "pending page blacklist"): ("retired_pages_pending", _YES),
+    ("fabric", "state"): ("fabric_state", {"n/a": 0, "not started": 1, "in progress": 2, "completed": 3}),
+}
+"""(Heading, label) of ``-q`` -> field of a GPU and what its words mean; None: the words themselves."""
 
 
 def note_codes(draft: Draft, text: str, line: int) -> None:
@@ -265,8 +263,6 @@ def note_codes(draft: Draft, text: str, line: int) -> None:
         xid = _XID.search(text)
         nvrm = _NVRM.search(text)
         if xid:
-            from ptsetup.facts import Xid
-
             draft.xids.append((line, Xid(code=int(xid["code"]), bdf=xid["bdf"].lower(), text=text.strip()[:200])))
         elif nvrm and not nvrm["text"].startswith("version"):
             draft.nvrm.append((line, nvrm["text"].strip()))

@@ -2,8 +2,8 @@
 
 import re
 
-from ptsetup.facts import DeviceNode, Jetson
-from ptsetup.readers._draft import HINTED, MEASURED, PRINTED, SAID, Draft
+from ptsetup.facts import Jetson
+from ptsetup.readers._draft import HINTED, MEASURED, SAID, Draft
 
 _DISTRIBUTIONS = {
     "ubuntu": ("ubuntu", ("debian",)),
@@ -41,7 +41,7 @@ _DISTRIBUTIONS = {
     "aurora": ("aurora", ("fedora",)),
     "bluefin": ("bluefin", ("fedora",)),
 }
-_DISTRIBUTION = re.compile(
+DISTRIBUTION = re.compile(
     r"(?<![a-z])("
     + "|".join(re.escape(name) for name in sorted(_DISTRIBUTIONS, key=len, reverse=True))
     + r")(?![a-z])[^\d\n(]{0,24}(\d{1,2}(?:\.\d{1,2})*)?",
@@ -58,7 +58,7 @@ def note_os(draft: Draft, value: str, line: int, worth: int) -> None:
     text = value.strip()
     if re.search(r"\bwsl ?2?\b|subsystem for linux", text, re.IGNORECASE):
         note_wsl(draft, text, line, worth)
-    distribution = _DISTRIBUTION.search(text)
+    distribution = DISTRIBUTION.search(text)
     mac, windows = _MACOS.search(text), _WINDOWS.search(text)
     if distribution and not (mac and mac.start() < distribution.start()):
         name, like = _DISTRIBUTIONS[distribution[1].lower()]
@@ -146,12 +146,12 @@ def note_kernel(draft: Draft, value: str, line: int, worth: int) -> None:
         draft.note("host.jetson", Jetson(), line, HINTED)
 
 
-_WSL = re.compile(r"\bwsl ?-?(?:version:? )?([12])(?![\d.])", re.IGNORECASE)
+WSL = re.compile(r"\bwsl ?-?(?:version:? )?([12])(?![\d.])", re.IGNORECASE)
 
 
 def note_wsl(draft: Draft, value: str, line: int, worth: int) -> None:
     """``WSL2``, ``WSL Version: 2``."""
-    match = _WSL.search(value) or re.match(r"\s*([12])(?![\d])", value)
+    match = WSL.search(value) or re.match(r"\s*([12])(?![\d])", value)
     if match:
         draft.note("host.wsl", int(match[1]), line, worth)
         draft.note("host.system", "linux", line, worth)
@@ -163,10 +163,6 @@ def note_libc(draft: Draft, value: str, line: int, worth: int) -> None:
     if match and "N/A" not in value:
         draft.note("host.libc.name", "musl" if "musl" in value.lower() else "glibc", line, worth)
         draft.note("host.libc.version", match[1], line, worth)
-
-
-def note_gcc(draft: Draft, value: str, line: int, worth: int) -> None:
-    """Compiler of collect_env; the machine has one when it names a version."""
 
 
 _PYTHON = re.compile(r"(?<![\d.])([23]\.\d{1,2}(?:\.\d{1,2})?)(?![\d])")
@@ -218,7 +214,7 @@ def note_cpu(draft: Draft, value: str, line: int, worth: int) -> None:
         draft.note("apple.chip", value.strip()[:60], line, worth)
 
 
-def note_cpu_flags(draft: Draft, value: str, line: int, worth: int) -> None:
+def note_cpu_flags(draft: Draft, value: str, line: int, _worth: int) -> None:
     """Feature flags of lscpu."""
     flags = tuple(value.lower().split())
     if len(flags) > 8 and "fpu" in flags:
@@ -240,108 +236,3 @@ def note_jetpack(draft: Draft, value: str, line: int, worth: int) -> None:
         line,
         worth,
     )
-
-
-_PY_IN_PATH = re.compile(
-    r"(?:[/\\]lib[/\\]python(3\.\d{1,2})[/\\]|\bpython(3)\.?(\d{1,2})\.exe|[/\\]python(3)(\d{1,2})(?:-32)?[/\\])",
-    re.IGNORECASE,
-)
-_PY_BANNER = re.compile(
-    r"(?:\bpython[ :=]{1,3}(?:version[ :=]{1,3})?v?|cpython[ -]|\(python )(3\.\d{1,2}(?:\.\d{1,2})?)(?![\d])",
-    re.IGNORECASE,
-)
-_TRIGGER = re.compile(
-    r"python|win32|windows|wsl|alpine|musl|glibc|jetson|jetpack|l4t|tegra|ubuntu|debian|fedora|centos|macos|mac os|\bmac\b|arch linux|opensuse|nixos|rocky|lscpu|linux version|shm|/dev/|microsoft|apple|site-packages|x86_64-linux|[a-z]:\\|win-amd64|win_amd64|macosx_",
-    re.IGNORECASE,
-)
-_PROGRAM_FOR = re.compile(r"tested with (3\.\d+\.\d+) python, but you have (3\.\d+\.\d+)", re.IGNORECASE)
-_SHM = re.compile(r"^(?:shm|tmpfs|none)\s+(\d+(?:\.\d+)?)([KMGT]?)\s.*\s/dev/shm$")
-_SHM_SIZE = re.compile(r"/dev/shm\b[^\n]{0,40}?\b(\d+(?:\.\d+)?) ?([KMG])i?B?\b", re.IGNORECASE)
-_NODE = re.compile(
-    r"^c([rwx-]{3})([rwx-]{3})([rwx-]{3})[.+]?\s+\d+\s+(\S+)\s+(\S+)\s+\d+,\s*\d+\s.*?(/dev/\S+|nvidia\S*|kfd|renderD\d+|card\d+)$"
-)
-_UNITS = {"": 1024, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
-
-
-def scan(draft: Draft, text: str, line: int) -> None:
-    """Facts of the system in any line."""
-    if not _TRIGGER.search(text):
-        return
-    asked = _PROGRAM_FOR.search(text)
-    if asked:
-        draft.note("target.version", asked[2], line, PRINTED)
-    banner = _PY_BANNER.search(text)
-    if banner and not asked:
-        worth = PRINTED if re.search(r"\[(?:GCC|MSC|Clang)|cpython", text) else SAID
-        draft.note("target.version", banner[1], line, worth)
-        note_python_details(draft, text, line, worth)
-    path = _PY_IN_PATH.search(text)
-    if path:
-        version = path[1] or f"{path[2] or path[4]}.{path[3] or path[5]}"
-        draft.note("target.version", version, line, HINTED)
-    _scan_system(draft, text, line)
-    _scan_devices(draft, text, line)
-
-
-def _scan_system(draft: Draft, text: str, line: int) -> None:
-    lower = text.lower()
-    if "linux version" in lower or "microsoft-standard" in lower:
-        note_kernel(draft, re.sub(r".*?linux version ", "", text, flags=re.IGNORECASE), line, PRINTED)
-    if "wsl" in lower:
-        note_wsl(draft, text if _WSL.search(text) else "", line, SAID)
-    if re.search(r"linux[-_]\w+[-_]musl|musllinux|ld-musl|\bmusl\b", lower) or re.search(
-        r"[:/-]\S*alpine\b|\balpine linux\b|alpine:", lower
-    ):
-        draft.note("host.libc.name", "musl", line, PRINTED)
-        draft.note("host.system", "linux", line, PRINTED)
-        if re.search(r"linux-\w+-musl", lower):
-            draft.note("target.libc", "musl", line, PRINTED)
-    if re.search(r"\bjetson\b|\bjetpack\b|\bl4t[ -]\d|-tegra\b", lower):
-        known = draft.get("host.jetson", SAID)
-        if known is None or (known.jetpack is None and "jetpack" in lower):
-            draft.facts.pop("host.jetson", None)
-            note_jetpack(draft, text, line, SAID)
-        draft.note("host.system", "linux", line, HINTED)
-    glibc = re.search(r"(?:\bldd \(.{0,40}\) |\bglibc[ :=version-]{1,12})(2\.\d{1,2})\b", lower)
-    if glibc and "not found" not in lower and "with-glibc" not in lower:
-        draft.note("host.libc.name", "glibc", line, SAID)
-        draft.note("host.libc.version", glibc[1], line, SAID)
-    if re.search(r"^[^\n]{0,3}[a-z]:\\|[\"' (][a-z]:\\|\\site-packages\\|win[-_]amd64|\bon win32\b|\[winerror", lower):
-        draft.note("host.system", "windows", line, HINTED)
-        if re.search(r"python\d{2,3}-32\b", lower):
-            draft.note("target.bits", 32, line, PRINTED)
-        if "windowsapps" in lower:
-            draft.note("target.executable", r"C:\Program Files\WindowsApps\python.exe", line, HINTED)
-    elif re.search(r"/usr/lib/|x86_64-linux-gnu|/lib64/|^/home/|/dev/nvidia|\bapt(?:-get)? install|\bsystemd\b", lower):
-        draft.note("host.system", "linux", line, HINTED)
-    if re.search(
-        r"\bmac with (?:an )?(?:x86|intel)|\bintel(?:-based)? mac|\bmac(?:book)?\b.{0,30}\b(?:x86_64|intel)\b|macosx?[_-]\d+[_.]\d+[_-]x86_64",
-        lower,
-    ):
-        draft.note("host.system", "macos", line, SAID)
-        draft.note("host.machine", "x86_64", line, SAID)
-    elif re.search(
-        r"\bapple (?:silicon|m[1-5])\b|\bmac(?:book)?\b.{0,30}\bm[1-5]\b|\bm[1-5] (?:mac|pro mac|max mac)", lower
-    ):
-        draft.note("host.system", "macos", line, SAID)
-        draft.note("host.hardware_machine", "arm64", line, SAID)
-    if (
-        re.match(r"\s*(?:microsoft )?windows (?:7|8|10|11|server|version)\b", lower)
-        or _DISTRIBUTION.match(lower.lstrip(" -*•"))
-        or re.match(r"\W{0,4}mac ?os\b", lower)
-    ):
-        note_os(draft, text, line, SAID)
-
-
-def _scan_devices(draft: Draft, text: str, line: int) -> None:
-    shm = _SHM.match(text.strip()) or (_SHM_SIZE.search(text) if "/dev/shm" in text else None)  # noqa: S108 - a name in a text
-    if shm:
-        draft.note("host.shm.total_bytes", int(float(shm[1]) * _UNITS[shm[2].upper()]), line, PRINTED)
-    node = _NODE.match(text.strip())
-    if node:
-        mode = "".join(
-            str(sum(bit for bit, char in zip((4, 2, 1), part, strict=True) if char != "-"))
-            for part in node.group(1, 2, 3)
-        )
-        path = node[6] if node[6].startswith("/dev/") else f"/dev/{node[6]}"
-        draft.nodes[path] = (line, DeviceNode(path=path, exists=True, mode=mode, group=node[5]))

@@ -1,0 +1,170 @@
+"""Traces of the system in any line of a report: paths, banners, names of images, device files."""
+
+import re
+from collections.abc import Callable
+
+from ptsetup.facts import DeviceNode
+from ptsetup.readers._draft import HINTED, PRINTED, SAID, Draft
+from ptsetup.readers._system import (
+    DISTRIBUTION,
+    WSL,
+    note_jetpack,
+    note_kernel,
+    note_os,
+    note_python_details,
+    note_wsl,
+)
+
+Trace = Callable[[Draft, str, int], None]
+
+_TRIGGER = re.compile(
+    r"python|win32|windows|wsl|alpine|musl|glibc|jetson|jetpack|l4t|tegra|ubuntu|debian|fedora|centos|macos|mac os|\bmac\b"
+    r"|arch linux|opensuse|nixos|rocky|linux|shm|/dev/|microsoft|apple|site-packages|[a-z]:\\|win_amd64|macosx_|/usr/lib|/lib64"
+    r"|^/home/|\bapt\b|apt-get|systemd",
+    re.IGNORECASE,
+)
+
+_PY_IN_PATH = re.compile(
+    r"(?:[/\\]lib[/\\]python(3\.\d{1,2})[/\\]|\bpython(3)\.?(\d{1,2})\.exe|[/\\]python(3)(\d{1,2})(?:-32)?[/\\])",
+    re.IGNORECASE,
+)
+_PY_BANNER = re.compile(
+    r"(?:\bpython[ :=]{1,3}(?:version[ :=]{1,3})?v?|cpython[ -]|\(python )(3\.\d{1,2}(?:\.\d{1,2})?)(?![\d])",
+    re.IGNORECASE,
+)
+_PROGRAM_FOR = re.compile(r"tested with (3\.\d+\.\d+) python, but you have (3\.\d+\.\d+)", re.IGNORECASE)
+_GLIBC = re.compile(r"(?:\bldd \(.{0,40}\) |\bglibc[ :=version-]{1,12})(2\.\d{1,2})\b", re.IGNORECASE)
+_STORE = r"C:\Program Files\WindowsApps\python.exe"
+"""Stands for the interpreter of Microsoft's store, whose own path a report seldom shows."""
+
+
+def scan(draft: Draft, text: str, line: int) -> None:
+    """Keep what any line says of the system."""
+    if not _TRIGGER.search(text):
+        return
+    _python(draft, text, line)
+    for pattern, trace in _TRACES:
+        if pattern.search(text):
+            trace(draft, text, line)
+    _devices(draft, text.strip(), line)
+
+
+def _python(draft: Draft, text: str, line: int) -> None:
+    asked = _PROGRAM_FOR.search(text)
+    banner = _PY_BANNER.search(text)
+    path = _PY_IN_PATH.search(text)
+    if asked:
+        draft.note("target.version", asked[2], line, PRINTED)
+    elif banner:
+        worth = PRINTED if re.search(r"\[(?:GCC|MSC|Clang)|cpython", text) else SAID
+        draft.note("target.version", banner[1], line, worth)
+        note_python_details(draft, text, line, worth)
+    if path:
+        version = path[1] or f"{path[2] or path[4]}.{path[3] or path[5]}"
+        draft.note("target.version", version, line, HINTED)
+
+
+def _kernel(draft: Draft, text: str, line: int) -> None:
+    release = re.search(r"linux version (.*)|(\d+\.\d+\.\d+\S*microsoft\S*.*)", text, re.IGNORECASE)
+    note_kernel(draft, (release[1] or release[2]) if release else text, line, PRINTED)
+
+
+def _wsl(draft: Draft, text: str, line: int) -> None:
+    note_wsl(draft, text, line, SAID)
+
+
+def _musl(draft: Draft, text: str, line: int) -> None:
+    draft.note("host.libc.name", "musl", line, PRINTED)
+    draft.note("host.system", "linux", line, PRINTED)
+    if re.search(r"linux-\w+-musl", text, re.IGNORECASE):
+        draft.note("target.libc", "musl", line, PRINTED)
+
+
+def _jetson(draft: Draft, text: str, line: int) -> None:
+    known = draft.get("host.jetson", SAID)
+    if known is None or (known.jetpack is None and "jetpack" in text.lower()):
+        draft.facts.pop("host.jetson", None)
+        note_jetpack(draft, text, line, SAID)
+    draft.note("host.system", "linux", line, HINTED)
+
+
+def _glibc(draft: Draft, text: str, line: int) -> None:
+    match = _GLIBC.search(text)
+    if match and "not found" not in text and "with-glibc" not in text:
+        draft.note("host.libc.name", "glibc", line, SAID)
+        draft.note("host.libc.version", match[1], line, SAID)
+
+
+def _windows(draft: Draft, text: str, line: int) -> None:
+    draft.note("host.system", "windows", line, HINTED)
+    if re.search(r"python\d{2,3}-32\b", text, re.IGNORECASE):
+        draft.note("target.bits", 32, line, PRINTED)
+    if "windowsapps" in text.lower():
+        draft.note("target.executable", _STORE, line, HINTED)
+
+
+def _linux(draft: Draft, _text: str, line: int) -> None:
+    draft.note("host.system", "linux", line, HINTED)
+
+
+def _intel_mac(draft: Draft, _text: str, line: int) -> None:
+    draft.note("host.system", "macos", line, SAID)
+    draft.note("host.machine", "x86_64", line, SAID)
+
+
+def _apple_silicon(draft: Draft, _text: str, line: int) -> None:
+    draft.note("host.system", "macos", line, SAID)
+    draft.note("host.hardware_machine", "arm64", line, SAID)
+
+
+def _named(draft: Draft, text: str, line: int) -> None:
+    note_os(draft, text, line, SAID)
+
+
+_TRACES: tuple[tuple[re.Pattern[str], Trace], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), trace)
+    for pattern, trace in (
+        (r"linux version \d|microsoft-standard|\d-microsoft\b", _kernel),
+        (WSL.pattern, _wsl),
+        (r"linux[-_]\w+[-_]musl|musllinux|ld-musl|\bmusl\b|[:/-]\S*alpine\b|\balpine linux\b|alpine:", _musl),
+        (r"\bjetson\b|\bjetpack\b|\bl4t[ -]\d|-tegra\b", _jetson),
+        (r"glibc|\bldd \(", _glibc),
+        (r"^[^\n]{0,3}[a-z]:\\|[\"' (][a-z]:\\|\\site-packages\\|win[-_]amd64|\bon win32\b|\[winerror", _windows),
+        (r"/usr/lib/|x86_64-linux-gnu|/lib64/|^/home/|/dev/nvidia|\bapt(?:-get)? install|\bsystemd\b", _linux),
+        (
+            r"\bmac with (?:an )?(?:x86|intel)|\bintel(?:-based)? mac|\bmac(?:book)?\b.{0,30}\b(?:x86_64|intel)\b|macosx?[_-]\d+[_.]\d+[_-]x86",
+            _intel_mac,
+        ),
+        (
+            r"\bapple (?:silicon|m[1-5])\b|\bmac(?:book)?\b.{0,30}\bm[1-5]\b|\bm[1-5] (?:mac|pro mac|max mac)",
+            _apple_silicon,
+        ),
+        (r"^\s*(?:microsoft )?windows (?:7|8|10|11|server|version)\b|^\W{0,4}mac ?os\b", _named),
+        (r"^[ *\u2022-]*" + DISTRIBUTION.pattern, _named),
+    )
+)
+"""What to look for in a line, and who keeps the fact."""
+
+_SHM = re.compile(r"^(?:shm|tmpfs|none)\s+(\d+(?:\.\d+)?)([KMGT]?)\s.*\s/dev/shm$")
+_SHM_SIZE = re.compile(r"/dev/shm\b[^\n]{0,40}?\b(\d+(?:\.\d+)?) ?([KMG])i?B?\b", re.IGNORECASE)  # noqa: S108 - looked for in a text
+_NODE = re.compile(
+    r"^c([rwx-]{3})([rwx-]{3})([rwx-]{3})[.+]?\s+\d+\s+(\S+)\s+(\S+)\s+\d+,\s*\d+\s.*?(/dev/\S+|nvidia\S*|kfd|renderD\d+|card\d+)$"
+)
+_UNITS = {"": 1024, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
+
+
+def _devices(draft: Draft, text: str, line: int) -> None:
+    """Lines of ``df /dev/shm`` and ``ls -l /dev``."""
+    shm = _SHM.match(text) or _SHM_SIZE.search(text)
+    if shm:
+        draft.note("host.shm.total_bytes", int(float(shm[1]) * _UNITS[shm[2].upper()]), line, PRINTED)
+    node = _NODE.match(text)
+    if node:
+        path = node[6] if node[6].startswith("/dev/") else f"/dev/{node[6]}"
+        mode = "".join(_octal(node[part]) for part in (1, 2, 3))
+        draft.nodes[path] = (line, DeviceNode(path=path, exists=True, mode=mode, group=node[5]))
+
+
+def _octal(part: str) -> str:
+    """``rw-`` -> ``6``."""
+    return str(sum(bit for bit, char in zip((4, 2, 1), part, strict=True) if char != "-"))
