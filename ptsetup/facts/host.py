@@ -197,6 +197,8 @@ class KernelLog(Record, frozen=True, kw_only=True):
     oom_kills: tuple[str, ...] = ()
     nvrm_errors: tuple[str, ...] = ()
     """Other ``NVRM:`` lines that report a failure."""
+    rejected_modules: tuple[str, ...] = ()
+    """Lines by which the kernel refused a module: unsigned under secure boot, built for another kernel."""
     has_resume: bool | None = None
     """The machine was suspended since boot."""
 
@@ -248,6 +250,7 @@ class Host(Record, frozen=True, kw_only=True):
     is_secure_boot: bool | None = None
     is_selinux_enforcing: bool | None = None
     kernel_command_line: str | None = None
+    """The words of /proc/cmdline that bear on GPUs, memory and security; the rest may be private and is left out."""
     iommu_groups: int | None = None
     """Entries of /sys/class/iommu."""
     dlls: dict[str, str | None] | None = None
@@ -267,6 +270,8 @@ class Host(Record, frozen=True, kw_only=True):
     """Loaded modules of interest: nvidia, nvidia_uvm, nouveau, amdgpu, xe, i915 (/proc/modules)."""
     kernel_modules_available: tuple[str, ...] | None = None
     """Of ``nvidia``, ``nvidia-uvm``, ``nouveau``, ``amdgpu``: those with a file for the running kernel."""
+    kernel_modules_unsigned: tuple[str, ...] | None = None
+    """Of those: files without a signature (compressed ones cannot be told)."""
     kernel_log: KernelLog | None = None
     services: tuple[Service, ...] | None = None
     programs: tuple[Program, ...] | None = None
@@ -280,7 +285,9 @@ class Host(Record, frozen=True, kw_only=True):
     group_ids: tuple[int, ...] | None = None
     """Groups of this process."""
     user_groups: tuple[str, ...] | None = None
-    """Group names that the database lists for this user."""
+    """Group names that /etc/group lists for this user; one that ``group_ids`` lacks means that a new login is due."""
+    has_user_name: bool | None = None
+    """/etc/passwd has a name for this user id (containers run with arbitrary ids often have none)."""
     inductor_cache_problem: str | None = None
     """Why torch.compile's cache folder cannot be used; None with ``disks`` known means that it can."""
     nccl_config: dict[str, str] | None = None

@@ -40,7 +40,9 @@ class Tree:
         """The first ``limit`` bytes of a file; None, with the reason noted for ``fact``, when it cannot be read."""
         try:
             # without O_NONBLOCK a named pipe in the place of a file would hold us for ever
-            descriptor = os.open(self.at(name), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+            descriptor = os.open(
+                self.at(name), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+            )
         except (OSError, ValueError) as problem:
             self.note(fact, reason_of(problem), detail_of(problem, name))
             return None
@@ -124,5 +126,5 @@ def detail_of(problem: Exception, name: str) -> str:
 
 
 def clean(text: str) -> str:
-    """A name from the file system without what JSON cannot carry: bytes that are no UTF-8 are shown as ``\\xe9``."""
+    r"""A name from the file system without what JSON cannot carry: bytes that are no UTF-8 are shown as ``\xe9``."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8") if not text.isascii() else text

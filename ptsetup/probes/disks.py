@@ -1,15 +1,232 @@
-"""The file systems below the folders that matter."""
+"""The file systems below the folders that matter. A network file system may hang: then each folder is asked in a child."""
 
+import os
+import re
+import sys
+import tempfile
 from collections.abc import Mapping
 
-from ptsetup.facts import Disk
+from ptsetup import run
+from ptsetup.facts import Disk, Unknown, replace
+from ptsetup.probes import _text, users
+from ptsetup.probes._tree import Tree, clean
+
+NETWORK = re.compile(
+    r"nfs\d*|cifs|smb\w*|lustre|gpfs|beegfs|ceph|glusterfs|9p|afs|autofs|wekafs|pvfs2|panfs|vboxsf|virtiofs|drvfs|fuse(?:blk|\..+)?"
+)
+"""File systems that a server answers for, which may be gone."""
+
+DEADLINE_S = 3.0
+
+SCRIPT = r"""
+import os, sys
+path = sys.argv[1]
+while not os.path.lexists(path) and os.path.dirname(path) != path:
+    path = os.path.dirname(path)
+room, status = os.statvfs(path), os.stat(path)
+print(room.f_bavail * room.f_frsize, room.f_blocks * room.f_frsize, room.f_favail if room.f_files else -1,
+      room.f_flag, status.st_dev, int(os.access(path, os.W_OK | os.X_OK)))
+print(os.path.realpath(path))
+"""
 
 
 def usual(env: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Role -> folder of those that do not depend on the target: home, temp, cache, uv_cache, inductor_cache."""
-    return {}
+    """Role -> folder of those that do not depend on the target: home, temp, cache (pip's), uv_cache, inductor_cache."""
+    env = os.environ if env is None else env
+    home = env.get("HOME") or env.get("USERPROFILE") or os.path.expanduser("~")  # noqa: PTH111 - a text
+    if os.name == "nt":
+        local = env.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")  # noqa: PTH118 - texts
+        caches = os.path.join(local, "pip", "Cache"), os.path.join(local, "uv", "cache")  # noqa: PTH118 - texts
+    else:
+        is_mac = sys.platform == "darwin"
+        base = env.get("XDG_CACHE_HOME") or f"{home}/.cache"
+        caches = f"{home}/Library/Caches/pip" if is_mac else f"{base}/pip", f"{base}/uv"
+    return {
+        "home": home,
+        "temp": tempfile.gettempdir(),
+        "cache": env.get("PIP_CACHE_DIR") or caches[0],
+        "uv_cache": env.get("UV_CACHE_DIR") or caches[1],
+        "inductor_cache": inductor_cache(env),
+    }
 
 
-def probe(paths: Mapping[str, str], *, root: str = "/", deadline_scale: float = 1.0) -> tuple[Disk, ...]:
-    """Role -> folder; one Disk each, in that order. Never raises."""
-    return tuple(Disk(role=role, path=path) for role, path in paths.items())
+def inductor_cache(env: Mapping[str, str]) -> str:
+    """Where torch.compile keeps what it compiled (torch/_inductor/runtime/cache_dir_utils.py of 2.15.0)."""
+    if env.get("TORCHINDUCTOR_CACHE_DIR"):
+        return env["TORCHINDUCTOR_CACHE_DIR"]
+    names = (env.get(name) for name in ("LOGNAME", "USER", "LNAME", "USERNAME"))
+    name = next((n for n in names if n), None) or users.user_name(Tree()) or _no_name()
+    return os.path.join(tempfile.gettempdir(), "torchinductor_" + re.sub(r'[\\/:*?"<>|]', "_", name))  # noqa: PTH118
+
+
+def _no_name() -> str:
+    return f"uid_{os.getuid()}" if hasattr(os, "getuid") else "unknown_user"
+
+
+def probe(
+    paths: Mapping[str, str],
+    *,
+    root: str = "/",
+    deadline_scale: float = 1.0,
+    unknowns: list[Unknown] | None = None,
+) -> tuple[Disk, ...]:
+    """Role -> folder; one Disk each, in that order. Never raises; what hung is added to ``unknowns``."""
+    if os.name == "nt":
+        return tuple(_windows(role, path) for role, path in paths.items())
+    tree = Tree(root)
+    mounts = parse_mountinfo(tree.text("/proc/self/mountinfo") or "")
+    if any(NETWORK.fullmatch(mount[1]) for mount in mounts) and tree.is_real:
+        return _in_children(paths, mounts, deadline_scale, unknowns)
+    return tuple(_direct(tree, role, path, mounts) for role, path in paths.items())
+
+
+Mount = tuple[str, str, frozenset[str]]
+"""(mount point, type of the file system, options)."""
+
+
+def parse_mountinfo(text: str) -> tuple[Mount, ...]:
+    """The mounts in the order of the file: of several on one point the last is what one sees."""
+    found = []
+    for line in text.splitlines():
+        front, mark, back = line.partition(" - ")
+        words, kind = front.split(), back.split()
+        if mark and len(words) >= 6 and len(kind) >= 1:
+            options = frozenset((*words[5].split(","), *(kind[2].split(",") if len(kind) > 2 else ())))
+            found.append((_unescaped(words[4]), kind[0], options))
+    return tuple(found)
+
+
+def _unescaped(text: str) -> str:
+    r"""Spaces and the like stand as ``\040``."""
+    return re.sub(r"\\([0-3][0-7]{2})", lambda match: chr(int(match[1], 8)), text)
+
+
+def mount_of(path: str, mounts: tuple[Mount, ...]) -> Mount | None:
+    """The mount that a path lies on: the longest mount point above it, the last of equals."""
+    best: Mount | None = None
+    for mount in mounts:
+        point = mount[0].rstrip("/")
+        if (path == point or path.startswith(point + "/")) and (best is None or len(point) >= len(best[0].rstrip("/"))):
+            best = mount
+    return best
+
+
+def absolute(path: str) -> str:
+    """The path from the root, with no link followed: following may reach a network file system that hangs."""
+    return os.path.abspath(path)  # noqa: PTH100 - resolve() follows links
+
+
+def _existing(path: str) -> str:
+    """The path, or the nearest folder above it that exists."""
+    while not os.path.lexists(path) and os.path.dirname(path) != path:  # noqa: PTH120 - texts
+        path = os.path.dirname(path)  # noqa: PTH120 - texts
+    return path
+
+
+def _direct(tree: Tree, role: str, path: str, mounts: tuple[Mount, ...]) -> Disk:
+    bare = Disk(role=role, path=clean(path))
+    try:
+        there = _existing(tree.at(absolute(path)))
+        room, status = os.statvfs(there), os.stat(there)  # noqa: PTH116 - a text
+    except (OSError, ValueError):
+        return bare
+    filled = replace(
+        bare,
+        free_bytes=room.f_bavail * room.f_frsize,
+        total_bytes=room.f_blocks * room.f_frsize,
+        # btrfs and the like count no inodes
+        free_inodes=room.f_favail if room.f_files else None,
+        device=status.st_dev,
+    )
+    seen = os.path.realpath(there).removeprefix(tree.root) or "/"
+    return _with_options(filled, room.f_flag, os.access(there, os.W_OK | os.X_OK), mount_of(seen, mounts))
+
+
+def _with_options(disk: Disk, flag: int, can_write: bool, mount: Mount | None) -> Disk:
+    options = mount[2] if mount else frozenset()
+    is_read_only = bool(flag & os.ST_RDONLY)
+    # the flag of statvfs is what the kernel says of this mount; the option stands for systems that leave it out
+    is_noexec = bool(flag & getattr(os, "ST_NOEXEC", 8)) or "noexec" in options
+    return replace(
+        disk,
+        is_read_only=is_read_only,
+        is_noexec=is_noexec,
+        is_writable=can_write and not is_read_only,
+        filesystem=mount[1] if mount else None,
+    )
+
+
+def _in_children(
+    paths: Mapping[str, str], mounts: tuple[Mount, ...], scale: float, unknowns: list[Unknown] | None
+) -> tuple[Disk, ...]:
+    children = {
+        path: run.Child([sys.executable, "-I", "-S", "-c", SCRIPT, absolute(path)], deadline_s=DEADLINE_S * scale)
+        for path in dict.fromkeys(paths.values())
+    }
+    answers = {path: child.finish() for path, child in children.items()}
+    found = []
+    for number, (role, path) in enumerate(paths.items()):
+        done = answers[path]
+        disk = parse_answer(role, path, done.stdout, mounts) if done.is_ok else Disk(role=role, path=clean(path))
+        if done.ending == "timeout" and unknowns is not None:
+            detail = f"{clean(path)} gave no answer within {DEADLINE_S * scale:g} s (a network file system?)."
+            unknowns.append(Unknown(path=f"host.disks[{number}]", reason="timeout", detail=detail))
+        found.append(disk)
+    return tuple(found)
+
+
+def parse_answer(role: str, path: str, text: str, mounts: tuple[Mount, ...]) -> Disk:
+    """What the child printed: six numbers, and the real path on a line of its own."""
+    lines = text.split("\n", 1)
+    numbers = [_text.whole(word) for word in lines[0].split()]
+    bare = Disk(role=role, path=clean(path))
+    if len(numbers) != 6 or len(lines) < 2 or any(number is None for number in numbers):
+        return bare
+    free, total, inodes, flag, device, can_write = (number or 0 for number in numbers)
+    filled = replace(
+        bare,
+        free_bytes=free,
+        total_bytes=total,
+        free_inodes=inodes if inodes >= 0 else None,
+        device=device,
+    )
+    return _with_options(filled, flag, bool(can_write), mount_of(lines[1].rstrip("\n"), mounts))
+
+
+def _windows(role: str, path: str) -> Disk:
+    import shutil
+
+    there = _existing(absolute(path))
+    try:
+        room = shutil.disk_usage(there)
+    except OSError:
+        return Disk(role=role, path=path)
+    can_write = os.access(there, os.W_OK)
+    device = os.stat(there).st_dev  # noqa: PTH116 - a text
+    return Disk(
+        role=role, path=path, free_bytes=room.free, total_bytes=room.total, is_writable=can_write, device=device
+    )
+
+
+def inductor_problem(env: Mapping[str, str], *, root: str = "/", deadline_scale: float = 1.0) -> str | None:
+    """Why torch.compile's caches (its own, and TRITON_CACHE_DIR) cannot be used; None when they can. Nothing is written."""
+    paths = {"torch.compile's cache": inductor_cache(env)}
+    if env.get("TRITON_CACHE_DIR"):
+        paths["Triton's cache"] = env["TRITON_CACHE_DIR"]
+    for disk in probe(paths, root=root, deadline_scale=deadline_scale):
+        problem = "lies on a read-only file system" if disk.is_read_only else None
+        if problem is None and disk.is_writable is False:
+            problem = f"may not be written to by this user{_owner(disk, Tree(root))}"
+        if problem:
+            return f"{disk.role} ({disk.path}) {problem}"
+    return None
+
+
+def _owner(disk: Disk, tree: Tree) -> str:
+    if disk.filesystem and NETWORK.fullmatch(disk.filesystem):
+        return ""
+    try:
+        owner = os.stat(tree.at(disk.path)).st_uid  # noqa: PTH116 - a text
+    except (OSError, ValueError):
+        return ""
+    return "" if owner == users.user_id(tree) else f"; it belongs to user id {owner}"
