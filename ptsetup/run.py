@@ -3,18 +3,28 @@
 import contextlib
 import os
 import pathlib
+import select
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import BinaryIO
 
 from ptsetup.facts._record import Record
 
 OUTPUT_LIMIT = 4 * 1024 * 1024
-"""Bytes of each stream that are read back; a child that floods costs disk until its deadline, never our memory."""
+"""Bytes of each stream that are read back: the last ones."""
+
+FLOOD_LIMIT = 256 * 1024 * 1024
+"""A child that has written more than this is ended: it would fill the disk before its deadline."""
+
+LOOK_EVERY_S = 0.25
+"""How often the output of a running child is measured."""
+
+SPOOL_MINIMUM = 16 * 1024 * 1024
+"""With less room than this in the folder for temporary files, output is kept in memory (a full disk is a case to diagnose)."""
 
 KILL_WAIT_S = 2.0
 """How long we wait for a killed child; one stuck in a kernel driver cannot be ended and is left behind."""
@@ -25,13 +35,14 @@ class Completed(Record, frozen=True, kw_only=True):
 
     argv: tuple[str, ...]
     ending: str
-    """``exited``, ``missing`` (no such program, or not executable), ``timeout``."""
+    """``exited``, ``missing`` (no such program, or it cannot be executed), ``timeout``, ``flooded`` (too much output)."""
     exit_code: int | None = None
-    """None for ``missing`` and ``timeout``; negative never: see ``signal``."""
+    """Only of a child that ``exited``, and not by a signal."""
     signal: int | None = None
     """The signal that ended it."""
     stdout: str = ""
     stderr: str = ""
+    """Of a ``missing`` program: why it could not be started."""
     seconds: float = 0.0
     is_left_behind: bool = False
     """It outlived its kill (a process in uninterruptible sleep)."""
@@ -57,23 +68,26 @@ class Child:
         self.argv = tuple(map(str, argv))
         self.deadline_s = deadline_s
         self._started = time.monotonic()
-        self._out = tempfile.TemporaryFile()  # noqa: SIM115 - closed by finish()
-        self._err = tempfile.TemporaryFile()  # noqa: SIM115 - closed by finish()
         self._problem = ""
+        self._streams: tuple[BinaryIO, ...] = ()
         self._process: subprocess.Popen[bytes] | None = None
         try:
-            self._process = subprocess.Popen(
-                self.argv,
-                stdin=subprocess.DEVNULL,
-                stdout=self._out,
-                stderr=self._err,
-                env=dict(env) if env is not None else None,
-                cwd=cwd,
-                start_new_session=os.name == "posix",
-                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-            )
+            self._streams = (_spool(), _spool())
+            self._process = self._start(env, cwd)
         except (OSError, ValueError) as problem:
             self._problem = str(problem)
+
+    def _start(self, env: Mapping[str, str] | None, cwd: str | os.PathLike[str] | None) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            self.argv,
+            stdin=subprocess.DEVNULL,
+            stdout=self._streams[0],
+            stderr=self._streams[1],
+            env=dict(env) if env is not None else None,
+            cwd=cwd,
+            start_new_session=os.name == "posix",
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        )
 
     @property
     def is_running(self) -> bool:
@@ -82,71 +96,121 @@ class Child:
 
     def partial_stdout(self) -> str:
         """What it has written so far."""
-        return _text(self._out)
+        return _text(self._streams[0]) if self._streams else ""
 
     def finish(self) -> Completed:
-        """Wait until it ends or its deadline passes; then end its whole group. Never raises for what the child does."""
+        """Wait until it ends, floods, or its deadline passes; then end its whole group. Never raises for what the child does."""
         process = self._process
         if process is None:
             self._close()
             return Completed(argv=self.argv, ending="missing", stderr=self._problem)
-        ending, left = "exited", False
         try:
-            process.wait(timeout=max(0.0, self.deadline_s - (time.monotonic() - self._started)))
-        except subprocess.TimeoutExpired:
-            ending = "timeout"
-            left = not self._end(process)
+            ending = self._wait(process)
+            # a child that has ended may leave grandchildren in its group
+            is_gone = _end(process)
         except BaseException:
             # Ctrl-C must not leave children behind
-            self._end(process)
+            _end(process)
             self._close()
             raise
         seconds = time.monotonic() - self._started
-        if ending == "exited":
-            # a grandchild may still hold the group
-            _kill_group(process.pid)
-        out, err = _text(self._out), _text(self._err)
-        self._close()
-        code = process.returncode
-        return Completed(
+        code = process.returncode if ending == "exited" else None
+        completed = Completed(
             argv=self.argv,
             ending=ending,
-            exit_code=code if ending == "exited" and code is not None and code >= 0 else None,
-            signal=-code if ending == "exited" and code is not None and code < 0 else None,
-            stdout=out,
-            stderr=err,
+            exit_code=code if code is not None and code >= 0 else None,
+            signal=-code if code is not None and code < 0 else None,
+            stdout=_text(self._streams[0]),
+            stderr=_text(self._streams[1]),
             seconds=seconds,
-            is_left_behind=left,
+            is_left_behind=not is_gone,
         )
+        self._close()
+        return completed
 
-    @staticmethod
-    def _end(process: "subprocess.Popen[bytes]") -> bool:
-        """Kill the group; True when the child is gone."""
-        if os.name == "posix":
-            _kill_group(process.pid)
-        else:
-            with contextlib.suppress(OSError, subprocess.SubprocessError):
-                subprocess.run(
-                    ["taskkill", "/T", "/F", "/PID", str(process.pid)],  # noqa: S607 - a system program on Windows
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    timeout=KILL_WAIT_S,
-                    check=False,
-                )
-            with contextlib.suppress(OSError):
-                process.kill()
-        try:
-            process.wait(timeout=KILL_WAIT_S)
-        except subprocess.TimeoutExpired:
-            # an unreaped Popen would warn at exit; the child is stuck in the kernel and not ours to wait for
-            process.returncode = -signal.SIGTERM
-            return False
-        return True
+    def stop(self) -> None:
+        """End it and its group now; nothing of it is wanted any more."""
+        if self._process is not None:
+            _end(self._process)
+        self._close()
+
+    def _wait(self, process: "subprocess.Popen[bytes]") -> str:
+        """``exited``, ``timeout`` or ``flooded``; an ended child is not reaped here where the system lets us watch it."""
+        with _watch(process) as has_ended:
+            while True:
+                rest = self.deadline_s - (time.monotonic() - self._started)
+                if has_ended(max(0.0, min(rest, LOOK_EVERY_S))):
+                    return "exited"
+                if rest <= 0:
+                    return "timeout"
+                if any(os.fstat(stream.fileno()).st_size > FLOOD_LIMIT for stream in self._streams):
+                    return "flooded"
 
     def _close(self) -> None:
-        self._out.close()
-        self._err.close()
+        for stream in self._streams:
+            stream.close()
+
+
+@contextlib.contextmanager
+def _watch(process: "subprocess.Popen[bytes]") -> Iterator[Callable[[float], bool]]:
+    """A function that waits up to some seconds for a child to end and tells whether it did."""
+    descriptor = None
+    if process.returncode is None and hasattr(os, "pidfd_open"):
+        # Popen.wait asks again and again, up to 50 ms late; a descriptor of the process tells at once (Linux 5.3)
+        with contextlib.suppress(OSError):
+            descriptor = os.pidfd_open(process.pid)
+    if descriptor is None:
+        yield lambda seconds: _has_ended(process, seconds)
+        return
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    try:
+        yield lambda seconds: bool(poll.poll(seconds * 1000))
+    finally:
+        os.close(descriptor)
+
+
+def _has_ended(process: "subprocess.Popen[bytes]", seconds: float) -> bool:
+    try:
+        process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _end(process: "subprocess.Popen[bytes]") -> bool:
+    """Kill what is left of the group; True when the child itself is gone."""
+    if os.name == "posix":
+        _kill_group(process.pid)
+    elif process.poll() is None:
+        _kill_tree(process)
+    try:
+        process.wait(timeout=KILL_WAIT_S)
+    except subprocess.TimeoutExpired:
+        # an unreaped Popen would warn at exit; the child is stuck in the kernel and not ours to wait for
+        process.returncode = -signal.SIGTERM
+        return False
+    return True
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _kill_tree(process: "subprocess.Popen[bytes]") -> None:
+    """Windows: the children of a process are found by a system program."""
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        subprocess.run(
+            ["taskkill", "/T", "/F", "/PID", str(process.pid)],  # noqa: S607 - a system program on Windows
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=KILL_WAIT_S,
+            check=False,
+        )
+    with contextlib.suppress(OSError):
+        process.kill()
 
 
 def run(
@@ -189,17 +253,30 @@ def script(name: str) -> str:
     return str(pathlib.Path(__file__).with_name("inside") / name)
 
 
-def _kill_group(pid: int) -> None:
-    if os.name == "posix":
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
+def _spool() -> BinaryIO:
+    """A file without a name for a child's output: on disk, or in memory where there is no room or no such folder (Linux)."""
+    try:
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - its Child closes it
+    except OSError:
+        if not hasattr(os, "memfd_create"):
+            raise
+    else:
+        if not hasattr(os, "memfd_create") or _room(file.fileno()) >= SPOOL_MINIMUM:
+            return file
+        file.close()
+    return os.fdopen(os.memfd_create("ptsetup-output"), "w+b")
+
+
+def _room(descriptor: int) -> int:
+    """Free bytes on the file system of an open file."""
+    system = os.fstatvfs(descriptor)
+    return system.f_bavail * system.f_frsize
 
 
 def _text(stream_file: BinaryIO) -> str:
     """The last ``OUTPUT_LIMIT`` bytes of a temporary file as text."""
     descriptor = stream_file.fileno()
-    size = os.fstat(descriptor).st_size
-    start = max(0, size - OUTPUT_LIMIT)
+    start = max(0, os.fstat(descriptor).st_size - OUTPUT_LIMIT)
     if hasattr(os, "pread"):
         data = os.pread(descriptor, OUTPUT_LIMIT, start)
     else:

@@ -1,0 +1,33 @@
+"""What importing torch says. Runs in the target interpreter, with the user's own settings (Python 3.6 or newer)."""
+
+import importlib.util
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:] = [entry for entry in sys.path if not entry or os.path.abspath(entry) != HERE]
+
+
+def parts():
+    """The package beside this script, loaded by its path under a name of its own."""
+    spec = importlib.util.spec_from_file_location("ptsetup_inside", os.path.join(HERE, "parts", "__init__.py"))
+    package = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = package
+    spec.loader.exec_module(package)
+
+
+def main():
+    parts()
+    import json
+
+    from ptsetup_inside import answer, importing
+
+    told = answer.Answer(sys.argv[1], sys.argv[2])
+    importing.look(told, json.loads(sys.argv[3]))
+    sys.stderr.flush()
+    # no exit handlers: a driver or an extension may hang in them, and everything has been told
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

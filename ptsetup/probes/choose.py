@@ -1,0 +1,157 @@
+"""Which interpreter is the target: the one asked for, else the active environment, else ./.venv, else our own."""
+
+import os
+import pathlib
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+
+from ptsetup.errors import TargetError
+from ptsetup.facts import Record
+
+ELSEWHERE = "Name an interpreter by its path: --python /path/to/python"
+
+
+class Choice(Record, frozen=True, kw_only=True):
+    """The target."""
+
+    executable: str
+    chosen_by: str
+    """``--python``, ``VIRTUAL_ENV``, ``CONDA_PREFIX``, ``.venv``, ``own``."""
+
+
+def choose(
+    python: str | None, env: Mapping[str, str] | None = None, cwd: str | os.PathLike[str] | None = None
+) -> Choice:
+    """The target interpreter.
+
+    Raises:
+        TargetError: what was asked for, or what the environment names, does not exist.
+    """
+    env = os.environ if env is None else env
+    folder = pathlib.Path(cwd) if cwd is not None else pathlib.Path.cwd()
+    if python is not None:
+        return Choice(executable=_named(python, env), chosen_by="--python")
+    for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        if env.get(variable):
+            return Choice(executable=_active(variable, env[variable]), chosen_by=variable)
+    local = folder / ".venv"
+    found = interpreter_in(local)
+    if found is not None:
+        return Choice(executable=found, chosen_by=".venv")
+    if (local / "pyvenv.cfg").is_file():
+        raise TargetError(
+            f"The environment {local} has no interpreter.",
+            hint=f"Make it anew (python -m venv {local}), or: {ELSEWHERE}",
+        )
+    if not sys.executable:
+        raise TargetError("The interpreter that runs ptsetup does not know its own path.", hint=ELSEWHERE)
+    return Choice(executable=sys.executable, chosen_by="own")
+
+
+def interpreter_in(prefix: str | os.PathLike[str]) -> str | None:
+    """The interpreter of an environment; None when there is none that can be run."""
+    root = pathlib.Path(prefix)
+    names = ("Scripts/python.exe", "python.exe") if os.name == "nt" else ("bin/python", "bin/python3")
+    return next((str(root / name) for name in names if is_program(root / name)), None)
+
+
+def is_program(path: str | os.PathLike[str]) -> bool:
+    """A file that may be executed."""
+    return os.path.isfile(path) and os.access(path, os.X_OK)  # noqa: PTH113 - never raises, also for odd names
+
+
+def _active(variable: str, prefix: str) -> str:
+    found = interpreter_in(prefix)
+    if found is None:
+        raise TargetError(
+            f"{variable} names {prefix}, where there is no interpreter.",
+            hint=f"Leave that environment (deactivate, or unset {variable}), or: {ELSEWHERE}",
+        )
+    return found
+
+
+def _named(name: str, env: Mapping[str, str]) -> str:
+    path = os.path.expanduser(name)  # noqa: PTH111 - a text that may be no path at all
+    if os.path.isdir(path):  # noqa: PTH112 - never raises
+        found = interpreter_in(path)
+        if found is None:
+            raise TargetError(f"There is no Python interpreter in the folder {name}.", hint=ELSEWHERE)
+        return os.path.abspath(found)  # noqa: PTH100 - resolving links would leave a virtual environment
+    if os.path.lexists(path) or os.sep in name or "/" in name:
+        if not is_program(path):
+            what = "does not exist" if not os.path.lexists(path) else "cannot be executed"
+            raise TargetError(f"The interpreter {name} {what}.", hint=ELSEWHERE)
+        return os.path.abspath(path)  # noqa: PTH100 - resolving links would leave a virtual environment
+    found = next(by_name(name, env), None)
+    if found is None:
+        known = ", ".join(dict.fromkeys(_names_on(env)))
+        raise TargetError(
+            f"No interpreter called {name} was found on PATH or among those of pyenv and uv.",
+            hint=f"{ELSEWHERE}." + (f" On PATH: {known}." if known else ""),
+        )
+    return found
+
+
+def by_name(name: str, env: Mapping[str, str]) -> Iterator[str]:
+    """Interpreters for ``3.12``, ``3.12.1``, ``3.14t``, ``python3.12`` or any other name of a program, best first."""
+    match = re.fullmatch(r"(?:python|cpython-|cp)?(\d)\.?(\d{1,2})?(?:\.(\d{1,2}))?(t?)", name)
+    path = env.get("PATH", "")
+    if match is None:
+        found = shutil.which(name, path=path)
+        yield from [found] if found else []
+        return
+    major, minor, micro, free = match.groups()
+    wanted = ".".join(part for part in (major, minor, micro) if part)
+    if not micro:
+        found = _on_path(f"python{major}" + (f".{minor}" if minor else "") + free, path)
+        yield from [found] if found else []
+    yield from _managed(wanted, free, env)
+
+
+def _on_path(name: str, path: str) -> str | None:
+    """The first on PATH that is no shim: a shim runs whatever version the current folder asks for, or none."""
+    for folder in path.split(os.pathsep):
+        found = shutil.which(name, path=folder) if folder and pathlib.Path(folder).name != "shims" else None
+        if found:
+            return found
+    return None
+
+
+def _managed(version: str, free: str, env: Mapping[str, str]) -> Iterator[str]:
+    """Interpreters that pyenv and uv installed, the newest first."""
+    pattern = re.compile(rf"(?:cpython-)?{re.escape(version)}(?:\.\d+)*{'(?:t|.freethreaded)' if free else ''}(?:-.*)?")
+    for folder in managed_folders(env):
+        names = os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208 - names are wanted
+        fitting = [name for name in names if pattern.fullmatch(name) and bool(free) == _is_free_threaded(name)]
+        for name in sorted(fitting, key=_numbers, reverse=True):
+            found = interpreter_in(folder / name)
+            if found:
+                yield found
+
+
+def managed_folders(env: Mapping[str, str]) -> tuple[pathlib.Path, ...]:
+    """Where pyenv and uv keep the interpreters that they installed."""
+    home = pathlib.Path(env.get("HOME") or env.get("USERPROFILE") or "~").expanduser()
+    data = pathlib.Path(env.get("XDG_DATA_HOME") or home / ".local" / "share")
+    if os.name == "nt":
+        data = pathlib.Path(env.get("APPDATA") or home / "AppData" / "Roaming")
+    return (
+        pathlib.Path(env.get("PYENV_ROOT") or home / ".pyenv") / "versions",
+        pathlib.Path(env.get("UV_PYTHON_INSTALL_DIR") or data / "uv" / "python"),
+    )
+
+
+def _is_free_threaded(name: str) -> bool:
+    return re.match(r"(?:cpython-)?[\d.]+(?:t\b|\+freethreaded)", name) is not None
+
+
+def _numbers(name: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", name)[:3])
+
+
+def _names_on(env: Mapping[str, str]) -> Iterator[str]:
+    for minor in range(20, 5, -1):
+        if _on_path(f"python3.{minor}", env.get("PATH", "")):
+            yield f"3.{minor}"

@@ -1,0 +1,53 @@
+"""The target interpreter and what is installed in it, read by a script that runs in it and imports nothing of it."""
+
+import os
+from typing import Any
+
+from ptsetup.errors import TargetError
+from ptsetup.facts import Target
+from ptsetup.probes import _ask, choose, deadlines
+from ptsetup.probes._found import Found
+
+SCRIPT = "target_facts.py"
+
+
+def start(python: str, *, deadline_scale: float = 1.0, is_deep: bool = False) -> _ask.Question:
+    """Start the child that reads the target."""
+    deadline_s = (deadlines.TARGET_DEEP_S if is_deep else deadlines.TARGET_S) * deadline_scale
+    return _ask.Question(python, SCRIPT, {"cwd": os.getcwd(), "is_deep": is_deep}, deadline_s=deadline_s)  # noqa: PTH109
+
+
+def finish(question: _ask.Question, choice: choose.Choice) -> Found:
+    """Wait for it and make the section of what it told.
+
+    Raises:
+        TargetError: the interpreter gave no answer at all.
+    """
+    return found(question.finish(), choice)
+
+
+def found(asked: _ask.Asked, choice: choose.Choice) -> Found:
+    """The section of what a child told before it ended.
+
+    Raises:
+        TargetError: it told nothing: that is no Python interpreter, or none that runs.
+    """
+    if not asked.has_answered:
+        last = (asked.stderr_tail or "").splitlines()[-1:]
+        raise TargetError(
+            f"{choice.executable} ({choice.chosen_by}) does not answer as a Python interpreter: it {asked.problem}"
+            + (f" ({last[0][:200]})." if last else "."),
+            hint=choose.ELSEWHERE,
+        )
+    facts: dict[str, Any] = dict(asked.facts.get("target") or {})
+    facts["chosen_by"] = choice.chosen_by
+    facts.setdefault("executable", choice.executable)
+    section, odd = _ask.record(Target, facts, "target")
+    problem = asked.problem
+    return Found(
+        record=section,
+        status="found" if problem is None else "timeout" if asked.completed.ending == "timeout" else "failed",
+        detail=None if problem is None else f"Reading the target {problem}.",
+        unknowns=(*asked.unknowns, *odd),
+        seconds=asked.completed.seconds,
+    )

@@ -1,0 +1,81 @@
+"""Importing torch in the target, in a child under a deadline: how it ended, and what torch says of itself."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ptsetup.facts import ImportResult, Torch, Unknown
+from ptsetup.probes import _ask, deadlines
+from ptsetup.probes._found import Found
+
+SCRIPT = "torch_facts.py"
+
+
+def start(python: str, *, deadline_scale: float = 1.0, is_deep: bool = False) -> _ask.Question:
+    """Start the import; it is the slowest of all children."""
+    deadline_s = (deadlines.TORCH_DEEP_S if is_deep else deadlines.TORCH_S) * deadline_scale
+    return _ask.Question(python, SCRIPT, {"module": "torch", "is_deep": is_deep}, deadline_s=deadline_s)
+
+
+def finish(question: _ask.Question) -> Found:
+    """Wait for it and make the section of what it told."""
+    return found(question.finish())
+
+
+def found(asked: _ask.Asked) -> Found:
+    """The section of what a child told before it ended. ``absent`` only when the import says that there is no torch."""
+    facts: dict[str, Any] = {name: value for name, value in asked.facts.items() if name != "result"}
+    result, odd = result_of("torch", asked)
+    section, more = _ask.record(Torch, {**facts, "result": {"module": "torch"}}, "torch")
+    section = Torch(**{**{name: getattr(section, name) for name in facts if hasattr(section, name)}, "result": result})
+    return Found(
+        record=section,
+        status=_status(result, asked),
+        detail=_detail(result, asked),
+        unknowns=(*asked.unknowns, *odd, *more),
+        seconds=asked.completed.seconds,
+    )
+
+
+def result_of(module: str, asked: _ask.Asked) -> tuple[ImportResult, tuple[Unknown, ...]]:
+    """How the import ended."""
+    told: Mapping[str, Any] = asked.facts.get("result") or {}
+    done = asked.completed
+    is_ok = told.get("is_ok")
+    if is_ok is None and asked.problem is not None:
+        is_ok = False
+    ending = {
+        "module": module,
+        "is_ok": is_ok,
+        "signal": done.signal,
+        "exit_code": done.exit_code,
+        "is_timeout": done.ending == "timeout",
+        "stage": asked.stage,
+        "stderr": asked.stderr_tail,
+    }
+    if is_ok is False and not told.get("error_type"):
+        ending["message"] = f"Importing {module} {asked.problem}."
+    result, unknowns = _ask.record(ImportResult, {**told, **ending}, "torch.result")
+    return result, unknowns
+
+
+def _status(result: ImportResult, asked: _ask.Asked) -> str:
+    if is_missing(result):
+        return "absent"
+    if asked.completed.ending == "timeout":
+        return "timeout"
+    return "found" if result.is_ok and asked.problem is None else "failed"
+
+
+def is_missing(result: ImportResult) -> bool:
+    """The import says that there is no such module (not: one that it needs)."""
+    return result.error_type == "ModuleNotFoundError" and f"'{result.module}'" in (result.message or "")
+
+
+def _detail(result: ImportResult, asked: _ask.Asked) -> str | None:
+    if is_missing(result):
+        return f"{result.module} is not installed in the target."
+    if asked.problem is not None:
+        return f"Importing {result.module} {asked.problem}."
+    if result.is_ok:
+        return None
+    return f"Importing {result.module} raised {result.error_type}."
