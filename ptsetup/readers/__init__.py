@@ -20,6 +20,17 @@ REPEATS = 40
 PARAGRAPH_LINES = 12
 """Lines of one wrapped sentence that are joined."""
 
+_COLLECT_ENV = re.compile(
+    r"Collecting environment information|Is debug build ?:|CUDA used to build PyTorch|CUDA_MODULE_LOADING set to|Is XNNPACK available"
+)
+"""What nobody writes by hand."""
+
+_NOT_HAD = re.compile(
+    r"could not find a version that satisfies the requirement torch|no matching distribution found for torch"
+    r"|has no wheels with a matching|can't be installed because it doesn't have a source distribution",
+    re.IGNORECASE,
+)
+
 _DIGITS = str.maketrans("", "", "0123456789")
 
 _TROUBLE = re.compile(
@@ -41,6 +52,7 @@ def read(text: bytes | str) -> Snapshot:
         return ours
     draft = Draft()
     packages, commands, smi = Packages(draft), Commands(draft), Smi(draft)
+    draft.is_collect_env = _COLLECT_ENV.search(plain) is not None
     for line in _worth_reading(_lines.clean(plain)):
         _dates.scan(draft, line.text)
         commands.read(line)
@@ -48,6 +60,8 @@ def read(text: bytes | str) -> Snapshot:
         _smi.note_codes(draft, line.text, line.number)
         if not is_done:
             _rest(draft, line)
+    if _NOT_HAD.search(plain):
+        draft.forget_asked()
     _paragraphs(draft)
     return draft.snapshot()
 
@@ -56,6 +70,7 @@ def _rest(draft: Draft, line: Line) -> None:
     """A line of no known form: what it says of the system and of GPUs, and the line itself."""
     _traces.scan(draft, line.text, line.number)
     _hardware.scan(draft, line.text, line.number)
+    _smi.note_driver(draft, line.text, line.number)
     draft.message(line.text, line.number)
 
 

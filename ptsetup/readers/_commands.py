@@ -15,7 +15,7 @@ VARIABLES = re.compile(
 )
 """Names of variables that rules look at."""
 
-_VALUE = r"\"[^\"]{0,600}\"|'[^']{0,600}'|[^\s`;,&|)\"']{0,600}"
+_VALUE = r"\"[^\"]{0,600}\"|'[^']{0,600}'|[^\s`;&|)\"']{0,600}"
 _SETTING = re.compile(
     r"(?:^|[\s;`\"'(]|-e |--env |%env |\$env:)(?P<set>export |set |setenv |declare -x )?"
     rf"(?P<name>{VARIABLES.pattern})\s?=\s?(?P<value>{_VALUE})"
@@ -102,7 +102,7 @@ class Commands:
             return
         for pattern in (_SETTING, _ENVIRON, _LABELLED):
             for match in pattern.finditer(text):
-                value = match["value"].strip().strip("\"'")
+                value = match["value"].strip().strip("\"'").rstrip(",")
                 if "unset" not in text and "$(" not in value:
                     self.draft.env.setdefault(match["name"], (number, value))
 

@@ -66,6 +66,8 @@ class Draft:
         self.messages: dict[str, Message] = {}
         self.paragraphs: list[Message] = []
         self.dates: list[str] = []
+        self.is_collect_env = False
+        """Somewhere in the text stands what only collect_env prints; else its labels are a person's."""
         self.collect_env: dict[str, str] = {}
         self.has_package_list = False
 
@@ -84,7 +86,8 @@ class Draft:
         """Keep an NVIDIA GPU; the sources are not mixed, the best one is taken in the end."""
         known = self.gpus.setdefault(worth, [])
         if len(known) < GPU_LIMIT:
-            known.append((line, gpu))
+            is_taken = any(other.index == gpu.index for _, other in known)
+            known.append((line, msgspec.structs.replace(gpu, index=len(known)) if is_taken else gpu))
 
     def last_gpu(self, worth: int) -> Gpu | None:
         """The GPU that was last kept from that kind of source."""
@@ -131,6 +134,8 @@ class Draft:
             _place(tree, path, note.value)
             sources[path] = f"report line {note.line}"
         self._lists(tree, sources)
+        if self.collect_env:
+            _place(tree, "torch.collect_env", self.collect_env)
         _complete(tree)
         try:
             sections: dict[str, Any] = {
@@ -152,6 +157,11 @@ class Draft:
             sources=sources,
             **sections,
         )
+
+    def forget_asked(self) -> None:
+        """What was asked for and could not be had is not installed."""
+        for path in [p for p, note in self.facts.items() if note.worth == ASKED and p.startswith("target.wheel")]:
+            del self.facts[path]
 
     def _lists(self, tree: dict[str, Any], sources: dict[str, str]) -> None:
         """Place what is gathered in lists."""
@@ -238,6 +248,9 @@ def _complete(tree: dict[str, Any]) -> None:
     host = tree.get("host", {})
     if "libc" in host:
         host["libc"].setdefault("name", "glibc")
+    if host.get("wsl") and host.get("system") == "windows":
+        # the interpreter stands in the Linux below the Windows that was named
+        host["system"] = "linux"
 
 
 _TYPES: dict[str, Any] = {name: Snapshot.__annotations__[name] for name in SECTIONS}

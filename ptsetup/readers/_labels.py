@@ -38,7 +38,7 @@ def is_nothing(value: str) -> bool:
 
 
 def read(draft: Draft, line: Line) -> bool:
-    """Take the fact of one labelled line; True when the line was such a one and says nothing else."""
+    """Take the fact of one labelled line; True when a program printed it and it says nothing else."""
     if _CUDNN_FILE.match(line.text):
         _library(draft, line.text, line.number, MEASURED)
         return True
@@ -47,14 +47,16 @@ def read(draft: Draft, line: Line) -> bool:
         return False
     label, value = match["label"].strip(), match["value"].strip()
     collect = COLLECT_ENV.get(" ".join(label.lower().split()))
-    if collect is not None:
+    if collect is not None and draft.is_collect_env:
         draft.collect_env.setdefault(label, value)
         collect(draft, value, line.number, MEASURED)
         return True
+    if collect is not None and value and len(value) < 400:
+        collect(draft, value, line.number, SAID)
+        return False
     handler = PROSE.get(key_of(label))
     if handler is not None and value and len(value) < 400:
         handler(draft, value, line.number, SAID)
-        return True
     return False
 
 

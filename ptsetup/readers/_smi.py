@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from ptsetup.facts import Gpu, GpuProcess, MigDevice, Xid, replace
 from ptsetup.readers import _labels
-from ptsetup.readers._draft import MEASURED, PRINTED, Draft
+from ptsetup.readers._draft import MEASURED, PRINTED, SAID, Draft
 from ptsetup.readers._lines import Line
 
 MIB = 1024 * 1024
@@ -266,6 +266,20 @@ def note_codes(draft: Draft, text: str, line: int) -> None:
             draft.xids.append((line, Xid(code=int(xid["code"]), bdf=xid["bdf"].lower(), text=text.strip()[:200])))
         elif nvrm and not nvrm["text"].startswith("version"):
             draft.nvrm.append((line, nvrm["text"].strip()))
+
+
+_DRIVER = re.compile(
+    r"\b(?:nvidia )?driver(?: version| is|s)?[ :=(]{1,3}v?(?P<version>\d{3}\.\d{2,3}(?:\.\d{2})?)(?![\d.]*\d)"
+    r"|\bnvidia[ :](?P<bare>\d{3}\.\d{2,3}(?:\.\d{2})?)(?![\d.]*\d)",
+    re.IGNORECASE,
+)
+
+
+def note_driver(draft: Draft, text: str, line: int) -> None:
+    """A driver's version in running text: ``(driver 570.124.06 from NVIDIA)``."""
+    match = _DRIVER.search(text)
+    if match:
+        draft.note("nvidia.smi.driver_version", match["version"] or match["bare"], line, SAID)
 
 
 def _note_nvml(draft: Draft, text: str, line: int) -> None:

@@ -132,7 +132,7 @@ _TRACES: tuple[tuple[re.Pattern[str], Trace], ...] = tuple(
         (r"^[^\n]{0,3}[a-z]:\\|[\"' (][a-z]:\\|\\site-packages\\|win[-_]amd64|\bon win32\b|\[winerror", _windows),
         (r"/usr/lib/|x86_64-linux-gnu|/lib64/|^/home/|/dev/nvidia|\bapt(?:-get)? install|\bsystemd\b", _linux),
         (
-            r"\bmac with (?:an )?(?:x86|intel)|\bintel(?:-based)? mac|\bmac(?:book)?\b.{0,30}\b(?:x86_64|intel)\b|macosx?[_-]\d+[_.]\d+[_-]x86",
+            r"\bmac with (?:an )?(?:x86|intel)|\bintel(?:-based)? mac|\bmac(?:book)?\b.{0,30}\b(?:x86_64|intel)\b|macosx?\S{2,9}x86",
             _intel_mac,
         ),
         (

@@ -20,7 +20,7 @@ def first(text: str) -> str | None:
 
 def torch_version(text: str) -> str | None:
     """A version that can be one of torch: 0.4 to 2.x (``2.01`` of hasty hands is 2.0.1)."""
-    for match in _V_VERSION.finditer(text[:300]):
+    for match in _V_VERSION.finditer(re.sub(r"(?i)\b(?:py)?torch(?=\d)", "", text[:300])):
         version = match[1].rstrip(".")
         if re.match(r"(?:0\.[1-4]|1\.\d{1,2}|2\.\d{1,2}|3\.[0-3])(?![\d])", version):
             return re.sub(r"^(\d)\.0(\d)(?=$|\+)", r"\1.0.\2", version)
