@@ -50,6 +50,7 @@ _HEAVY = re.compile(rf"(?:{FAMILY})", re.IGNORECASE)
 _PIP_LIST_HEAD = re.compile(r"^\s*Package\s+Version(?:\s+Editable.*)?$")
 _UV_CHANGE = re.compile(rf"^\s*(?P<sign>[+~-]) (?P<name>[a-z0-9][\w.-]*)==(?P<version>{VERSION})\s*$")
 _PRINTED_VERSION = re.compile(r"torch\.__version__")
+_ORIGIN = re.compile(r"(?:[A-Za-z]:\\|/|~|\.\.\.)\S*[/\\]torch[/\\]__init__\.py")
 _AVAILABLE = re.compile(r"torch\.(?P<device>cuda|xpu|backends\.mps)\.is_available\(\)")
 _YOU_HAVE = re.compile(rf"PyTorch (?P<built>{VERSION}).{{0,60}}\(you have (?P<version>{VERSION})\)")
 """What xFormers prints: the torch that it was built for, and the one that is installed."""
@@ -84,6 +85,9 @@ class Packages:
             return True
         if self.awaits_version:
             self._printed(text, number)
+        origin = _ORIGIN.search(text) if "__init__" in text and "File " not in text else None
+        if origin:
+            self.draft.note("target.torch_origin", origin[0], number, PRINTED)
         self._answer(text, number)
         have = _YOU_HAVE.search(text) if "you have" in text else None
         if have:
@@ -107,6 +111,7 @@ class Packages:
         match = re.match(rf"^\s*[\"'(]{{0,2}}(?P<version>{VERSION})[\"')]{{0,2}}(?:\s|,|$)", text)
         if match and torch_version(match["version"]):
             self.draft.note("target.wheel.version", match["version"], number, MEASURED)
+            self.draft.note("torch.version", match["version"], number, PRINTED)
             self.draft.note("torch.result.is_ok", True, number, PRINTED)
             self.awaits_version = 0
 

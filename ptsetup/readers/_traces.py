@@ -33,6 +33,7 @@ _PY_BANNER = re.compile(
     re.IGNORECASE,
 )
 _PROGRAM_FOR = re.compile(r"tested with (3\.\d+\.\d+) python, but you have (3\.\d+\.\d+)", re.IGNORECASE)
+_NO_TAG = re.compile(r"no wheels with a matching python .{0,30}tag \(e\.g\.,? `cp3(\d{1,2})t?`\)", re.IGNORECASE)
 _GLIBC = re.compile(r"(?:\bldd \(.{0,40}\) |\bglibc[ :=version-]{1,12})(2\.\d{1,2})\b", re.IGNORECASE)
 _STORE = r"C:\Program Files\WindowsApps\python.exe"
 """Stands for the interpreter of Microsoft's store, whose own path a report seldom shows."""
@@ -53,6 +54,9 @@ def _python(draft: Draft, text: str, line: int) -> None:
     asked = _PROGRAM_FOR.search(text)
     banner = _PY_BANNER.search(text)
     path = _PY_IN_PATH.search(text)
+    tag = _NO_TAG.search(text)
+    if tag:
+        draft.note("target.version", f"3.{tag[1]}", line, PRINTED)
     if asked:
         draft.note("target.version", asked[2], line, PRINTED)
     elif banner:

@@ -217,7 +217,7 @@ REPORTS = (
     (
         "conda and pip",
         TWO_TORCHES,
-        collect_env(torch="2.2.1", cuda="12.1", is_new=False, driver="535.154.05", available="True", libraries=("[pip3] torch==2.4.0", "[conda] pytorch                   2.2.1           py3.10_cuda12.1_cudnn8.9.2_0    pytorch", "[conda] torch                     2.4.0                    pypi_0    pypi"))
+        collect_env(torch="N/A", cuda="N/A", rocm="N/A", is_new=False, driver="535.154.05", available="N/A", libraries=("[pip3] torch==2.4.0", "[conda] pytorch                   2.2.1           py3.10_cuda12.1_cudnn8.9.2_0    pytorch", "[conda] torch                     2.4.0                    pypi_0    pypi"))
         + "\nImportError: libtorch_cuda.so: undefined symbol: ncclCommSplit" ,
     ),
     ("a file of that name", TWO_TORCHES, "AttributeError: module 'torch' has no attribute 'tensor'\n$ ls\nmain.py  torch.py"),
