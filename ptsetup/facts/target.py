@@ -117,11 +117,18 @@ class PipConfig(Record, frozen=True, kw_only=True):
     extra_index_urls: tuple[str, ...] = ()
     find_links: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
+    """Constraint files, as they are named."""
+    constraint_lines: tuple[str, ...] = ()
+    """Their lines that speak of the torch family, NumPy or NVIDIA's packages."""
+    find_links_wheels: tuple[str, ...] = ()
+    """File names of the wheels of torch, its companions and triton in local folders of ``find_links``."""
     no_index: bool = False
     cert: str | None = None
     proxy: str | None = None
     sources: dict[str, str] = {}
     """Setting -> file or variable that it came from."""
+    problems: tuple[str, ...] = ()
+    """Configuration files that cannot be read: ``file: why``."""
     pip_version: str | None = None
     cache_dir: str | None = None
 

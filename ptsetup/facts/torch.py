@@ -44,6 +44,8 @@ class Torch(Record, frozen=True, kw_only=True):
     cuda_build_version: str | None = None
     hip_build_version: str | None = None
     xpu_build_version: str | None = None
+    has_cxx11_abi: bool | None = None
+    """Built with the C++11 ABI (``torch.compiled_with_cxx11_abi()``): extensions must be as well."""
     arch_list: tuple[str, ...] | None = None
     cudnn_version: int | None = None
     cudnn_error: str | None = None

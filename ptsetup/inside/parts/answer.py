@@ -44,6 +44,12 @@ class Guarded:
         self.facts[name] = value
         return value
 
+    def take(self, name, function, *arguments):
+        """Return what the function returns, and keep only the reason where it fails."""
+        value = self(name, function, *arguments)
+        self.facts.pop(name, None)
+        return value
+
     def note(self, name, reason, detail=None):
         self.unknowns.append({"path": "%s.%s" % (self.section, name), "reason": reason, "detail": detail})
 
