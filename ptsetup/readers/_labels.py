@@ -72,7 +72,7 @@ def _torch(draft: Draft, value: str, line: int, worth: int) -> None:
         draft.note("target.wheel.version", version, line, worth)
         if worth == MEASURED:
             draft.note("torch.version", version, line, worth)
-            draft.note("torch.result.is_ok", True, line, worth)
+            draft.note("torch.result.is_ok", "cannot be imported" not in value, line, worth)
         cuda = re.search(r"cuda[ =:]*v?(\d{1,2}\.\d)", value, re.IGNORECASE)
         if cuda:
             draft.note("target.wheel.cuda", cuda[1], line, worth)

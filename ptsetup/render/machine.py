@@ -80,9 +80,8 @@ def headline(diagnosis: Diagnosis, snapshot: Snapshot, outcome: str) -> str:
 def _is_plain(title: str) -> bool:
     """The first word may start with a small letter (``The driver``, not ``NVML`` or ``CUDA``)."""
     first = title.split(" ", 1)[0]
-    return (
-        first[:1].isupper() and first[1:].islower() and first not in ("Python", "Windows", "Triton", "Jetson", "Intel")
-    )
+    is_name = first in ("Python", "Windows", "Triton", "Jetson", "Intel")
+    return first == "A" or (first[:1].isupper() and first[1:].islower() and not is_name)
 
 
 def _effect(snapshot: Snapshot) -> str | None:

@@ -57,7 +57,7 @@ def environment(snapshot: Snapshot) -> list[str]:
     nvcc = next((p.version for p in (host.programs if host else None) or () if p.name == "nvcc" and p.path), None)
     driver = _driver(snapshot)
     lines = [
-        f"PyTorch version: {version or 'N/A'}",
+        f"PyTorch version: {version or 'N/A'}{' (cannot be imported)' if version and not _is_importable(snapshot) else ''}",
         f"Is debug build: {wheel.is_debug if wheel and wheel.is_debug is not None else 'N/A'}",
         f"CUDA used to build PyTorch: {(wheel.cuda if wheel else None) or 'None'}",
         f"ROCM used to build PyTorch: {(wheel.hip if wheel else None) or 'N/A'}",
@@ -81,6 +81,11 @@ def environment(snapshot: Snapshot) -> list[str]:
     if nvidia and nvidia.kernel_module_version and nvidia.kernel_module_version != driver:
         lines.insert(-2, f"Nvidia kernel module: {nvidia.kernel_module_version}")
     return lines
+
+
+def _is_importable(snapshot: Snapshot) -> bool:
+    """Nobody saw the import fail."""
+    return snapshot.torch is None or snapshot.torch.result.is_ok is not False
 
 
 def _driver(snapshot: Snapshot) -> str | None:

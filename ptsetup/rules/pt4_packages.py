@@ -25,7 +25,7 @@ MISSING_LIBRARY = rf"lib(?P<name>{WHEEL_LIBRARIES})\.so(?:\.(?P<major>\d+))?[\d.
     "error",
     "A library of NVIDIA that torch needs is not installed",
     needs=("target.distributions|messages",),
-    hides=("PT409",),
+    hides=("PT408", "PT409"),
     layer=61,
     says=(MISSING_LIBRARY,),
     is_starred=True,
