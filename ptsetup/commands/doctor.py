@@ -92,7 +92,12 @@ def examine(options: dict[str, Any], terminal: Terminal) -> Any:
     )
     diagnosis = _remedies.fill(diagnosis, snapshot, wheels)
     seconds = None if options["source"] else time.monotonic() - started
-    return render.report(diagnosis, snapshot, version=__version__, seconds=seconds)
+    told = render.report(diagnosis, snapshot, version=__version__, seconds=seconds)
+    if options.get("share"):
+        from ptsetup import replay
+
+        return replay.shared(told, snapshot)
+    return told
 
 
 def take(options: dict[str, Any], terminal: Terminal) -> Any:
