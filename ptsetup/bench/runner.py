@@ -1,0 +1,232 @@
+"""Runs the checks in a child of the target interpreter; a crash or hang is pinned on one check, and the rest goes on."""
+
+import datetime as dt
+import json
+import os
+import pathlib
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ptsetup import run
+from ptsetup.bench.catalogue import BY_NAME, Entry, select
+from ptsetup.bench.judge import ended, judge
+from ptsetup.bench.records import Check, Report
+from ptsetup.errors import TargetError
+
+Progress = Callable[[str], None]
+
+IMPORT_S = 120.0
+"""What importing torch may take (a cold network disk)."""
+
+POLL_S = 0.02
+
+RESTARTS = 6
+"""A torch that crashes in more checks than this is broken as a whole; the rest is skipped."""
+
+
+def prove(
+    python: str,
+    *,
+    device: str = "auto",
+    profile: str = "quick",
+    only: tuple[str, ...] = (),
+    skip: tuple[str, ...] = (),
+    seed: int = 0,
+    progress: Progress | None = None,
+    deadline_scale: float = 1.0,
+    env: Mapping[str, str] | None = None,
+) -> Report:
+    """Run the checks of a profile in that interpreter and judge them.
+
+    Args:
+        python: path of the interpreter that has torch.
+        device: ``auto``, ``cpu``, ``cuda:0``, ``mps``, ``xpu``.
+        profile: ``quick``, ``full`` or ``soak``.
+        only: names or groups; reaches beyond the profile.
+        skip: names or groups.
+        seed: of all inputs.
+        progress: told a line per check.
+        deadline_scale: multiplies every deadline.
+        env: variables of the child; None: ours.
+
+    Raises:
+        TargetError: torch cannot be imported there.
+    """
+    entries = select(profile, only, skip)
+    session = _Session(python, device, seed, progress, deadline_scale, dict(os.environ if env is None else env))
+    started = time.monotonic()
+    checks = session.run(entries)
+    return _report(session, checks, profile=profile, python=python, seed=seed, seconds=time.monotonic() - started)
+
+
+def _report(
+    session: "_Session", checks: Sequence[Check], *, profile: str, python: str, seed: int, seconds: float
+) -> Report:
+    bad = [check for check in checks if check.verdict in ("wrong", "crashed", "timeout")]
+    info = session.info
+    name = info.get("device_name") or info.get("device", "cpu")
+    version = info.get("versions", {}).get("torch", "?")
+    ran = [check for check in checks if check.verdict not in ("skipped", "unavailable", "unsupported")]
+    if bad:
+        headline = f"torch {version} computes wrong here: {len(bad)} of {len(ran)} checks failed. Do not train on this machine."
+    else:
+        headline = f"torch {version} computes right on {name}: {len(ran)} checks in {seconds:.1f} s."
+    return Report(
+        verdict="wrong" if bad else "ok",
+        headline=headline,
+        profile=profile,
+        seed=seed,
+        device=str(info.get("device", "cpu")),
+        device_name=info.get("device_name"),
+        python=python,
+        versions=dict(info.get("versions", {})),
+        machine={
+            "threads": info.get("threads"),
+            "cpu_capability": info.get("cpu_capability"),
+            "device": info.get("device_name") or "cpu",
+        },
+        taken_at=dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        seconds=seconds,
+        cpu_seconds=session.cpu_seconds,
+        peak_bytes=session.peak_bytes,
+        checks=tuple(checks),
+    )
+
+
+class _Session:
+    """Children one after the other until every check has its verdict."""
+
+    def __init__(
+        self, python: str, device: str, seed: int, progress: Progress | None, scale: float, env: dict[str, str]
+    ) -> None:
+        self.python, self.device, self.seed, self.progress, self.scale = python, device, seed, progress, scale
+        self.info: dict[str, Any] = {}
+        self.peak_bytes: int | None = None
+        self.cpu_seconds: float | None = None
+        # one correctness thread; libgomp starts threads for the host's cores at import, and spinning ones spoil every clock
+        self.env = {**env, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
+        self.env.pop("PYTHONWARNINGS", None)
+
+    def run(self, entries: Sequence[Entry]) -> list[Check]:
+        """Run them all; the order of the verdicts is that of the entries."""
+        waiting = list(entries)
+        done: dict[str, Check] = {}
+        for _ in range(RESTARTS):
+            if not waiting:
+                break
+            self._child(waiting, done)
+            waiting = [entry for entry in waiting if entry.name not in done]
+        for entry in waiting:
+            done[entry.name] = Check(
+                name=entry.name,
+                group=entry.group,
+                title=entry.title,
+                detail="too many checks crashed before it",
+                reveals=entry.reveals,
+            )
+        return [done[entry.name] for entry in entries]
+
+    def _child(self, waiting: Sequence[Entry], done: dict[str, Check]) -> None:
+        """One child: until it is done, or hangs, or dies."""
+        with tempfile.TemporaryDirectory(prefix="ptsetup-bench-") as folder:
+            answer = pathlib.Path(folder) / "answer.ndjson"
+            answer.touch()
+            asked = json.dumps({"device": self.device, "seed": self.seed, "checks": [entry.name for entry in waiting]})
+            total = (IMPORT_S + sum(entry.deadline_s for entry in waiting)) * self.scale
+            argv = [self.python, "-W", "ignore", run.script("bench_main.py"), str(answer), asked]
+            child = run.Child(argv, deadline_s=total, env=self.env, cwd=folder)
+            follower = _Follower(self, answer, done)
+            hung = follower.follow(child)
+            if hung:
+                # its deadline is over now
+                child.deadline_s = 0.0
+            completed = child.finish()
+            follower.read()
+            if follower.is_done:
+                return
+            current = follower.current
+            words = completed.stderr or completed.stdout
+            if current is None:
+                _raise_no_torch(self.python, completed, is_hung=hung)
+                return
+            entry = BY_NAME[current]
+            done[current] = ended(
+                entry,
+                number=completed.signal if not hung else None,
+                is_timeout=hung or completed.ending == "timeout",
+                words=words,
+                seconds=time.monotonic() - follower.since,
+            )
+            self._tell(done[current])
+
+    def _tell(self, check: Check) -> None:
+        if self.progress:
+            self.progress(f"{check.name:<18} {check.verdict}")
+
+
+def _raise_no_torch(python: str, completed: run.Completed, *, is_hung: bool) -> None:
+    if completed.ending == "missing":
+        raise TargetError(f"{python} cannot be started: {completed.stderr}.", hint="Name an interpreter with --python.")
+    lines = [line for line in completed.stderr.strip().splitlines() if line.strip()]
+    if lines and "No module named 'torch'" in lines[-1]:
+        raise TargetError(f"torch is not installed in {python}.", hint="Install it: ptsetup install")
+    if is_hung:
+        why = "importing it did not end in time"
+    elif completed.signal:
+        why = f"importing it ended with signal {completed.signal}"
+    else:
+        why = lines[-1][:300] if lines else "importing it failed without a word"
+    raise TargetError(f"torch cannot be used in {python}: {why}.", hint="ptsetup doctor names the cause.")
+
+
+class _Follower:
+    """Reads the child's answer while it grows."""
+
+    def __init__(self, session: _Session, answer: pathlib.Path, done: dict[str, Check]) -> None:
+        self.session, self.answer, self.done = session, answer, done
+        self.current: str | None = None
+        self.since = time.monotonic()
+        self.is_done = False
+        self._read = 0
+
+    def follow(self, child: run.Child) -> bool:
+        """Until the child ends; True when a check (or the import) ran past its deadline."""
+        while child.is_running:
+            self.read()
+            limit = (BY_NAME[self.current].deadline_s if self.current else IMPORT_S) * self.session.scale
+            if time.monotonic() - self.since > limit:
+                return True
+            if self.is_done:
+                return False
+            time.sleep(POLL_S)
+        return False
+
+    def read(self) -> None:
+        """Take in the whole lines that have come."""
+        with self.answer.open("rb") as file:
+            file.seek(self._read)
+            data = file.read()
+        whole = data[: data.rfind(b"\n") + 1]
+        self._read += len(whole)
+        for line in whole.splitlines():
+            self._take(json.loads(line))
+
+    def _take(self, record: Mapping[str, Any]) -> None:
+        event = record.get("event")
+        self.since = time.monotonic()
+        if event == "info":
+            self.session.info = dict(record)
+        elif event == "start":
+            self.current = str(record["name"])
+        elif event == "end":
+            entry = BY_NAME[str(record["name"])]
+            self.done[entry.name] = judge(entry, record)
+            self.session._tell(self.done[entry.name])  # noqa: SLF001 - one pair of classes
+            self.current = None if not self.current else self.current
+        elif event == "done":
+            self.is_done = True
+            peak, cpu = record.get("peak_bytes"), record.get("cpu_seconds")
+            self.session.peak_bytes = max(self.session.peak_bytes or 0, int(peak)) if peak else self.session.peak_bytes
+            self.session.cpu_seconds = (self.session.cpu_seconds or 0.0) + float(cpu or 0.0)
