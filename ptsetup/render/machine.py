@@ -67,7 +67,7 @@ def headline(diagnosis: Diagnosis, snapshot: Snapshot, outcome: str) -> str:
     """The answer in one sentence."""
     if diagnosis.root is not None:
         title = diagnosis.root.title.rstrip(".")
-        effect = _effect(snapshot) if diagnosis.root.severity == "error" else None
+        effect = _effect(snapshot, diagnosis.expect) if diagnosis.root.severity == "error" else None
         return f"{effect}: {title[:1].lower() + title[1:] if _is_plain(title) else title}." if effect else f"{title}."
     if outcome == "well":
         return f"All well: torch {_torch_version(snapshot)} runs on {_device(snapshot)}."
@@ -84,14 +84,14 @@ def _is_plain(title: str) -> bool:
     return first == "A" or (first[:1].isupper() and first[1:].islower() and not is_name)
 
 
-def _effect(snapshot: Snapshot) -> str | None:
+def _effect(snapshot: Snapshot, expect: str | None) -> str | None:
     """What the user notices."""
     torch = snapshot.torch
     if torch is None:
         return None
     if torch.result.is_ok is False:
         return "PyTorch cannot be imported"
-    if torch.is_cuda_available is False:
+    if torch.is_cuda_available is False and expect in ("cuda", "rocm"):
         return "PyTorch cannot use the GPU"
     return None
 

@@ -221,6 +221,8 @@ REPORTS = (
         + "\nImportError: libtorch_cuda.so: undefined symbol: ncclCommSplit" ,
     ),
     ("a file of that name", TWO_TORCHES, "AttributeError: module 'torch' has no attribute 'tensor'\n$ ls\nmain.py  torch.py"),
+    ("libraries of an older build", TWO_TORCHES, "    from torch._C import *\nImportError: /usr/local/lib/python3.8/dist-packages/torch/lib/libtorch_python.so: undefined symbol: _ZTIN3c1014WarningHandlerE"),
+    ("another libtorch on the library path", TWO_TORCHES, "export LD_LIBRARY_PATH=$HOME/libtorch/lib:$LD_LIBRARY_PATH\nImportError: /env/lib/python3.11/site-packages/torch/lib/libtorch_python.so: undefined symbol: _ZN5torch3jit6tracer8getValueERKN2at6TensorE"),
     # --- NVIDIA's packages
     (
         "two majors of NCCL",
@@ -257,6 +259,14 @@ REPORTS = (
     ("no cl", TOOLCHAIN, "RuntimeError: Compiler: cl is not found.\ntorch.compile on Windows 11"),
     ("no g++", TOOLCHAIN, "torch._inductor.exc.InvalidCxxCompiler: No working C++ compiler found in torch._inductor.config.cpp.cxx: (None, 'g++')"),
     ("the linker finds no libcuda", TOOLCHAIN, "/usr/bin/ld: cannot find -lcuda: No such file or directory\ncollect2: error: ld returned 1 exit status\ntriton/backends/nvidia/driver.py"),
+    (
+        "gcc fails for Triton's launcher",
+        TOOLCHAIN,
+        '  File "/opt/conda/lib/python3.10/site-packages/triton/runtime/build.py", line 48, in _build\n'
+        "subprocess.CalledProcessError: Command '['/usr/bin/gcc', '/tmp/tmpab/main.c', '-O3', '-shared', '-fPIC', '-lcuda', '-o', '/tmp/tmpab/cuda_utils.so']' returned non-zero exit status 1.",
+    ),
+    ("Triton finds no libcuda.so", TOOLCHAIN, "AssertionError: libcuda.so cannot found!\nPossible files are located at ['/usr/lib64-nvidia/libcuda.so.1']. Please create a symlink of libcuda.so to any of the file."),
+    ("the headers of another Python", TOOLCHAIN, "C:/Users/x/AppData/Local/Temp/t/cuda_utils.c:14: error: include file 'Python.h' not found\nFailed to compile. triton-windows 3.3.0"),
     # --- NumPy, MKL
     (
         "NumPy 2",
@@ -332,6 +342,8 @@ REPORTS = (
     # --- variables, modes, states
     ("hidden by the variable", ("PT650", "PT651"), "$ echo $CUDA_VISIBLE_DEVICES\n-1\n>>> torch.cuda.is_available()\nFalse\n" + smi()),
     ("an index that is not there", ("PT650", "PT651"), "os.environ['CUDA_VISIBLE_DEVICES'] = '3'\nRuntimeError: No CUDA GPUs are available\n" + smi()),
+    ("set in the script", ("PT650", "PT651"), 'import os\nos.environ["CUDA_VISIBLE_DEVICES"] = "2"\nimport torch\nRuntimeError: No CUDA GPUs are available\nI have one RTX 3080'),
+    ("error 38 with one GPU", ("PT650", "PT651"), "$ CUDA_VISIBLE_DEVICES=2 python main.py\nTHCudaCheck FAIL file=torch/csrc/cuda/Module.cpp line=109 error=38 : no CUDA-capable device is detected\n| NVIDIA-SMI 375.39                 Driver Version: 375.39                    |\n|   0  TITAN X (Pascal)    Off  | 0000:01:00.0      On |                  N/A |"),
     ("MIG without an instance chosen", ("PT521", "PT522"), "torch.cuda.is_available() False\n" + smi(gpus=(("NVIDIA A100-SXM4-40GB", 0, 40960),), mig="Enabled")),
     ("fabric manager", FABRIC, "RuntimeError: Unexpected error from cudaGetDeviceCount(). Error 802: system not yet initialized\nGPU: 8x NVIDIA H100 80GB HBM3"),
     ("fabric manager's version", FABRIC, "systemctl status nvidia-fabricmanager\nnv-fabricmanager[911]: fabric manager NVIDIA GPU driver interface version 550.90.07 don't match with driver version 550.127.05. Please update with matching NVIDIA driver package."),
