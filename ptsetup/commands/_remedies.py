@@ -1,12 +1,15 @@
 """Fills in what a fix leaves open: the interpreter's path, and, where the cure is another build, the planner's command."""
 
 import shlex
+from typing import TYPE_CHECKING
 
 from ptsetup.errors import PtsetupError
 from ptsetup.facts import Snapshot, replace
 from ptsetup.index import WheelIndex
-from ptsetup.plan import COMPANIONS, Plan, Request, plan
 from ptsetup.rules import Diagnosis, Fix, Ranked
+
+if TYPE_CHECKING:
+    from ptsetup.plan import Plan
 
 
 def fill(diagnosis: Diagnosis, snapshot: Snapshot, index: WheelIndex) -> Diagnosis:
@@ -14,11 +17,11 @@ def fill(diagnosis: Diagnosis, snapshot: Snapshot, index: WheelIndex) -> Diagnos
     made: dict[tuple[tuple[str, ...], str], Plan | str] = {}
     findings = tuple(_fill_finding(finding, snapshot, index, made) for finding in diagnosis.findings)
     root = findings[diagnosis.findings.index(diagnosis.root)] if diagnosis.root else None
-    return replace(diagnosis, findings=findings, root=root)  # type: ignore[no-any-return]
+    return replace(diagnosis, findings=findings, root=root)
 
 
 def _fill_finding(
-    finding: Ranked, snapshot: Snapshot, index: WheelIndex, made: dict[tuple[tuple[str, ...], str], Plan | str]
+    finding: Ranked, snapshot: Snapshot, index: WheelIndex, made: "dict[tuple[tuple[str, ...], str], Plan | str]"
 ) -> Ranked:
     system = snapshot.host.system if snapshot.host else None
     fixes = []
@@ -27,7 +30,7 @@ def _fill_finding(
             continue
         filled = _with_plan(fix, snapshot, index, made) if fix.needs_plan else fix
         fixes.append(_with_python(filled, python_of(snapshot)))
-    return replace(finding, fixes=tuple(fixes))  # type: ignore[no-any-return]
+    return replace(finding, fixes=tuple(fixes))
 
 
 def python_of(snapshot: Snapshot) -> str:
@@ -45,11 +48,11 @@ def python_of(snapshot: Snapshot) -> str:
 def _with_python(fix: Fix, python: str) -> Fix:
     commands = tuple(tuple(word.replace("{python}", python) for word in command) for command in fix.commands)
     shell = fix.shell.replace("{python}", shlex.quote(python)) if fix.shell else None
-    return replace(fix, commands=commands, shell=shell)  # type: ignore[no-any-return]
+    return replace(fix, commands=commands, shell=shell)
 
 
 def _with_plan(
-    fix: Fix, snapshot: Snapshot, index: WheelIndex, made: dict[tuple[tuple[str, ...], str], Plan | str]
+    fix: Fix, snapshot: Snapshot, index: WheelIndex, made: "dict[tuple[tuple[str, ...], str], Plan | str]"
 ) -> Fix:
     """The build that the planner chooses for this machine, in place of a template."""
     packages = packages_of(fix, snapshot)
@@ -58,14 +61,14 @@ def _with_plan(
         made[packages, backend] = _plan(packages, backend, snapshot, index)
     answer = made[packages, backend]
     if isinstance(answer, str):
-        return replace(fix, text=f"{fix.text} {answer}", kind="print")  # type: ignore[no-any-return]
+        return replace(fix, text=f"{fix.text} {answer}", kind="print")
     if answer.outcome != "install":
         ways = "; ".join(option.text for option in answer.options[:3])
-        return replace(  # type: ignore[no-any-return]
+        return replace(
             fix, text=f"{fix.text} {answer.headline}{' Ways out: ' + ways + '.' if ways else ''}", kind="print"
         )
     size = f" ({answer.download_bytes / 1e9:.1f} GB)" if answer.download_bytes else ""
-    return replace(  # type: ignore[no-any-return]
+    return replace(
         fix,
         text=f"{fix.text} The planner takes {answer.headline.rstrip('.')}{size}.",
         commands=answer.commands,
@@ -73,7 +76,9 @@ def _with_plan(
     )
 
 
-def _plan(packages: tuple[str, ...], backend: str, snapshot: Snapshot, index: WheelIndex) -> Plan | str:
+def _plan(packages: tuple[str, ...], backend: str, snapshot: Snapshot, index: WheelIndex) -> "Plan | str":
+    from ptsetup.plan import Request, plan
+
     is_report = snapshot.origin == "report"
     request = Request(packages=packages, backend=backend, installer="pip" if is_report else "uv")
     try:
@@ -84,6 +89,8 @@ def _plan(packages: tuple[str, ...], backend: str, snapshot: Snapshot, index: Wh
 
 def packages_of(fix: Fix, snapshot: Snapshot) -> tuple[str, ...]:
     """What to ask the planner for: with torch, the companions that are installed beside it have to change too."""
+    from ptsetup.plan import COMPANIONS
+
     asked = fix.needs_plan or ("torch",)
     distributions = (snapshot.target.distributions if snapshot.target else None) or ()
     installed = {distribution.name for distribution in distributions}

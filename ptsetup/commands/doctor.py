@@ -80,13 +80,13 @@ def exit_code(told: Any, fail_on: str) -> int:
 
 def examine(options: dict[str, Any], terminal: Terminal) -> Any:
     """Look, judge, and fill the fixes in: a render.doctor.Report."""
+    started = time.monotonic()
+    snapshot = read(options["source"]) if options["source"] else take(options, terminal)
     from ptsetup import __version__, index, rules
     from ptsetup.commands import _remedies
     from ptsetup.render import doctor as render
 
-    started = time.monotonic()
     wheels = index.load(options["index_file"])
-    snapshot = read(options["source"]) if options["source"] else take(options, terminal)
     diagnosis = rules.diagnose(
         snapshot, wheels, expect=options["expect"], select=options["select"], ignore=options["ignore"]
     )
@@ -101,15 +101,32 @@ def examine(options: dict[str, Any], terminal: Terminal) -> Any:
 
 
 def take(options: dict[str, Any], terminal: Terminal) -> Any:
-    """Look at this machine."""
+    """Look at this machine; the index and the rules are loaded while the children are waited for."""
+    import threading
+
     from ptsetup import probes
 
+    threading.Thread(target=_warm, args=(options["index_file"],), daemon=True).start()
     return probes.take(
         options["python"],
         with_torch=not options["no_import"],
         is_deep=options["deep"],
         progress=terminal.log if terminal.is_moving else None,
     )
+
+
+def _warm(index_file: str | None) -> None:
+    """Load what is needed after the look; whatever fails here fails again, and is told, where it is needed."""
+    import contextlib
+
+    with contextlib.suppress(Exception):
+        from ptsetup import index
+
+        index.load(index_file)
+        import packaging.requirements  # noqa: F401 - slow to import, needed by the rule of requirements
+
+        from ptsetup import rules  # noqa: F401
+        from ptsetup.render import doctor  # noqa: F401
 
 
 def read(source: str) -> Any:
