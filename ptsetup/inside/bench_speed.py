@@ -1,6 +1,6 @@
 """Measures throughput in the target interpreter: raw samples as one JSON object a line. It judges nothing.
 
-    python bench_speed.py ANSWER.ndjson '{"device": "cpu", "profile": "quick", "threads": 2}'
+    python bench_speed.py ANSWER.ndjson '{"device": "cpu", "is_wide": false, "threads": 2, "forks": 3}'
 
 Standard library and torch only; syntax of Python 3.6. Lines of the answer:
 ``{"event": "info", ...}``  versions, device, threads;
@@ -23,12 +23,12 @@ MIB = 1024 * 1024
 BATCH = 64
 FLUSH_BYTES = 256 * MIB
 CPU_SHAPES = {
-    "quick": ((512, 512, 512), (1024, 1024, 1024)),
-    "full": ((256, 256, 256), (512, 512, 512), (1024, 1024, 1024), (1024, 4096, 1024), (2048, 2048, 2048)),
+    "narrow": ((512, 512, 512), (1024, 1024, 1024)),
+    "wide": ((256, 256, 256), (512, 512, 512), (1024, 1024, 1024), (1024, 4096, 1024), (2048, 2048, 2048)),
 }
 GPU_SHAPES = {
-    "quick": ((2048, 2048, 2048), (4096, 4096, 4096), (8192, 4096, 4096)),
-    "full": (
+    "narrow": ((2048, 2048, 2048), (4096, 4096, 4096), (8192, 4096, 4096)),
+    "wide": (
         (2048, 2048, 2048),
         (4096, 4096, 4096),
         (6144, 6144, 6144),
@@ -37,8 +37,8 @@ GPU_SHAPES = {
         (16384, 8192, 1280),
     ),
 }
-STANDARD = {"cpu": (1024, 1024, 1024), "gpu": (4096, 4096, 4096)}
-CPU_TRIAD_MIB = {"quick": (64,), "full": (0.25, 1, 4, 16, 64, 128)}
+CPU_TRIAD_MIB = {"narrow": (64,), "wide": (0.25, 1, 4, 16, 64, 128)}
+LONGEST_CALL_S = 0.5
 
 
 def settled(samples, window=3, tolerance=0.10):
@@ -107,8 +107,8 @@ class Bench(object):
     def __init__(self, torch, answer, asked):
         self.torch = torch
         self.answer = answer
-        self.profile = "quick" if asked.get("profile", "quick") == "quick" else "full"
-        self.scale = 1.0 if self.profile == "quick" else 3.0
+        self.width = "wide" if asked.get("is_wide") else "narrow"
+        self.scale = 2.0 if asked.get("is_wide") else 1.0
         self.device = torch.device(asked.get("device", "cpu"))
         self.clock = Clock(torch, self.device)
         self.threads = 1
@@ -126,7 +126,7 @@ class Bench(object):
         self.tell("start", name=name, **labels)
         timer = timer or self.clock.kernel
         walls, cpus = [], []
-        want, end = int(want * self.scale), time.perf_counter() + budget_s * self.scale
+        want, begun = int(want * self.scale), time.perf_counter()
         while True:
             wall, cpu = timer(call)
             walls.append(wall)
@@ -134,9 +134,12 @@ class Bench(object):
             drop = settled(walls)
             if drop is not None and len(walls) - drop >= want:
                 break
-            if len(walls) >= 4 and time.perf_counter() > end:
+            spent = time.perf_counter() - begun
+            if spent > budget_s * self.scale and (len(walls) >= 4 or spent > 4 * budget_s * self.scale):
                 break
+        walls, cpus = [[round(value, 9) for value in values] for values in (walls, cpus)]
         self.tell("series", name=name, wall_s=walls, cpu_s=cpus, dropped=settled(walls), work=work, unit=unit, **labels)
+        return min(walls)
 
     def guarded(self, name, measure, **labels):
         """A series whose refusal (no such type on this device, out of memory) is an answer, not an accident."""
@@ -161,26 +164,27 @@ def spin(seconds=0.03):
     return (time.perf_counter() - wall) / (clock() - cpu)
 
 
-def matmuls(bench, dtype_name, shapes, want=7, budget_s=0.12):
-    """A product per shape of one type."""
+def matmuls(bench, dtype_name, shapes, want=6, budget_s=0.12):
+    """A product per shape of one type; a shape that would take too long by the last one's rate is left out."""
     torch = bench.torch
     dtype = getattr(torch, dtype_name)
+    best = []
     for rows, columns, inner in shapes:
         label = {"dtype": dtype_name, "shape": [rows, columns, inner]}
+        work = 2.0 * rows * columns * inner
+        if best and best[-1] * work > LONGEST_CALL_S:
+            reason = "one product would take {:.1f} s".format(best[-1] * work)
+            bench.tell("absent", name="matmul", reason=reason, device=str(bench.device), **label)
+            continue
 
-        def measure(rows=rows, columns=columns, inner=inner, label=label):
+        def measure(rows=rows, columns=columns, inner=inner, label=label, work=work):
             left = torch.randn(rows, inner).to(bench.device, dtype)
             right = torch.randn(inner, columns).to(bench.device, dtype)
             out = torch.empty(rows, columns, device=bench.device, dtype=dtype)
-            bench.series(
-                "matmul",
-                lambda: torch.mm(left, right, out=out),
-                2.0 * rows * columns * inner,
-                "FLOP",
-                want=want,
-                budget_s=budget_s,
-                **label,
+            seconds = bench.series(
+                "matmul", lambda: torch.mm(left, right, out=out), work, "FLOP", want=want, budget_s=budget_s, **label
             )
+            best.append(seconds / work)
 
         bench.guarded("matmul", measure, **label)
 
@@ -194,7 +198,7 @@ def triads(bench, sizes_mib):
             count = int(mib * MIB // 4)
             x, y = torch.ones(count, device=bench.device), torch.full((count,), 2.0, device=bench.device)
             z = torch.zeros(count, device=bench.device)
-            repeat = max(1, int(1 // mib)) if bench.device.type == "cpu" else 1
+            repeat = max(1, int(4 // mib)) if bench.device.type == "cpu" else 1
 
             def call():
                 for _ in range(repeat):
@@ -247,18 +251,18 @@ def small_operations(bench, count=1000):
 
 def on_cpu(bench, granted):
     """All series on the CPU, with one thread and then with all that are granted."""
-    shapes = CPU_SHAPES[bench.profile]
+    shapes = CPU_SHAPES[bench.width]
     for threads in (1, granted) if granted > 1 else (1,):
         bench.torch.set_num_threads(threads)
         bench.threads = threads
         matmuls(bench, "float32", shapes)
-        if bench.profile == "full":
+        if bench.width == "wide":
             for name in ("float64", "bfloat16", "float16"):
-                matmuls(bench, name, CPU_SHAPES["quick"])
-        if bench.profile == "full" or threads == granted:
-            triads(bench, CPU_TRIAD_MIB[bench.profile])
+                matmuls(bench, name, CPU_SHAPES["narrow"])
+        if bench.width == "wide" or threads == granted:
+            triads(bench, CPU_TRIAD_MIB[bench.width])
         mlp(bench)
-        if bench.profile == "full":
+        if bench.width == "wide":
             small_operations(bench)
     bench.torch.set_num_threads(1)
 
@@ -311,7 +315,7 @@ def copies(bench):
         bench.series("copy", lambda: target.copy_(source), 2.0 * size, "B", want=8, budget_s=0.3, bytes=size)
 
     bench.guarded("copy", inside, bytes=size)
-    if bench.profile == "quick" or bench.device.type != "cuda":
+    if bench.width == "narrow" or bench.device.type != "cuda":
         return
     for name in ("host_to_device", "device_to_host"):
 
@@ -364,15 +368,15 @@ def on_device(bench, asked):
         # the correctness checks say what is wrong with a device that cannot multiply; here it has no speed
         bench.tell("absent", name="matmul", reason=str(problem).split("\n")[0][:300], device=str(bench.device))
         return
-    shapes = fitting(GPU_SHAPES[bench.profile], free_bytes(bench))
+    shapes = fitting(GPU_SHAPES[bench.width], free_bytes(bench))
     for name in dtypes_of(bench):
         matmuls(bench, name, shapes, want=10, budget_s=0.3)
     copies(bench)
     mlp(bench, steps=50)
-    if bench.profile == "full":
+    if bench.width == "wide":
         small_operations(bench)
-    if asked.get("profile") == "soak":
-        sustained(bench, float(asked.get("sustained_s", 20)))
+    if asked.get("sustained_s"):
+        sustained(bench, float(asked["sustained_s"]))
 
 
 def pairs(torch, answer, count):
