@@ -68,6 +68,13 @@ SERIES_OF = {
 }
 
 
+def wanted(profile: str, only: tuple[str, ...] = (), skip: tuple[str, ...] = ()) -> tuple[Entry, ...]:
+    """The speed checks of a profile, or those named (by name or group); ``only`` reaches beyond the profile."""
+    depth = PROFILES.index(profile)
+    chosen = [e for e in ENTRIES if ({e.name, e.group} & set(only) if only else PROFILES.index(e.profile) <= depth)]
+    return tuple(e for e in chosen if not {e.name, e.group} & set(skip))
+
+
 def judge_all(speed: Speed, profile: str) -> tuple[Check, ...]:
     """A check per quantity of the profile that this machine can have (one GPU has no pairs)."""
     depth = PROFILES.index(profile)

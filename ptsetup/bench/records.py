@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ptsetup.bench.series import Speed
 from ptsetup.facts import Record
 
 SCHEMA = 1
@@ -58,8 +59,8 @@ class Report(Record, frozen=True, kw_only=True):
     peak_bytes: int | None = None
     """Peak memory of the child."""
     checks: tuple[Check, ...] = ()
-    speed: dict[str, Any] | None = None
-    """Throughput against this machine's own ceiling: see ``speed``."""
+    speed: Speed | None = None
+    """Throughput against this machine's own ceiling, with the raw samples."""
 
     @property
     def failed(self) -> tuple[Check, ...]:

@@ -4,16 +4,23 @@ import datetime as dt
 import json
 import os
 import pathlib
+import platform
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ptsetup import run
+from ptsetup import index, run
+from ptsetup.bench import machine
 from ptsetup.bench.catalogue import BY_NAME, Entry, select
+from ptsetup.bench.fastness import wanted
 from ptsetup.bench.judge import ended, judge
-from ptsetup.bench.records import Check, Report
-from ptsetup.errors import TargetError
+from ptsetup.bench.records import FAILED, Check, Report
+from ptsetup.bench.series import Speed
+from ptsetup.bench.speed import PROCESSES, measure
+from ptsetup.errors import TargetError, WheelIndexError
+from ptsetup.facts import replace
+from ptsetup.index import WheelIndex
 
 Progress = Callable[[str], None]
 
@@ -37,6 +44,7 @@ def prove(
     progress: Progress | None = None,
     deadline_scale: float = 1.0,
     env: Mapping[str, str] | None = None,
+    repeat: int = 0,
 ) -> Report:
     """Run the checks of a profile in that interpreter and judge them.
 
@@ -50,15 +58,88 @@ def prove(
         progress: told a line per check.
         deadline_scale: multiplies every deadline.
         env: variables of the child; None: ours.
+        repeat: how many times the speed part runs, in processes that import torch themselves (what comparing needs);
+            0: once, as the profile has it.
 
     Raises:
         TargetError: torch cannot be imported there.
     """
     entries = select(profile, only, skip)
+    timed = wanted(profile, only, skip)
     session = _Session(python, device, seed, progress, deadline_scale, dict(os.environ if env is None else env))
     started = time.monotonic()
     checks = session.run(entries)
-    return _report(session, checks, profile=profile, python=python, seed=seed, seconds=time.monotonic() - started)
+    report = _report(session, checks, profile=profile, python=python, seed=seed, seconds=time.monotonic() - started)
+    if not timed:
+        return report
+    speed, found = timing(python, report, timed, session, repeat=repeat)
+    return with_speed(report, speed, found, seconds=time.monotonic() - started)
+
+
+def timing(
+    python: str, report: Report, timed: Sequence[Entry], session: "_Session", *, repeat: int
+) -> tuple[Speed | None, tuple[Check, ...]]:
+    """The speed part. That of a torch which computes wrong is of no interest."""
+    if report.failed:
+        reason = "not measured: torch computes wrong here"
+        return None, tuple(
+            Check(name=e.name, group=e.group, title=e.title, detail=reason, reveals=e.reveals) for e in timed
+        )
+    device = session.info.get("device", "cpu") if session.device in ("auto", "") else session.device
+    family = str(device).partition(":")[0]
+    if session.device == "auto" and family in ("cuda", "xpu"):
+        # every GPU: the slow one of eight is what a person would not find by hand
+        device = family
+    speed, found = measure(
+        python,
+        device=str(device),
+        profile=report.profile,
+        index=_peaks() if family != "cpu" else None,
+        is_fresh=True if repeat else None,
+        processes=PROCESSES[report.profile] * repeat if repeat else None,
+        progress=session.progress,
+        deadline_scale=session.scale,
+        env=session.env_of_user,
+    )
+    names = {entry.name for entry in timed}
+    return speed, tuple(check for check in found if check.name in names)
+
+
+def with_speed(report: Report, speed: Speed | None, found: tuple[Check, ...], *, seconds: float) -> Report:
+    """The report with the speed part in it."""
+    is_failed = any(check.verdict in FAILED for check in found)
+    slow = [check for check in found if check.verdict == "slow"]
+    verdict = "wrong" if is_failed or report.verdict == "wrong" else "slow" if slow else report.verdict
+    changed: Report = replace(
+        report,
+        speed=speed,
+        checks=(*report.checks, *found),
+        verdict=verdict,
+        seconds=seconds,
+        machine={**report.machine, **machine_class(speed)},
+    )
+    return changed
+
+
+def machine_class(speed: Speed | None) -> dict[str, Any]:
+    """What must be equal for two runs to be compared."""
+    quota = machine.cpu_quota()
+    devices = [one.get("name") or one["device"] for one in speed.devices] if speed else []
+    return {
+        "system": platform.system(),
+        "processor": machine.processor(),
+        "threads_granted": machine.granted_threads(),
+        "cpu_quota": round(quota, 2) if quota is not None else None,
+        "devices": devices,
+    }
+
+
+def _peaks() -> WheelIndex | None:
+    """The index, for the data sheets of GPUs; a damaged one costs only those."""
+    try:
+        return index.load()
+    except WheelIndexError:
+        return None
 
 
 def _report(
@@ -106,6 +187,7 @@ class _Session:
         self.peak_bytes: int | None = None
         self.cpu_seconds: float | None = None
         # one correctness thread; libgomp starts threads for the host's cores at import, and spinning ones spoil every clock
+        self.env_of_user = env
         self.env = {**env, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
         self.env.pop("PYTHONWARNINGS", None)
 
@@ -113,6 +195,9 @@ class _Session:
         """Run them all; the order of the verdicts is that of the entries."""
         waiting = list(entries)
         done: dict[str, Check] = {}
+        if not waiting:
+            # only the speed part was asked for: which device it is, is still the child's to say
+            self._child([], done)
         for _ in range(RESTARTS):
             if not waiting:
                 break
