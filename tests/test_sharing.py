@@ -38,7 +38,7 @@ def personal(*texts):
         ("on alpha-7:29500", "on HOST:29500"),
         ("from 10.2.3.4 to fe80::1", "from ADDRESS to ADDRESS"),
         ("bound to 127.0.1.1", "bound to 127.0.1.1"),
-        (f"CUDA_VISIBLE_DEVICES={ID}", "CUDA_VISIBLE_DEVICES=GPU-masked-0"),
+        (f"CUDA_VISIBLE_DEVICES={ID}", "CUDA_VISIBLE_DEVICES=GPU-0"),
         ("driver 580.95.05, torch 2.14.1+cu126", "driver 580.95.05, torch 2.14.1+cu126"),
     ],
 )

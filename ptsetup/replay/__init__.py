@@ -1,0 +1,60 @@
+"""Snapshot to JSON and back, and with names, addresses and ids masked for sharing."""
+
+import msgspec
+
+from ptsetup.errors import SnapshotError
+from ptsetup.facts import SCHEMA, Snapshot
+from ptsetup.replay.masking import masker, redact, shared
+
+__all__ = ["dump", "load", "masker", "redact", "schema", "shared"]
+
+
+def dump(snapshot: Snapshot) -> bytes:
+    """The Snapshot as indented JSON, one document, UTF-8, with a final newline."""
+    try:
+        data = msgspec.json.encode(snapshot)
+    except UnicodeEncodeError:
+        # a name from the file system that is no UTF-8 came through: JSON cannot carry it as it is
+        data = msgspec.json.encode(_carried(msgspec.to_builtins(snapshot)))
+    return msgspec.json.format(data, indent=2) + b"\n"
+
+
+def _carried(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, list | tuple):
+        return [_carried(item) for item in value]
+    if isinstance(value, dict):
+        return {_carried(key): _carried(item) for key, item in value.items()}
+    return value
+
+
+def load(data: bytes) -> Snapshot:
+    """Read a Snapshot back.
+
+    Raises:
+        SnapshotError: not JSON, a field of the wrong type (its path is named), or an unknown schema.
+    """
+    try:
+        head = msgspec.json.decode(data, type=dict)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as problem:
+        raise SnapshotError(
+            f"This is no Snapshot: {problem}.", hint="Make one with: ptsetup snapshot --output FILE"
+        ) from None
+    schema = head.get("schema")
+    if schema != SCHEMA:
+        raise SnapshotError(
+            f"This Snapshot has schema {schema!r}; this ptsetup reads schema {SCHEMA}.",
+            hint="Take it again with this version of ptsetup, or use the version that wrote it.",
+        )
+    try:
+        return msgspec.json.decode(data, type=Snapshot)
+    except (msgspec.DecodeError, RecursionError) as problem:
+        raise SnapshotError(
+            f"This Snapshot has a wrong value: {problem}.", hint="Take it again: ptsetup snapshot"
+        ) from None
+
+
+def schema() -> bytes:
+    """The JSON Schema of a Snapshot."""
+    return msgspec.json.format(msgspec.json.encode(msgspec.json.schema(Snapshot)), indent=2) + b"\n"
