@@ -88,6 +88,9 @@ class Case:
         smi = self.snapshot.nvidia.smi if self.snapshot.nvidia else None
         if smi is not None and smi.message:
             found.append(Message(text=smi.message, source="nvidia-smi"))
+        log = self.snapshot.host.kernel_log if self.snapshot.host else None
+        if log is not None and self.snapshot.origin != "report":  # a report's lines are messages already
+            found += [Message(text=text, source="kernel log") for text in (*log.nvrm_errors, *log.oom_kills)]
         return tuple(found)
 
     @cached_property

@@ -1,0 +1,231 @@
+"""PT521 to PT523: a GPU cut into instances (MIG), and compute modes that let few programs in."""
+
+import re
+from collections.abc import Iterator
+
+from ptsetup.facts import Gpu, MigDevice
+from ptsetup.rules import _nvidia
+from ptsetup.rules._case import Case
+from ptsetup.rules._rule import Evidence, Finding, Fix, rule
+from ptsetup.rules._ways import fact
+
+
+@rule(
+    "PT521",
+    "mig-without-instances",
+    "error",
+    "MIG is on, and no instance was made",
+    needs=("nvidia.gpus",),
+    hides=("PT513", "PT536", "PT522"),
+    layer=27,
+)
+def no_instances(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        The GPU is in MIG mode, in which programs get instances of it; but none was made. Or the mode was changed and
+        waits for a reset.
+
+    Why it matters
+        CUDA sees no device, although nvidia-smi lists the GPU.
+
+    See it yourself
+        nvidia-smi -L
+        nvidia-smi mig -lgip
+
+    Fix
+        Make instances (nvidia-smi mig -lgip lists the profiles of the card), or turn MIG off.
+
+    Sources
+        NVIDIA MIG user guide (quoted in pytorch/pytorch#130181); nvml.h
+    """
+    for gpu in case.gpus:
+        waits = gpu.mig_pending is not None and gpu.mig_current is not None and gpu.mig_pending != gpu.mig_current
+        if not waits and (gpu.mig_current != 1 or gpu.mig_devices != () or case.is_container):
+            continue
+        number = str(gpu.index)
+        off = Fix(
+            text="Turn MIG off.", commands=(("sudo", "nvidia-smi", "-i", number, "-mig", "0"),), systems=("linux",)
+        )
+        make = Fix(
+            text="List the profiles of this card, then make an instance of the one that you want (here: the first).",
+            shell=f"sudo nvidia-smi mig -i {number} -lgip && sudo nvidia-smi mig -i {number} -cgi 0 -C",
+            systems=("linux",),
+        )
+        reset = Fix(text="Reset the GPU.", commands=(("sudo", "nvidia-smi", "-r", "-i", number),), systems=("linux",))
+        yield Finding(
+            message=f"{_nvidia.name_of(gpu)} waits for a reset to turn MIG {'on' if gpu.mig_pending else 'off'}."
+            if waits
+            else f"{_nvidia.name_of(gpu)} is in MIG mode and has no instance, so CUDA sees no device on it.",
+            subject=_nvidia.name_of(gpu),
+            evidence=(
+                _nvidia.gpu_fact(case, gpu, "mig_pending", gpu.mig_pending)
+                if waits
+                else _nvidia.gpu_fact(case, gpu, "mig_devices", "none"),
+            ),
+            fixes=_nvidia.on_host(case, *((reset,) if waits else (make, off))),
+            severity="warning" if waits and gpu.mig_current == 0 else "error",
+        )
+
+
+MIG_ASSERT = r"device >= 0 && device < num_gpus"
+
+
+@rule(
+    "PT522",
+    "mig-visible-devices",
+    "warning",
+    "A process uses one MIG instance only",
+    needs=("nvidia.gpus|messages",),
+    hides=("PT650", "PT651"),
+    layer=41,
+    says=(MIG_ASSERT, r"\bMIG \d+[cg]\.\d+gb\b"),
+)
+def mig_choice(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        The GPU is cut into MIG instances. One process can use one instance; CUDA_VISIBLE_DEVICES must name it, and it
+        names none, several, or one that is not there.
+
+    Why it matters
+        Only the first instance is seen; asking for the second ends with "device < num_gpus INTERNAL ASSERT FAILED".
+        NCCL does not work between instances.
+
+    See it yourself
+        nvidia-smi -L
+        echo $CUDA_VISIBLE_DEVICES
+
+    Fix
+        Start one process for each instance, each with the UUID of its own in CUDA_VISIBLE_DEVICES.
+
+    Sources
+        pytorch/pytorch#130181, #102715, #95784, #131650
+    """
+    asserted = case.said(MIG_ASSERT)
+    split = [gpu for gpu in case.gpus if gpu.mig_current == 1 and gpu.mig_devices]
+    named = case.said(r"\bMIG \d+[cg]\.\d+gb\b") if asserted else None
+    if not split and not (asserted and named):
+        return
+    value = case.env("CUDA_VISIBLE_DEVICES")
+    instances = [device for gpu in split for device in gpu.mig_devices or ()]
+    wrong = _is_wrong(value, instances)
+    looks = case.snapshot.env is not None and case.snapshot.origin != "report"
+    if not asserted and not (wrong and (looks or value is not None)):
+        return
+    uuid = next((device.uuid for device in instances if device.uuid), None)
+    choose = Fix(
+        text="Give each process the UUID of one instance." + ("" if uuid else " nvidia-smi -L shows them."),
+        shell=f"export CUDA_VISIBLE_DEVICES={uuid}" if uuid else "nvidia-smi -L",
+        systems=("linux",),
+    )
+    evidence: tuple[Evidence, ...] = tuple(
+        _nvidia.gpu_fact(case, gpu, "mig_devices", f"{len(gpu.mig_devices or ())} instances") for gpu in split[:1]
+    )
+    yield Finding(
+        message=(
+            f"{_nvidia.name_of(split[0])} is cut into {len(instances)} MIG instances, and one process can use one of them only"
+            if split
+            else "The GPU is cut into MIG instances, and one process can use one of them only"
+        )
+        + (f"; CUDA_VISIBLE_DEVICES={value}." if value else "."),
+        subject="MIG",
+        evidence=(
+            *evidence,
+            *([fact(case, "env.CUDA_VISIBLE_DEVICES", value or '""', "the environment")] if value is not None else []),
+            *([asserted.evidence] if asserted else []),
+        ),
+        fixes=(choose,),
+        severity="error" if asserted else "warning" if len(instances) > 1 or value else "note",
+        certainty="certain" if split and (asserted or wrong) else "likely",
+    )
+
+
+def _is_wrong(value: str | None, instances: list[MigDevice]) -> bool:
+    """The variable does not name one existing instance."""
+    if value is None:
+        return True
+    uuids = {device.uuid for device in instances if device.uuid}
+    if re.fullmatch(r"\d+", value.strip()):
+        return False
+    first = value.split(",")[0].strip()
+    return "," in value or (first.startswith("MIG-") and bool(uuids) and not any(u.startswith(first) for u in uuids))
+
+
+BUSY = (
+    r"CUDA-capable devices?(?:\(s\))? (?:is/are|are|is) busy or unavailable",
+    r"cudaErrorDevicesUnavailable|CUDA_ERROR_DEVICE_UNAVAILABLE",
+)
+EXCLUSIVE = r"nvidia-smi\b.{0,30}(?:-c|--compute-mode)[ =]?(?:3|EXCLUSIVE_PROCESS)\b|exclusive[ _-]process|E\. ?Process"
+MODES = {2: "prohibited", 3: "exclusive process"}
+
+
+@rule(
+    "PT523",
+    "compute-mode-exclusive",
+    "error",
+    "The GPU lets one program in only, or none",
+    needs=("nvidia.gpus|messages",),
+    hides=("PT513", "PT524"),
+    layer=28,
+    says=(*BUSY, EXCLUSIVE),
+)
+def exclusive(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        The compute mode of the GPU lets only one process use it (exclusive process), and one does; or it lets none
+        (prohibited).
+
+    Why it matters
+        CUDA ends with "all CUDA-capable devices are busy or unavailable" (46).
+
+    See it yourself
+        nvidia-smi --query-gpu=index,compute_mode --format=csv
+
+    Fix
+        Set the mode back to default, or start no more programs than there are GPUs. If the mode is default and 46
+        comes all the same, the GPU hangs: reset it.
+
+    Sources
+        pytorch/pytorch#3871, huggingface/pytorch-image-models#1033, iffiX/machin#25
+    """
+    busy = case.said(*BUSY)
+    told = case.said(EXCLUSIVE)
+    code = _nvidia.cuda_code(case)
+    strict = [gpu for gpu in case.gpus if gpu.compute_mode == 2 or (gpu.compute_mode == 3 and (gpu.processes or busy))]
+    if not strict and not (busy or code == 46):
+        return
+    has_default = bool(case.gpus) and all(gpu.compute_mode == 0 for gpu in case.gpus) and told is None
+    gpu = strict[0] if strict else None
+    number = str(gpu.index) if gpu else "0"
+    default = Fix(
+        text="Let several programs in.", commands=(("sudo", "nvidia-smi", "-i", number, "-c", "0"),), systems=("linux",)
+    )
+    fewer = Fix(text="Or start no more programs than there are GPUs.", kind="none")
+    reset = Fix(
+        text="End what holds the GPU, then reset it.",
+        commands=(("sudo", "nvidia-smi", "-r", "-i", number),),
+        systems=("linux",),
+    )
+    yield Finding(
+        message=_sentence(gpu, has_default=has_default, is_told=told is not None),
+        subject=_nvidia.name_of(gpu) if gpu else "GPU",
+        evidence=(
+            *(_nvidia.gpu_fact(case, g, "compute_mode", MODES[g.compute_mode or 3]) for g in strict[:2]),
+            *([fact(case, "nvidia.cuda.init_rc", 46, "cuInit")] if code == 46 else []),
+            *([busy.evidence] if busy else []),
+            *([told.evidence] if told else []),
+        ),
+        fixes=(*_nvidia.on_host(case, *((reset,) if has_default else (default,))), fewer),
+        severity="error" if busy or code == 46 or (gpu and gpu.compute_mode == 2) else "warning",
+        certainty="certain" if strict else "likely",
+    )
+
+
+def _sentence(gpu: Gpu | None, *, has_default: bool, is_told: bool) -> str:
+    if gpu and gpu.compute_mode == 2:
+        return f"{_nvidia.name_of(gpu)} is in compute mode prohibited: no program may use it."
+    if gpu:
+        holders = f" and process {gpu.processes[0].pid} holds it" if gpu.processes else ""
+        return f"{_nvidia.name_of(gpu)} is in compute mode exclusive process{holders}."
+    if has_default:
+        return "The GPU is busy or unavailable, although its compute mode is default: a program or the driver hangs."
+    return "The GPU is busy: its compute mode lets one process in only" + ("." if is_told else ", or the GPU hangs.")
+
+
+RULES = (no_instances, mig_choice, exclusive)

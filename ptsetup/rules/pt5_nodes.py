@@ -1,0 +1,309 @@
+"""PT510 to PT513: between the kernel module and CUDA: device nodes, who may open them, unified memory."""
+
+from collections.abc import Iterator
+
+from ptsetup.facts import DeviceNode
+from ptsetup.rules import _nvidia
+from ptsetup.rules._case import Case
+from ptsetup.rules._rule import Evidence, Finding, Fix, rule
+from ptsetup.rules._ways import fact
+
+DENIED = (13, 1)
+"""EACCES, EPERM."""
+
+
+@rule(
+    "PT510",
+    "device-nodes-missing",
+    "error",
+    "The device files of the GPU are missing",
+    needs=("host.device_nodes",),
+    hides=("PT513", "PT536", "PT512"),
+    layer=24,
+)
+def nodes_missing(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        The kernel module is loaded, but its device files (/dev/nvidiactl, /dev/nvidia0 ...) were never made.
+
+    Why it matters
+        NVML and CUDA open these files. Without them nothing finds the GPU, though it may work for root, who can make
+        them.
+
+    See it yourself
+        ls -l /dev/nvidia*
+
+    Fix
+        Make them with nvidia-modprobe, and enable nvidia-persistenced, which makes them at every start.
+
+    Sources
+        github.com/NVIDIA/nvidia-modprobe
+    """
+    if not _nvidia.is_plain(case) or not _nvidia.has_module(case) or _nvidia.works(case):
+        return
+    expected = ["/dev/nvidiactl", *(f"/dev/nvidia{gpu.minor}" for gpu in case.gpus if gpu.minor is not None)]
+    missing = [path for path in expected if (found := _nvidia.node(case, path)) and not found.exists]
+    if not missing or (_nvidia.nvml_code(case) == 0 and "/dev/nvidiactl" in missing):
+        return
+    yield Finding(
+        message=f"The NVIDIA module is loaded, but {', '.join(missing)} do{'es' if len(missing) == 1 else ''} not exist.",
+        subject=missing[0],
+        evidence=(
+            fact(case, "host.device_nodes", f"absent: {', '.join(missing)}", "ls /dev"),
+            *_nvidia.driver_fact(case),
+        ),
+        fixes=(
+            Fix(
+                text="Make the device files.",
+                commands=(("sudo", "nvidia-modprobe", "-c", "0", "-u"),),
+                systems=("linux",),
+            ),
+            Fix(
+                text="Have them made at every start.",
+                commands=(("sudo", "systemctl", "enable", "--now", "nvidia-persistenced"),),
+                systems=("linux",),
+            ),
+        ),
+        severity=_nvidia.wanted(case, "error"),
+    )
+
+
+ROOT_ONLY = (
+    r"works? (?:fine |well |only )?(?:as|with|under|for) (?:root|sudo|(?:the )?superuser)",
+    r"only (?:works |available )?(?:as|for|with) (?:root|sudo|superuser)",
+    r"(?:works|ok|fine) (?:when run |if run )?(?:as|with) (?:root|sudo)",
+)
+NO_RIGHTS = (
+    r"failed to initialize NVML: insufficient permissions",
+    r"NVML_?ERROR_?NO_?PERMISSION|NVMLError_NoPermission",
+    r"/dev/nvidia\w*.{0,40}permission denied|permission denied.{0,40}/dev/nvidia",
+)
+
+
+@rule(
+    "PT511",
+    "device-nodes-permission",
+    "error",
+    "This user may not open the GPU's device files",
+    needs=("host.device_nodes|nvidia.nvml.init_rc|messages",),
+    hides=("PT512", "PT513", "PT536", "PT501"),
+    layer=24,
+    says=(*NO_RIGHTS, *ROOT_ONLY),
+)
+def no_rights(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        The device files of the GPU exist, and this user may not open them: their mode or group was restricted.
+
+    Why it matters
+        NVML answers "Insufficient Permissions", CUDA 304 or 100; as root all is well.
+
+    See it yourself
+        ls -l /dev/nvidia*
+        id
+
+    Fix
+        Join the group that owns the files and log in again; or let the driver make them for everybody, which is its
+        default (NVreg_DeviceFileMode=0666).
+
+    Sources
+        nvml.h, return code 4; NVIDIA container toolkit, troubleshooting
+    """
+    hit = case.heard(no_rights)
+    denied = [n for n in _nvidia.gpu_nodes(case) if n.open_errno in DENIED]
+    refused = [gpu for gpu in case.gpus if gpu.handle_rc == 4]
+    closed = [n for n in _nvidia.gpu_nodes(case) if n.mode and n.mode[-1:].isdigit() and int(n.mode[-1:]) & 6 != 6]
+    code = _nvidia.nvml_code(case)
+    if _nvidia.works(case) or case.is_container or not (denied or refused or code == 4 or hit):
+        return
+    is_rights = case.said(*NO_RIGHTS) is not None
+    if not (denied or refused or code == 4 or is_rights) and not closed:
+        return
+    is_batch = bool(refused) and not denied and case.env("SLURM_JOB_ID") is not None
+    node = next(iter((*denied, *closed)), None)
+    yield Finding(
+        message="The batch system hides GPUs of other jobs from this one; that is meant."
+        if is_batch
+        else f"This user may not open {node.path}"
+        + (f" (mode {node.mode}, group {node.group})." if node.group else ".")
+        if node
+        else "The driver refuses this user: its device files may not be opened.",
+        subject=node.path if node else "/dev/nvidiactl",
+        evidence=(
+            *(_node_fact(case, n) for n in (denied or closed)[:2]),
+            *(_nvidia.gpu_fact(case, gpu, "handle_rc", 4) for gpu in refused[:2]),
+            *([fact(case, "nvidia.nvml.init_rc", 4, "NVML")] if code == 4 else []),
+            *([hit.evidence] if hit else []),
+        ),
+        fixes=() if is_batch else _join(node),
+        severity="note" if is_batch else _nvidia.wanted(case, "error"),
+        certainty="certain" if denied else "likely",
+    )
+
+
+def _node_fact(case: Case, node: DeviceNode) -> Evidence:
+    how = {13: "permission denied", 1: "not permitted"}.get(node.open_errno or 0, "")
+    parts = [f"mode {node.mode}" if node.mode else "", f"group {node.group}" if node.group else "", how]
+    return fact(case, "host.device_nodes", f"{node.path}: {', '.join(p for p in parts if p)}", "ls -l")
+
+
+def _join(node: DeviceNode | None) -> tuple[Fix, ...]:
+    open_all = Fix(
+        text="Or let the driver make the files for everybody (its default), then restart.",
+        shell='echo "options nvidia NVreg_DeviceFileMode=0666" | sudo tee /etc/modprobe.d/nvidia-mode.conf',
+        systems=("linux",),
+    )
+    group = (node.group if node else None) or "video"
+    if group == "root":
+        return (open_all,)
+    join = Fix(
+        text=f"Join the group {group} and log in again.", shell=f"sudo usermod -aG {group} $USER", systems=("linux",)
+    )
+    return (join, open_all)
+
+
+@rule(
+    "PT512",
+    "nvidia-uvm-missing",
+    "error",
+    "The unified-memory module of the driver is missing",
+    needs=("nvidia.nvml.init_rc",),
+    hides=("PT513", "PT536"),
+    layer=24,
+    is_starred=True,
+)
+def no_uvm(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        CUDA needs the kernel module nvidia_uvm and its file /dev/nvidia-uvm; NVML does not. One of the two is missing.
+
+    Why it matters
+        nvidia-smi is fine while CUDA ends with "CUDA unknown error" (999), or torch.cuda.is_available() is just False.
+
+    See it yourself
+        lsmod | grep nvidia_uvm
+        ls -l /dev/nvidia-uvm
+
+    Fix
+        Load the module and have it loaded at every start.
+
+    Sources
+        replicate/cog-svd#11, github.com/NVIDIA/nvidia-modprobe
+    """
+    host = case.snapshot.host
+    uvm = _nvidia.node(case, "/dev/nvidia-uvm")
+    is_other = bool(host and (host.wsl or host.jetson or host.system not in (None, "linux")))
+    if _nvidia.nvml_code(case) != 0 or _nvidia.works(case) or _nvidia.cuda_code(case) == 0 or is_other:
+        return
+    no_module = not case.is_container and _nvidia.has_module(case, "nvidia_uvm") is False
+    no_node = uvm is not None and not uvm.exists
+    if not (no_module or no_node):
+        return
+    has_failed = _nvidia.cuda_code(case) is not None or case.said(UNKNOWN) is not None
+    what = "the module nvidia_uvm is not loaded" if no_module else "/dev/nvidia-uvm does not exist"
+    load = Fix(
+        text="Load the module, with its device file.",
+        commands=(("sudo", "nvidia-modprobe", "-u", "-c=0"),),
+        systems=("linux",),
+    )
+    keep = Fix(
+        text="Have it loaded at every start.",
+        shell="echo nvidia_uvm | sudo tee /etc/modules-load.d/nvidia-uvm.conf",
+        systems=("linux",),
+    )
+    again = Fix(text="Then create the container anew, with its GPUs.", kind="none")
+    yield Finding(
+        message=f"NVML works, but {what}, and CUDA cannot do without it.",
+        subject="nvidia_uvm",
+        evidence=(
+            fact(case, "nvidia.nvml.init_rc", 0, "NVML"),
+            *([fact(case, "host.kernel_modules", "no nvidia_uvm", "/proc/modules")] if no_module else []),
+            *([fact(case, "host.device_nodes", "/dev/nvidia-uvm: absent", "ls /dev")] if no_node else []),
+            *(
+                [fact(case, "nvidia.cuda.init_rc", _nvidia.cuda_code(case), "cuInit")]
+                if _nvidia.cuda_code(case)
+                else []
+            ),
+        ),
+        fixes=(*_nvidia.on_host(case, load, keep), *((again,) if case.is_container else ())),
+        severity=_nvidia.wanted(case, "error" if has_failed else "warning"),
+        certainty="certain" if has_failed else "likely",
+    )
+
+
+UNKNOWN = r"CUDA unknown error|cudaErrorUnknown|CUDA_ERROR_UNKNOWN"
+REFUSED = r"CUDA driver initialization failed|cudaErrorInitializationError|CUDA_ERROR_NOT_INITIALIZED"
+AFTER_SLEEP = (
+    r"\b(?:after|from|since) (?:a |the )?(?:suspend|resum|sleep|hibernat|waking|wake)",
+    r"\b(?:resum\w+ from|wak(?:e|es|ing|ing the \w+) (?:up )?from) (?:suspend|sleep|hibernation)",
+    r"waking (?:the \w+ )?up",
+)
+
+
+@rule(
+    "PT513",
+    "cuda-init-unknown",
+    "error",
+    "CUDA does not start, for a reason that the driver does not name",
+    needs=("nvidia.cuda.init_rc|messages",),
+    hides=("PT536", "PT653"),
+    layer=26,
+    says=(UNKNOWN, REFUSED),
+)
+def unknown(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        Starting CUDA ends with 999 (unknown error) or 3 (initialisation failed). Mostly the state of nvidia_uvm is stale
+        after suspend and resume, or the driver crashed before.
+
+    Why it matters
+        torch finds no GPU, although nvidia-smi may show it. The words about CUDA_VISIBLE_DEVICES in the message are a
+        guess and mostly wrong.
+
+    See it yourself
+        sudo dmesg | grep -iE "nvrm|xid|suspend"
+        python -c "import ctypes; print(ctypes.CDLL('libcuda.so.1').cuInit(0))"
+
+    Fix
+        End every program that uses the GPU and load nvidia_uvm anew; else restart. Against a return after suspend,
+        enable the driver's suspend services and keep video memory over suspend.
+
+    Sources
+        pytorch/pytorch#49327, zhanghang1989/PyTorch-Encoding#368, Acly/krita-ai-diffusion#707
+    """
+    hit = case.heard(unknown)
+    code = _nvidia.cuda_code(case)
+    if (code not in (3, 999) and hit is None) or code == 0 or (_nvidia.works(case) and not hit):
+        return
+    log = case.snapshot.host.kernel_log if case.snapshot.host else None
+    slept = case.said(*AFTER_SLEEP)
+    has_slept = bool(slept or (log and log.has_resume))
+    is_unknown = code == 999 or case.said(UNKNOWN) is not None
+    host = case.snapshot.host
+    reload = Fix(
+        text="End every program that uses the GPU and load the unified-memory module anew.",
+        shell="sudo rmmod nvidia_uvm && sudo modprobe nvidia_uvm",
+        systems=("linux",),
+    )
+    suspend = Fix(
+        text="Against a return after suspend: let the driver save the GPU's memory (options nvidia "
+        "NVreg_PreserveVideoMemoryAllocations=1 in /etc/modprobe.d), and enable its services.",
+        commands=(("sudo", "systemctl", "enable", "nvidia-suspend", "nvidia-resume", "nvidia-hibernate"),),
+        systems=("linux",),
+    )
+    restart = Fix(text="Or restart the machine.", kind="none")
+    ways = (reload, restart, suspend) if not host or not (host.wsl or host.system == "windows") else (restart,)
+    yield Finding(
+        message="CUDA does not start and gives no reason"
+        + (f" (code {code or 999})" if is_unknown else " (code 3)")
+        + ("; the machine was suspended before." if has_slept else "."),
+        subject="CUDA",
+        evidence=(
+            *([fact(case, "nvidia.cuda.init_rc", code, "cuInit")] if code in (3, 999) else []),
+            *([hit.evidence] if hit else []),
+            *([slept.evidence] if slept else []),
+            *([fact(case, "host.kernel_log.has_resume", "suspended since start-up", "kernel log")] if log and log.has_resume else []),
+        ),
+        fixes=_nvidia.on_host(case, *ways),
+        severity=_nvidia.wanted(case, "error" if is_unknown or has_slept else "warning"),
+        certainty="certain" if code in (3, 999) and case.snapshot.origin != "report" else "likely",
+    )  # fmt: skip
+
+
+RULES = (nodes_missing, no_rights, no_uvm, unknown)
