@@ -7,13 +7,10 @@ from collections.abc import Mapping
 
 from ptsetup import run
 from ptsetup.facts import Apple, Unknown
+from ptsetup.probes import deadlines
 from ptsetup.probes._found import Found
 
 SYSCTL = ("machdep.cpu.brand_string", "hw.optional.arm64", "kern.hv_vmm_present")
-
-SYSCTL_DEADLINE_S = 3.0
-PROFILER_DEADLINE_S = 10.0
-"""system_profiler takes a second or two on a cold start."""
 
 
 def probe(*, root: str = "/", deadline_scale: float = 1.0) -> Found:  # noqa: ARG001 - all probes are called alike
@@ -22,7 +19,7 @@ def probe(*, root: str = "/", deadline_scale: float = 1.0) -> Found:  # noqa: AR
         return Found(status="absent", detail="This is no Mac.")
     started = time.monotonic()
     profiler = run.Child(
-        ["/usr/sbin/system_profiler", "SPDisplaysDataType"], deadline_s=PROFILER_DEADLINE_S * deadline_scale
+        ["/usr/sbin/system_profiler", "SPDisplaysDataType"], deadline_s=deadlines.PROFILER_S * deadline_scale
     )
     values = sysctl(SYSCTL, deadline_scale)
     shown = profiler.finish()
@@ -36,7 +33,7 @@ def probe(*, root: str = "/", deadline_scale: float = 1.0) -> Found:  # noqa: AR
 
 def sysctl(names: tuple[str, ...], deadline_scale: float = 1.0) -> dict[str, str]:
     """Values of kernel variables; those that this Mac does not have are missing."""
-    done = run.run(["/usr/sbin/sysctl", *names], deadline_s=SYSCTL_DEADLINE_S * deadline_scale)
+    done = run.run(["/usr/sbin/sysctl", *names], deadline_s=deadlines.SYSCTL_S * deadline_scale)
     return parse_sysctl(done.stdout)
 
 

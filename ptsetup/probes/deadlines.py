@@ -29,3 +29,39 @@ SMI_S = 5.0
 
 THREAD_S = 20.0
 """A probe in a thread of ours; its own children have shorter deadlines. One that is stuck in the kernel is left behind."""
+
+NODES_S = 2.0
+"""Opening device nodes."""
+
+VERSION_S = 2.0
+"""A compiler or tool that prints its version, ``systemctl is-active``, musl's loader."""
+
+JOURNAL_S = 2.0
+"""The kernel's lines in the journal; asked only where /dev/kmsg is denied and an NVIDIA GPU is here."""
+
+PACKAGES_S = 2.0
+"""rpm's database."""
+
+DISK_S = 3.0
+"""A folder on a machine with network file systems."""
+
+RESOLVE_S = 2.0
+"""The address of this machine's own name."""
+
+CONNECT_S = 3.0
+"""A connection to MASTER_ADDR, or to the server whose clock is asked (``--online``)."""
+
+SYSCTL_S = 3.0
+"""sysctl, sw_vers, vm_stat, xcrun on macOS."""
+
+PROFILER_S = 10.0
+"""system_profiler on macOS: a second or two on a cold start."""
+
+CIM_S = 15.0
+"""PowerShell with CIM on Windows: a cold start takes seconds."""
+
+VSWHERE_S = 5.0
+"""vswhere, which finds Microsoft's compiler."""
+
+CPUINFO_S = 8.0
+"""py-cpuinfo, which measures for more than a second; only where nothing else names the processor."""

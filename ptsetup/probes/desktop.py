@@ -9,11 +9,8 @@ import msgspec
 
 from ptsetup import run
 from ptsetup.facts import Interface, Network, Program
-from ptsetup.probes import network
+from ptsetup.probes import deadlines, network
 from ptsetup.probes._tree import Tree, clean, reason_of
-
-CPUINFO_DEADLINE_S = 8.0
-"""py-cpuinfo measures for more than a second; it is asked only where nothing else names the processor."""
 
 
 def start_network(
@@ -82,7 +79,7 @@ def nvcc(tree: Tree, env: Mapping[str, str]) -> Program:
 
 def model_by_cpuinfo(deadline_scale: float = 1.0) -> str | None:
     """The processor's name by py-cpuinfo, in a child: it starts programs, sleeps, and has been seen to crash."""
-    done = run.run([sys.executable, "-I", "-m", "cpuinfo", "--json"], deadline_s=CPUINFO_DEADLINE_S * deadline_scale)
+    done = run.run([sys.executable, "-I", "-m", "cpuinfo", "--json"], deadline_s=deadlines.CPUINFO_S * deadline_scale)
     return parse_cpuinfo(done.stdout) if done.is_ok else None
 
 

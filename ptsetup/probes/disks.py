@@ -8,15 +8,13 @@ from collections.abc import Mapping
 
 from ptsetup import run
 from ptsetup.facts import Disk, Unknown, replace
-from ptsetup.probes import _text, users
+from ptsetup.probes import _text, deadlines, users
 from ptsetup.probes._tree import Tree, clean
 
 NETWORK = re.compile(
     r"nfs\d*|cifs|smb\w*|lustre|gpfs|beegfs|ceph|glusterfs|9p|afs|autofs|wekafs|pvfs2|panfs|vboxsf|virtiofs|drvfs|fuse(?:blk|\..+)?"
 )
 """File systems that a server answers for, which may be gone."""
-
-DEADLINE_S = 3.0
 
 SCRIPT = r"""
 import os, sys
@@ -160,7 +158,7 @@ def _in_children(
     paths: Mapping[str, str], mounts: tuple[Mount, ...], scale: float, unknowns: list[Unknown] | None
 ) -> tuple[Disk, ...]:
     children = {
-        path: run.Child([sys.executable, "-I", "-S", "-c", SCRIPT, absolute(path)], deadline_s=DEADLINE_S * scale)
+        path: run.Child([sys.executable, "-I", "-S", "-c", SCRIPT, absolute(path)], deadline_s=deadlines.DISK_S * scale)
         for path in dict.fromkeys(paths.values())
     }
     answers = {path: child.finish() for path, child in children.items()}
@@ -169,7 +167,7 @@ def _in_children(
         done = answers[path]
         disk = parse_answer(role, path, done.stdout, mounts) if done.is_ok else Disk(role=role, path=clean(path))
         if done.ending == "timeout" and unknowns is not None:
-            detail = f"{clean(path)} gave no answer within {DEADLINE_S * scale:g} s (a network file system?)."
+            detail = f"{clean(path)} gave no answer within {deadlines.DISK_S * scale:g} s (a network file system?)."
             unknowns.append(Unknown(path=f"host.disks[{number}]", reason="timeout", detail=detail))
         found.append(disk)
     return tuple(found)

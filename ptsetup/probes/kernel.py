@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from ptsetup import run
 from ptsetup.facts import KernelLog, Xid
+from ptsetup.probes import deadlines
 from ptsetup.probes._tree import Tree, detail_of, reason_of
 
 OF_INTEREST = re.compile(
@@ -44,7 +45,6 @@ KEPT = 50
 """Lines that are kept of each kind, the last ones."""
 
 JOURNALS = ("/run/log/journal", "/var/log/journal")
-JOURNAL_DEADLINE_S = 2.0
 
 _XID = re.compile(r"NVRM: Xid \(PCI:([0-9a-fA-F:.]+)\): (\d{1,5})\s*,?\s*(.*)")
 _OOM = re.compile(r"Out of memory: Killed process|Memory cgroup out of memory: Killed process")
@@ -140,7 +140,7 @@ def start_log(tree: Tree, *, has_journal_use: bool, deadline_scale: float = 1.0)
         return lambda: KernelLog(is_readable=False)
     child = run.Child(
         ["journalctl", "--dmesg", "--boot", "--quiet", "--no-pager", "--output=cat", "--lines=20000"],
-        deadline_s=JOURNAL_DEADLINE_S * deadline_scale,
+        deadline_s=deadlines.JOURNAL_S * deadline_scale,
     )
 
     def finish() -> KernelLog:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from ptsetup import run
 from ptsetup.facts import Library
+from ptsetup.probes import deadlines
 from ptsetup.probes._tree import Tree, clean
 
 CACHE = "/etc/ld.so.cache"
@@ -40,7 +41,6 @@ DPKG = "/var/lib/dpkg/status"
 DPKG_LIMIT = 64 * 1024 * 1024
 PACMAN = "/var/lib/pacman/local"
 RPM = ("/usr/lib/sysimage/rpm", "/var/lib/rpm")
-RPM_DEADLINE_S = 2.0
 
 CDI_FOLDERS = ("/etc/cdi", "/var/run/cdi")
 
@@ -126,7 +126,7 @@ def start_packages(
     globs = ("*nvidia*", "cuda-*", "libcudnn*", "libnccl*", "rocm-core", "amdgpu-dkms", "*level-zero*")
     child = run.Child(
         ["rpm", "--query", "--all", "--queryformat", "%{NAME} %{VERSION}-%{RELEASE}\\n", *globs],
-        deadline_s=RPM_DEADLINE_S * deadline_scale,
+        deadline_s=deadlines.PACKAGES_S * deadline_scale,
     )
 
     def finish() -> dict[str, str] | None:

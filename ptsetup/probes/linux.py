@@ -53,6 +53,8 @@ class _Look:
     def take(self) -> tuple[Host, tuple[Unknown, ...]]:
         """The section, and the reasons for what is missing in it."""
         tree = self.tree
+        for fact in ("dlls", "is_longpaths_enabled"):
+            tree.note(f"host.{fact}", "unsupported", "Only Windows has it.")
         release = tree.line("/proc/sys/kernel/osrelease", "host.kernel")
         wsl = self.of("wsl", lambda: system.wsl(tree, release))
         pci = self.of("pci", lambda: bus.devices(tree))

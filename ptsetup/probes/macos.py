@@ -6,10 +6,8 @@ from collections.abc import Mapping
 
 from ptsetup import run
 from ptsetup.facts import Cpu, Host, Limits, Memory, PciDevice, Program, Unknown, replace
-from ptsetup.probes import _text, apple, desktop, disks
+from ptsetup.probes import _text, apple, deadlines, desktop, disks
 from ptsetup.probes._tree import Tree
-
-DEADLINE_S = 3.0
 
 SYSCTL = (
     "hw.optional.arm64",
@@ -45,7 +43,7 @@ def host(
 ) -> tuple[Host, tuple[Unknown, ...]]:
     """The section, and the reasons for what is missing in it."""
     tree = Tree()
-    deadline = DEADLINE_S * deadline_scale
+    deadline = deadlines.SYSCTL_S * deadline_scale
     # an interpreter built against an old SDK is told 10.16 unless it asks so
     versions = run.Child(["/usr/bin/sw_vers"], deadline_s=deadline, env={**env, "SYSTEM_VERSION_COMPAT": "0"})
     pages = run.Child(["/usr/bin/vm_stat"], deadline_s=deadline)
@@ -146,7 +144,7 @@ def _pci(values: Mapping[str, str], machine: str | None, scale: float, tree: Tre
     if hardware(values, machine) == "arm64":
         # Apple silicon drives no graphics card, not even an external one
         return ()
-    done = run.run(["/usr/sbin/system_profiler", "SPDisplaysDataType"], deadline_s=apple.PROFILER_DEADLINE_S * scale)
+    done = run.run(["/usr/sbin/system_profiler", "SPDisplaysDataType"], deadline_s=deadlines.PROFILER_S * scale)
     if not done.is_ok:
         tree.note("host.pci", "timeout" if done.ending == "timeout" else "failed", "system_profiler did not answer.")
         return None

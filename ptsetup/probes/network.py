@@ -7,11 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ptsetup.facts import Interface, Network
-from ptsetup.probes import _text
+from ptsetup.probes import _text, deadlines
 from ptsetup.probes._tree import Tree, clean
-
-RESOLVE_S = 2.0
-CONNECT_S = 3.0
 
 CLOCK_HOST = "download.pytorch.org"
 
@@ -48,8 +45,8 @@ class Waiting:
     ) -> None:
         """Start all of it."""
         self.hostname, self.env = hostname, env
-        limit = CONNECT_S * deadline_scale + 0.5
-        self._names = Answer(lambda: resolve(hostname), RESOLVE_S * deadline_scale) if hostname else None
+        limit = deadlines.CONNECT_S * deadline_scale + 0.5
+        self._names = Answer(lambda: resolve(hostname), deadlines.RESOLVE_S * deadline_scale) if hostname else None
         self._master = Answer(lambda: reach_master(env), limit) if is_online else None
         self._clock = Answer(lambda: clock_offset(CLOCK_HOST), limit) if is_online else None
 
@@ -57,7 +54,7 @@ class Waiting:
         """The record, as far as the answers came in time."""
         came, addresses = self._names.get() if self._names else (True, None)
         if not came:
-            detail = f"The host name did not resolve within {RESOLVE_S:g} s."
+            detail = f"The host name did not resolve within {deadlines.RESOLVE_S:g} s."
             tree.note("host.network.hostname_addresses", "timeout", detail)
         return Network(
             hostname=self.hostname,
@@ -195,7 +192,7 @@ def reach_master(env: Mapping[str, str]) -> bool | None:
     import socket
 
     try:
-        with socket.create_connection((address, port), timeout=CONNECT_S):
+        with socket.create_connection((address, port), timeout=deadlines.CONNECT_S):
             return True
     except OSError:
         return False
@@ -207,7 +204,7 @@ def clock_offset(host: str, port: int = 80) -> float | None:
     import http.client
     import time
 
-    connection = http.client.HTTPConnection(host, port, timeout=CONNECT_S)
+    connection = http.client.HTTPConnection(host, port, timeout=deadlines.CONNECT_S)
     try:
         connection.request("HEAD", "/")
         date = connection.getresponse().getheader("Date")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ptsetup import run
 from ptsetup.facts import DeviceNode, replace
-from ptsetup.probes import _text, users
+from ptsetup.probes import _text, deadlines, users
 from ptsetup.probes._tree import Tree
 
 ALWAYS = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/kfd", "/dev/dxg")
@@ -18,8 +18,6 @@ PATTERNS = (
     ("/dev/dri", re.compile(r"renderD\d+")),
 )
 """Listed where they are found."""
-
-DEADLINE_S = 2.0
 
 OPENED = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/kfd", "/dev/dxg")
 """Opening these starts no GPU. The nodes of single GPUs are asked with access(2), which looks at the same permissions
@@ -51,7 +49,7 @@ def start(tree: Tree, *, deadline_scale: float = 1.0) -> Callable[[], tuple[Devi
     if not present:
         return lambda: tuple(nodes)
     words = [("o" if path in OPENED else "a") + tree.at(path) for path in present]
-    child = run.Child([sys.executable, "-I", "-S", "-c", SCRIPT, *words], deadline_s=DEADLINE_S * deadline_scale)
+    child = run.Child([sys.executable, "-I", "-S", "-c", SCRIPT, *words], deadline_s=deadlines.NODES_S * deadline_scale)
 
     def finish() -> tuple[DeviceNode, ...]:
         done = child.finish()

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ptsetup import run
 from ptsetup.facts import Program, replace
+from ptsetup.probes import deadlines
 from ptsetup.probes._tree import Tree, clean
-
-DEADLINE_S = 2.0
 
 VERSIONED = ("g++", "clang++", "gcc", "cc", "ninja")
 """Asked for their version: they answer within milliseconds. Docker and nvidia-ctk take far longer, and no rule needs theirs."""
@@ -40,7 +39,7 @@ def start(tree: Tree, env: Mapping[str, str], *, deadline_scale: float = 1.0) ->
         if real in started:
             same[number] = started[real]
         else:
-            children[number] = run.Child(command, deadline_s=DEADLINE_S * deadline_scale)
+            children[number] = run.Child(command, deadline_s=deadlines.VERSION_S * deadline_scale)
             started[real] = number
 
     def finish() -> tuple[Program, ...]:

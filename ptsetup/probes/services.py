@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from ptsetup import run
 from ptsetup.facts import Service
+from ptsetup.probes import deadlines
 from ptsetup.probes._tree import Tree
 
 NAMES = (
@@ -19,8 +20,6 @@ NAMES = (
 PACKAGES = {"nvidia-persistenced": ("nvidia-persistenced", "nvidia-compute-utils-"), "nvidia-gridd": ("nvidia-grid",)}
 """Service -> prefixes of packages that bring it, where they are not called as the service is."""
 
-DEADLINE_S = 2.0
-
 
 def start(
     tree: Tree, packages: Callable[[], Mapping[str, str] | None], *, deadline_scale: float = 1.0
@@ -31,7 +30,7 @@ def start(
         return lambda: None
     if not tree.is_real:
         return lambda: tuple(Service(name=name) for name in NAMES)
-    child = run.Child(["systemctl", "is-active", "--", *NAMES], deadline_s=DEADLINE_S * deadline_scale)
+    child = run.Child(["systemctl", "is-active", "--", *NAMES], deadline_s=deadlines.VERSION_S * deadline_scale)
 
     def finish() -> tuple[Service, ...] | None:
         done = child.finish()

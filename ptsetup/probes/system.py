@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ptsetup import run
 from ptsetup.facts import Jetson, Libc
+from ptsetup.probes import deadlines
 from ptsetup.probes._tree import Tree
 
 SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
@@ -52,6 +53,8 @@ _IN_CGROUP = (
     ("lxc", re.compile(r"/lxc[./]|lxc\.payload")),
     ("other", re.compile(r"containerd|/machine\.slice/|/actions_job/|buildkit")),
 )
+
+_DISK = re.compile(r"/dev/(?:root|[a-z]+\d*|nvme\d+n\d+(?:p\d+)?|mmcblk\d+p\d+)")
 
 _BY_NAME = {"docker": "docker", "podman": "podman", "lxc": "lxc", "lxc-libvirt": "lxc", "oci": "other"}
 
@@ -115,7 +118,7 @@ def _musl_version(tree: Tree, loader: str) -> str | None:
     if not tree.is_real:
         return None
     # the loader of musl, called without a program, prints its version and fails
-    return parse_musl(run.run([loader], deadline_s=2.0).stderr)
+    return parse_musl(run.run([loader], deadline_s=deadlines.VERSION_S).stderr)
 
 
 def parse_musl(text: str) -> str | None:
@@ -147,11 +150,7 @@ def is_booted_image(mountinfo: str) -> bool:
         words = line.split()
         if len(words) > 8 and words[4] == "/" and "-" in words:
             kind, source = (*words[words.index("-") + 1 :], "", "")[:2]
-            return (
-                words[3] == "/"
-                and kind in ("ext4", "xfs")
-                and re.fullmatch(r"/dev/[a-z]+\d*(p\d+)?", source) is not None
-            )
+            return words[3] == "/" and kind in ("ext4", "xfs") and _DISK.fullmatch(source) is not None
     return False
 
 

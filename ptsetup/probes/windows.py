@@ -13,7 +13,7 @@ import msgspec
 
 from ptsetup import run
 from ptsetup.facts import Cpu, Host, Memory, PciDevice, Program, Record, Unknown
-from ptsetup.probes import _text, _win32, desktop
+from ptsetup.probes import _text, _win32, deadlines, desktop
 from ptsetup.probes._tree import Tree
 
 CURRENT_VERSION = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion"
@@ -28,8 +28,6 @@ MACHINES = {0x014C: "x86", 0x8664: "x86_64", 0xAA64: "arm64", 0x01C4: "arm"}
 
 FEATURES = {10: "sse2", 13: "sse3", 36: "ssse3", 37: "sse4_1", 38: "sse4_2", 39: "avx", 40: "avx2", 41: "avx512f"}
 """PF_ constants of winnt.h -> the name that the Linux kernel has for the feature."""
-
-POWERSHELL_DEADLINE_S = 15.0
 
 QUESTION = (
     "$ErrorActionPreference='Stop';"
@@ -162,7 +160,7 @@ _ASKING = threading.Lock()
 @functools.lru_cache(maxsize=1)
 def _ask_cim(deadline_scale: float) -> Cim | None:
     command = ["powershell.exe", "-NoProfile", "-NonInteractive", "-Command", QUESTION]
-    done = run.run(command, deadline_s=POWERSHELL_DEADLINE_S * deadline_scale)
+    done = run.run(command, deadline_s=deadlines.CIM_S * deadline_scale)
     return parse_cim(done.stdout) if done.is_ok else None
 
 
@@ -251,7 +249,7 @@ def cl(tree: Tree, env: Mapping[str, str], deadline_scale: float) -> Program:
     base = env.get("ProgramFiles(x86)") or r"C:\Program Files (x86)"
     command = [f"{base}\\{VSWHERE}", "-latest", "-products", "*", "-property", "installationPath", "-utf8"]
     needs = ["-requires", "Microsoft.VisualStudio.Component.VC.Tools.x86.x64"]
-    done = run.run([*command, *needs], deadline_s=5.0 * deadline_scale)
+    done = run.run([*command, *needs], deadline_s=deadlines.VSWHERE_S * deadline_scale)
     folder = next(iter(done.stdout.split("\n")), "").strip() if done.is_ok else ""
     if not folder:
         return Program(name="cl", source="vswhere", error=None if done.is_ok else "vswhere is not installed.")

@@ -1,0 +1,91 @@
+"""``ptsetup snapshot``: what is true of this machine and of one interpreter in it, as JSON."""
+
+import os
+from typing import Any
+
+import click
+
+from ptsetup.terminal import Terminal
+
+
+@click.command()
+@click.option(
+    "--python", metavar="PY", help="The interpreter to look at (path or version); default: the active environment."
+)
+@click.option("--share", is_flag=True, help="Mask user and host names, home folders, addresses, ids and serials.")
+@click.option("--output", metavar="FILE", help="Write it there, whole or not at all, instead of to stdout.")
+@click.option("--schema", "is_schema", is_flag=True, help="Print the JSON Schema of a Snapshot and look at nothing.")
+@click.option("--no-import", is_flag=True, help="Do not import torch: much faster.")
+@click.option(
+    "--deep", is_flag=True, help="Also hash torch's files, sample clocks, test each device, import companions."
+)
+@click.option(
+    "--online", is_flag=True, help="Also ask the network: how wrong the clock is, whether MASTER_ADDR answers."
+)
+@click.option(
+    "--timeout-scale",
+    type=click.FloatRange(0.1, 100),
+    default=1.0,
+    metavar="X",
+    help="Multiply every deadline (slow disks: 5).",
+)
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> None:
+    """Print what is true of this machine as JSON: hardware, driver, interpreter, torch. doctor and plan read it with --from."""
+    from ptsetup import replay
+
+    terminal: Terminal = ctx.obj
+    _check(options)
+    if options["is_schema"]:
+        _give(replay.schema(), options, terminal)
+        return
+    snapshot = take(options, terminal)
+    _give(replay.dump(replay.redact(snapshot) if options["share"] else snapshot), options, terminal)
+
+
+def _check(options: dict[str, Any]) -> None:
+    """Refuse what cannot end well before minutes are spent.
+
+    Raises:
+        RequestError: options that contradict each other.
+        PtsetupError: the folder of ``--output`` does not exist.
+    """
+    from ptsetup.errors import PtsetupError, RequestError
+
+    if options["no_import"] and options["deep"]:
+        raise RequestError("--deep imports torch and --no-import forbids it.", hint="Give one of them.")
+    folder = os.path.dirname(options["output"] or "")  # noqa: PTH120 - a text
+    if folder and not os.path.isdir(folder):  # noqa: PTH112 - a text
+        raise PtsetupError(
+            f"{options['output']} cannot be written: the folder {folder} does not exist.",
+            hint="Make that folder first, or name a file in another one.",
+        )
+
+
+def take(options: dict[str, Any], terminal: Terminal) -> Any:
+    """Take the Snapshot; the target that was chosen is said on stderr, the progress only on a terminal."""
+    from ptsetup import probes
+
+    snapshot = probes.take(
+        options["python"],
+        deadline_scale=options["timeout_scale"],
+        with_torch=not options["no_import"],
+        is_deep=options["deep"],
+        is_online=options["online"],
+        progress=terminal.log if terminal.is_moving else None,
+    )
+    target = snapshot.target
+    if target is not None:
+        how = {"--python": "as asked", "own": "no environment is active; the one that runs ptsetup"}
+        terminal.log(f"Target: {target.executable} ({how.get(target.chosen_by or '', target.chosen_by)})")
+    return snapshot
+
+
+def _give(data: bytes, options: dict[str, Any], terminal: Terminal) -> None:
+    if not options["output"]:
+        terminal.result_bytes(data)
+        return
+    from ptsetup.commands import _output
+
+    _output.write(options["output"], data)
+    terminal.log(f"Written: {options['output']}")
