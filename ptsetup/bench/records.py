@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ptsetup.bench.comparison import Comparison
 from ptsetup.bench.series import Speed
 from ptsetup.facts import Record
 
@@ -61,6 +62,8 @@ class Report(Record, frozen=True, kw_only=True):
     checks: tuple[Check, ...] = ()
     speed: Speed | None = None
     """Throughput against this machine's own ceiling, with the raw samples."""
+    comparison: Comparison | None = None
+    """Against kept runs (``--compare``)."""
 
     @property
     def failed(self) -> tuple[Check, ...]:

@@ -147,7 +147,10 @@ def _report(
 ) -> Report:
     bad = [check for check in checks if check.verdict in ("wrong", "crashed", "timeout")]
     info = session.info
-    name = info.get("device_name") or info.get("device", "cpu")
+    device = str(info.get("device", "cpu"))
+    name = (
+        "the CPU" if device == "cpu" else f"{device} ({info.get('device_name')})" if info.get("device_name") else device
+    )
     version = info.get("versions", {}).get("torch", "?")
     ran = [check for check in checks if check.verdict not in ("skipped", "unavailable", "unsupported")]
     if bad:

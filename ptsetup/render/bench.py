@@ -1,16 +1,23 @@
 """A benchmark report for people (text, Markdown) and programs (JSON, NDJSON)."""
 
+import textwrap
 from collections.abc import Callable, Sequence
 
 import msgspec
 
-from ptsetup.bench import Check, Entry, Report
+from ptsetup.bench import FAILED, Check, Entry, Report
+from ptsetup.render import rates
 
 Style = Callable[..., str]
 
 BARS = "▁▂▃▄▅▆▇█"
 ASCII_BARS = "_.-=+*#@"
 COLOURS = {"ok": "green", "wrong": "red", "crashed": "red", "timeout": "red", "slow": "yellow", "noisy": "yellow"}
+NOT_HERE = ("unavailable", "unsupported", "skipped")
+
+NARROW = 60
+"""Below this width a check takes two lines."""
+TITLE = 34
 
 
 def as_json(report: Report) -> bytes:
@@ -32,60 +39,171 @@ def schema() -> bytes:
 
 
 def as_text(report: Report, style: Style, *, width: int = 80, is_unicode: bool = True) -> str:
-    """The verdict, then a line per check; what failed is explained, the rest is one line."""
-    lines = [style(report.headline, bold=True), ""]
+    """The verdict, what failed with its cause, a line per check, what was not tried, and what the figures rest on."""
+    lines = [style(part, bold=True) for part in wrap(report.headline, width)]
+    for check in report.failed:
+        lines += ["", *_failure(check, report, style, width)]
+    lines.append("")
+    lines += _table(report, style, width, is_unicode=is_unicode)
+    lines += _types(report, width, is_unicode=is_unicode)
+    lines += _compared(report, style, width)
+    lines += _not_here(report, width)
+    lines += ["", *_foot(report, width)]
+    text = "\n".join(lines) + "\n"
+    return text if is_unicode else text.replace("×", "x").replace("–", "-")
+
+
+def wrap(text: str, width: int, indent: str = "") -> list[str]:
+    """The text in lines of that width; nothing is cut off a line but whole words."""
+    return textwrap.wrap(
+        text, max(20, width), initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    ) or [""]
+
+
+def _failure(check: Check, report: Report, style: Style, width: int) -> list[str]:
+    """What failed, by how much, what it points to, and what to type next."""
+    first = f"  {check.title} ({check.name})  {style(check.verdict, fg='red', bold=True)}"
+    words = difference(check)
+    lines = [first + (f"  {words}" if words and len(first) + len(words) <= width + 8 else "")]
+    if words and not lines[0].endswith(words):
+        lines += wrap(words, width, "    ")
+    if check.detail:
+        lines += wrap(check.detail, width, "    ")
+    if check.reveals:
+        lines += wrap(f"points to {check.reveals}", width, "    ")
+    return [*lines, f"    ptsetup bench --only {check.name}{_device_option(report)}"]
+
+
+def _device_option(report: Report) -> str:
+    return "" if report.device in ("cpu", "auto", "cuda:0") else f" --device {report.device}"
+
+
+def _table(report: Report, style: Style, width: int, *, is_unicode: bool) -> list[str]:
+    lines: list[str] = []
     group = ""
     for check in report.checks:
-        shown = check.group if check.group != group else ""
-        group = check.group
-        lines += _check(check, shown, style, width, is_unicode=is_unicode)
-    return "\n".join(lines) + "\n"
-
-
-def _check(check: Check, group: str, style: Style, width: int, *, is_unicode: bool) -> list[str]:
-    head = f"  {group:<9} {check.title:<35} "
-    lines = [head + style(f"{check.verdict:<8}", fg=COLOURS.get(check.verdict)) + measured(check)]
-    curve = check.data.get("curve")
-    if isinstance(curve, list) and curve:
-        lines.append(
-            f"            {curve[0]:.2f} {sparkline(curve, is_unicode=is_unicode)} {curve[-1]:.3f} loss per epoch"
-        )
-    if check.verdict in ("wrong", "crashed", "timeout", "unavailable", "unsupported", "skipped"):
-        lines += _explained(check, width)
+        if check.verdict in NOT_HERE:
+            continue
+        shown, group = (check.group if check.group != group else ""), check.group
+        lines += _row(check, shown, report, style, width)
+        curve = check.data.get("curve")
+        if isinstance(curve, list) and len(curve) > 1 and width >= NARROW:
+            lines.append(
+                f"{'':12}  {curve[0]:.2f} {sparkline(curve, is_unicode=is_unicode)} {curve[-1]:.3f} over {len(curve)} epochs"
+            )
     return lines
 
 
-def _explained(check: Check, width: int) -> list[str]:
-    import textwrap
+def _row(check: Check, group: str, report: Report, style: Style, width: int) -> list[str]:
+    measured = rates.line(check, report) or brief(check)
+    if check.verdict in ("slow", "noisy") and check.detail:
+        measured = f"{measured}; {check.detail}" if measured else check.detail
+    word = style(f"{check.verdict:<6}", fg=COLOURS.get(check.verdict))
+    if width < NARROW:
+        head = f"{check.group:<10} " if group else f"{'':<10} "
+        return [head + word.rstrip(), *wrap(f"{check.title}: {measured}" if measured else check.title, width, "  ")]
+    pad = 12 + TITLE + 1 + 7
+    parts = textwrap.wrap(measured, max(20, width - pad)) or [""]
+    title = textwrap.wrap(check.title, TITLE) or [""]
+    lines = [f"  {group:<10}{title[0]:<{TITLE}} {word} {parts[0]}".rstrip()]
+    for number in range(1, max(len(parts), len(title))):
+        left = title[number] if number < len(title) else ""
+        right = parts[number] if number < len(parts) else ""
+        lines.append(f"{'':12}{left:<{TITLE}} {'':7}{right}".rstrip())
+    return lines
 
-    texts = [check.detail] if check.detail else []
-    if check.verdict in ("wrong", "crashed", "timeout"):
-        texts.append(f"points to {check.reveals}")
-    found: list[str] = []
-    for text in texts:
-        found += textwrap.wrap(text, max(40, width), initial_indent=" " * 12, subsequent_indent=" " * 12)
-    return found
+
+def _types(report: Report, width: int, *, is_unicode: bool) -> list[str]:
+    """The best product of each type as bars, where more than one was timed."""
+    speed = report.speed
+    found = rates.tops(speed) if speed else ()
+    if len(found) < 2 or width < NARROW:
+        return []
+    length = min(30, width - 42)
+    lines = ["", "  best matrix product of each type, this run"]
+    for one in found:
+        sheet = f", {rates.percent(one.rate / one.datasheet)} of the data sheet" if one.datasheet else ""
+        filled = bar(one.rate / found[0].rate, length, is_unicode=is_unicode)
+        lines.append(f"    {one.dtype:<9} {filled:<{length}} {rates.amount(one.rate, 'FLOP/s')}{sheet}")
+    return lines
 
 
-def measured(check: Check) -> str:
-    """Error over tolerance: ``0.8 of 16 eps``, ``exact``."""
+def _compared(report: Report, style: Style, width: int) -> list[str]:
+    comparison = report.comparison
+    if comparison is None:
+        return []
+    lines = ["", *wrap(comparison.headline, width, "  ")]
+    for one in comparison.quantities:
+        word = style(f"{one.verdict:<8}", fg={"slower": "red", "faster": "green"}.get(one.verdict))
+        lines.append(f"    {word} {one.key:<36} {100 * (one.ratio - 1):+6.1f} % time".rstrip())
+    return lines
+
+
+def _not_here(report: Report, width: int) -> list[str]:
+    """What was not tried, one paragraph per reason."""
+    reasons: dict[str, list[str]] = {}
+    for check in report.checks:
+        if check.verdict in NOT_HERE:
+            reasons.setdefault(check.detail or check.verdict, []).append(check.name)
+    lines = []
+    for reason, names in reasons.items():
+        lines += wrap(f"not tried  {', '.join(names)}: {reason}", width, "  ")
+    return ["", *lines] if lines else []
+
+
+def _foot(report: Report, width: int) -> list[str]:
+    machine = report.machine
+    versions = report.versions
+    place = report.device_name or str(machine.get("processor") or report.device)
+    threads = machine.get("threads_granted")
+    parts = [f"Python {versions.get('python', '?')}", f"{report.profile} profile", f"{report.seconds:.1f} s"]
+    lines = wrap(f"{place}, {threads} CPU thread{'s' if threads != 1 else ''} granted; {', '.join(parts)}", width)
+    if report.speed is not None:
+        lines += wrap(f"speed: {rates.basis(report.speed)}", width)
+        share = rates.mlp_share(report.speed)
+        if share is not None:
+            lines += wrap(
+                f"the MLP uses {rates.percent(share)} of the best float32 product; the rest is dispatch and optimizer",
+                width,
+            )
+    return lines
+
+
+def difference(check: Check) -> str:
+    """``error 0.31, tolerance 2e-06``; what it counts is said."""
     if check.error is None or check.tolerance is None:
         return ""
     if check.tolerance == 0:
+        return "must be exact and is not" if check.error else "exact"
+    unit = f" {check.unit}" if check.unit else ""
+    return f"error {short(check.error)}, tolerance {short(check.tolerance)}{unit}"
+
+
+def brief(check: Check) -> str:
+    """Error over tolerance: ``0.8 of 16 eps``, ``exact``."""
+    data = check.data
+    if "loss" in data and "accuracy" in data and "loss_bound" in data:
+        return f"loss {data['loss']:.3f}, accuracy {100 * data['accuracy']:.1f} %"
+    if check.error is None or check.tolerance is None:
+        return check.detail if check.group == "speed" or check.verdict in FAILED else ""
+    if check.tolerance == 0:
         return "exact" if check.error == 0 else "not equal"
-    if "loss" in check.data and "accuracy" in check.data:
-        data = check.data
-        return f"loss {data['loss']:.3f} of {data['loss_bound']}, accuracy {100 * data['accuracy']:.1f} % (>= {100 * data['accuracy_bound']:.0f})"
-    return f"{short(check.error)} of {short(check.tolerance)} {check.unit}"
+    unit = {"rel": "", "abs": "", "count": ""}.get(check.unit, f" {check.unit}")
+    return f"{short(check.error)} of {short(check.tolerance)}{unit}"
+
+
+measured = brief
 
 
 def short(value: float) -> str:
     """Two digits that matter: ``0.8``, ``16``, ``2e-09``."""
     if value == 0:
         return "0"
-    if value >= 1e6 or abs(value) < 1e-3:
-        return f"{value:.0e}" if value < 1e300 else "infinite"
-    return f"{value:.2g}" if value < 100 else f"{value:.0f}"
+    if value != value or abs(value) > 1e300:  # noqa: PLR0124 - not a number
+        return "infinite"
+    if abs(value) >= 1e6 or abs(value) < 1e-3:
+        return f"{value:.0e}"
+    return f"{value:.2g}" if abs(value) < 100 else f"{value:.0f}"
 
 
 def sparkline(values: Sequence[float], *, is_unicode: bool = True) -> str:
@@ -96,27 +214,41 @@ def sparkline(values: Sequence[float], *, is_unicode: bool = True) -> str:
     return "".join(bars[round((value - low) / span * (len(bars) - 1))] for value in values)
 
 
+def bar(share: float, length: int, *, is_unicode: bool = True) -> str:
+    """A bar for a share of 1, eighths of a letter fine; at least a sliver for what is more than nothing."""
+    share = max(0.0, min(1.0, share))
+    if not is_unicode:
+        return "#" * max(1 if share else 0, round(share * length))
+    eighths = max(1 if share else 0, round(share * length * 8))
+    full, rest = divmod(eighths, 8)
+    return "█" * full + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[rest]
+
+
 def as_markdown(report: Report) -> str:
-    """A table that fits into an issue."""
-    lines = [f"**{report.headline}**", "", "| check | verdict | measured |", "| --- | --- | --- |"]
-    lines += [
-        f"| {check.name} | {check.verdict} | {measured(check) or check.detail.replace('|', '/')} |"
-        for check in report.checks
-    ]
+    """The verdict, what failed, and a folded table: fits into an issue."""
+    lines = [f"**{_cell(report.headline)}**", ""]
+    for check in report.failed:
+        lines.append(
+            f"- **{check.name}** {check.verdict}: {_cell(difference(check) or check.detail)}. Points to {_cell(check.reveals)}."
+        )
+    if report.failed:
+        lines.append("")
+    lines += ["| check | verdict | measured |", "| --- | --- | --- |"]
+    for check in report.checks:
+        words = rates.line(check, report) or brief(check) or check.detail
+        lines.append(f"| {check.name} | {check.verdict} | {_cell(words)} |")
+    lines += ["", *(_cell(part) for part in _foot(report, 1000))]
     return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
 
 
 def as_list(entries: Sequence[Entry], *, width: int = 80) -> str:
     """All checks with what each proves and the profile that runs it."""
-    import textwrap
-
     lines = []
     for entry in entries:
-        lines.append(f"{entry.name:<20} {entry.profile:<6} {entry.title}")
-        lines += textwrap.wrap(
-            f"{entry.proves}; a failure points to {entry.reveals}",
-            max(width, 40),
-            initial_indent=" " * 4,
-            subsequent_indent=" " * 4,
-        )
+        lines.append(f"{entry.name:<20} {entry.profile:<6} {entry.title}".rstrip())
+        lines += wrap(f"{entry.proves}; a failure points to {entry.reveals}", max(width, 40), "    ")
     return "\n".join(lines) + "\n"

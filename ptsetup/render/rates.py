@@ -1,0 +1,117 @@
+"""How measured speed is written for people: figures, shares of the own ceiling, and what they are made from."""
+
+from ptsetup.bench import Check, Report
+from ptsetup.bench.fastness import SERIES_OF, chief
+from ptsetup.bench.series import Ceiling, Metric, Speed
+
+MLP_FLOP = 3 * 2 * 64 * (784 * 128 + 128 * 10) - 2 * 64 * 784 * 128
+"""Of one training step of the MLP 784-128-10 on 64 samples: forward, and backward twice that; the first layer needs no input gradient."""
+
+PREFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))
+
+
+def amount(rate: float, unit: str) -> str:
+    """``221 GFLOP/s``, ``45.8 GB/s``, ``2,408 steps/s``."""
+    if unit.startswith(("step", "operation")):
+        plural = unit.replace("step/", "steps/").replace("operation/", "operations/")
+        return f"{rate:,.0f} {plural}"
+    for size, prefix in PREFIXES:
+        if rate >= size:
+            return f"{three(rate / size)} {prefix}{unit}"
+    return f"{three(rate)} {unit}"
+
+
+def three(value: float) -> str:
+    """Three digits, no exponent: ``1.83``, ``45.8``, ``1,024``."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def percent(share: float) -> str:
+    """``94 %``."""
+    return f"{100 * share:.0f} %"
+
+
+def line(check: Check, report: Report) -> str:
+    """What one check of the speed part measured, in a few words."""
+    speed = report.speed
+    if speed is None or check.name not in SERIES_OF:
+        return ""
+    metric = chief(speed, check.name)
+    if metric is None:
+        return ""
+    text = amount(metric.rate, f"{metric.unit}/s")
+    if check.name == "speed.matmul":
+        return f"{text}, {_of_ceiling(metric, speed)}"
+    if check.name == "speed.memory" and metric.array_mib is not None:
+        return f"{text}, arrays of {metric.array_mib:g} MiB"
+    alone = _one_thread(metric, speed)
+    return f"{text}{alone}"
+
+
+def _one_thread(metric: Metric, speed: Speed) -> str:
+    one = speed.metric(metric.name, device=metric.device, threads=1)
+    if metric.threads is None or metric.threads == 1 or one is None:
+        return " with 1 thread" if metric.threads == 1 else ""
+    return f" with {metric.threads} threads, {one.rate:,.0f} with 1"
+
+
+def _of_ceiling(metric: Metric, speed: Speed) -> str:
+    top = ceiling_of(metric, speed)
+    own = "GPU" if metric.device != "cpu" else "CPU"
+    if top is None:
+        return str(metric.dtype)
+    text = f"{metric.dtype}"
+    if top.datasheet:
+        return f"{text}, {percent(metric.rate / top.datasheet)} of the data sheet"
+    if top.threads and top.threads > 1:
+        return f"{text}, {top.threads} threads"
+    return f"{text}, this {own}'s best shape"
+
+
+def ceiling_of(metric: Metric, speed: Speed) -> Ceiling | None:
+    """The best product of the same device, type and number of threads."""
+    return next(
+        (
+            one
+            for one in speed.ceilings
+            if (one.device, one.dtype, one.threads) == (metric.device, metric.dtype, metric.threads)
+        ),
+        None,
+    )
+
+
+def mlp_share(speed: Speed) -> float | None:
+    """The MLP's FLOP/s as a share of the float32 ceiling of the same run; None where either is missing."""
+    metric = chief(speed, "speed.mlp")
+    if metric is None:
+        return None
+    top = next(
+        (
+            one
+            for one in speed.ceilings
+            if (one.device, one.dtype, one.threads) == (metric.device, "float32", metric.threads)
+        ),
+        None,
+    )
+    return metric.rate * MLP_FLOP / top.rate if top else None
+
+
+def tops(speed: Speed) -> tuple[Ceiling, ...]:
+    """The ceilings of the first device with all its threads, the fastest type first."""
+    if not speed.ceilings:
+        return ()
+    device = speed.ceilings[0].device
+    most = max(one.threads or 0 for one in speed.ceilings)
+    found = [one for one in speed.ceilings if one.device == device and (one.threads or 0) == most]
+    return tuple(sorted(found, key=lambda one: -one.rate))
+
+
+def basis(speed: Speed) -> str:
+    """What the figures rest on: ``3 processes, median of medians; machine quiet (spin 1.01, pressure 2 %)``."""
+    gate = speed.gate
+    pressure = "" if gate.pressure is None else f", CPU wait {percent(gate.pressure)}"
+    state = "quiet" if gate.is_quiet else "busy with other work"
+    count = f"{speed.processes} process" + ("es" if speed.processes != 1 else "")
+    return f"{count}, median of medians; machine {state} (spin {gate.spin:.2f}{pressure})"
