@@ -1,5 +1,6 @@
 """A benchmark report for people (text, Markdown) and programs (JSON, NDJSON)."""
 
+import math
 import textwrap
 from collections.abc import Callable, Sequence
 
@@ -49,8 +50,7 @@ def as_text(report: Report, style: Style, *, width: int = 80, is_unicode: bool =
     lines += _compared(report, style, width)
     lines += _not_here(report, width)
     lines += ["", *_foot(report, width)]
-    text = "\n".join(lines) + "\n"
-    return text if is_unicode else text.replace("×", "x").replace("–", "-")
+    return "\n".join(lines) + "\n"
 
 
 def wrap(text: str, width: int, indent: str = "") -> list[str]:
@@ -89,7 +89,7 @@ def _table(report: Report, style: Style, width: int, *, is_unicode: bool) -> lis
         curve = check.data.get("curve")
         if isinstance(curve, list) and len(curve) > 1 and width >= NARROW:
             lines.append(
-                f"{'':12}  {curve[0]:.2f} {sparkline(curve, is_unicode=is_unicode)} {curve[-1]:.3f} over {len(curve)} epochs"
+                f"{'':13}{curve[0]:.2f} {sparkline(curve, is_unicode=is_unicode)} {curve[-1]:.3f} over {len(curve)} epochs"
             )
     return lines
 
@@ -100,16 +100,17 @@ def _row(check: Check, group: str, report: Report, style: Style, width: int) -> 
         measured = f"{measured}; {check.detail}" if measured else check.detail
     word = style(f"{check.verdict:<6}", fg=COLOURS.get(check.verdict))
     if width < NARROW:
-        head = f"{check.group:<10} " if group else f"{'':<10} "
-        return [head + word.rstrip(), *wrap(f"{check.title}: {measured}" if measured else check.title, width, "  ")]
-    pad = 12 + TITLE + 1 + 7
+        first, *more = wrap(f"{check.title}: {measured}" if measured else check.title, width - 9)
+        head = [f"  {group}"] if group else []
+        return [*head, f"  {word} {first}", *(f"{'':9}{part}" for part in more)]
+    pad = 13 + TITLE + 1 + 7
     parts = textwrap.wrap(measured, max(20, width - pad)) or [""]
     title = textwrap.wrap(check.title, TITLE) or [""]
-    lines = [f"  {group:<10}{title[0]:<{TITLE}} {word} {parts[0]}".rstrip()]
+    lines = [f"  {group:<11}{title[0]:<{TITLE}} {word} {parts[0]}".rstrip()]
     for number in range(1, max(len(parts), len(title))):
         left = title[number] if number < len(title) else ""
         right = parts[number] if number < len(parts) else ""
-        lines.append(f"{'':12}{left:<{TITLE}} {'':7}{right}".rstrip())
+        lines.append(f"{'':13}{left:<{TITLE}} {'':7}{right}".rstrip())
     return lines
 
 
@@ -159,13 +160,9 @@ def _foot(report: Report, width: int) -> list[str]:
     parts = [f"Python {versions.get('python', '?')}", f"{report.profile} profile", f"{report.seconds:.1f} s"]
     lines = wrap(f"{place}, {threads} CPU thread{'s' if threads != 1 else ''} granted; {', '.join(parts)}", width)
     if report.speed is not None:
-        lines += wrap(f"speed: {rates.basis(report.speed)}", width)
-        share = rates.mlp_share(report.speed)
-        if share is not None:
-            lines += wrap(
-                f"the MLP uses {rates.percent(share)} of the best float32 product; the rest is dispatch and optimizer",
-                width,
-            )
+        lines += wrap(f"Speed: {rates.basis(report.speed)}.", width)
+        if alone := rates.one_thread(report.speed):
+            lines += wrap(alone, width)
     return lines
 
 
@@ -183,7 +180,7 @@ def brief(check: Check) -> str:
     """Error over tolerance: ``0.8 of 16 eps``, ``exact``."""
     data = check.data
     if "loss" in data and "accuracy" in data and "loss_bound" in data:
-        return f"loss {data['loss']:.3f}, accuracy {100 * data['accuracy']:.1f} %"
+        return f"loss {data['loss']:.3f}, {100 * data['accuracy']:.1f} % right"
     if check.error is None or check.tolerance is None:
         return check.detail if check.group == "speed" or check.verdict in FAILED else ""
     if check.tolerance == 0:
@@ -207,8 +204,10 @@ def short(value: float) -> str:
 
 
 def sparkline(values: Sequence[float], *, is_unicode: bool = True) -> str:
-    """A curve in one line; plain letters where the terminal has no Unicode."""
+    """A curve in one line; by its logarithm where it falls far, since all but the start would be flat otherwise."""
     bars = BARS if is_unicode else ASCII_BARS
+    if min(values) > 0 and max(values) > 20 * min(values):
+        values = [math.log(value) for value in values]
     low, high = min(values), max(values)
     span = (high - low) or 1.0
     return "".join(bars[round((value - low) / span * (len(bars) - 1))] for value in values)
@@ -227,10 +226,10 @@ def bar(share: float, length: int, *, is_unicode: bool = True) -> str:
 def as_markdown(report: Report) -> str:
     """The verdict, what failed, and a folded table: fits into an issue."""
     lines = [f"**{_cell(report.headline)}**", ""]
-    for check in report.failed:
-        lines.append(
-            f"- **{check.name}** {check.verdict}: {_cell(difference(check) or check.detail)}. Points to {_cell(check.reveals)}."
-        )
+    lines += [
+        f"- **{check.name}** {check.verdict}: {_cell(difference(check) or check.detail)}. Points to {_cell(check.reveals)}."
+        for check in report.failed
+    ]
     if report.failed:
         lines.append("")
     lines += ["| check | verdict | measured |", "| --- | --- | --- |"]

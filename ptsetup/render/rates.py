@@ -13,7 +13,7 @@ PREFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))
 def amount(rate: float, unit: str) -> str:
     """``221 GFLOP/s``, ``45.8 GB/s``, ``2,408 steps/s``."""
     if unit.startswith(("step", "operation")):
-        plural = unit.replace("step/", "steps/").replace("operation/", "operations/")
+        plural = unit.replace("step/", "steps/").replace("operation/", "ops/")
         return f"{rate:,.0f} {plural}"
     for size, prefix in PREFIXES:
         if rate >= size:
@@ -42,32 +42,25 @@ def line(check: Check, report: Report) -> str:
     if metric is None:
         return ""
     text = amount(metric.rate, f"{metric.unit}/s")
-    if check.name == "speed.matmul":
-        return f"{text}, {_of_ceiling(metric, speed)}"
-    if check.name == "speed.memory" and metric.array_mib is not None:
-        return f"{text}, arrays of {metric.array_mib:g} MiB"
-    alone = _one_thread(metric, speed)
-    return f"{text}{alone}"
-
-
-def _one_thread(metric: Metric, speed: Speed) -> str:
-    one = speed.metric(metric.name, device=metric.device, threads=1)
-    if metric.threads is None or metric.threads == 1 or one is None:
-        return " with 1 thread" if metric.threads == 1 else ""
-    return f" with {metric.threads} threads, {one.rate:,.0f} with 1"
-
-
-def _of_ceiling(metric: Metric, speed: Speed) -> str:
+    if check.name != "speed.matmul":
+        return text
     top = ceiling_of(metric, speed)
-    own = "GPU" if metric.device != "cpu" else "CPU"
-    if top is None:
-        return str(metric.dtype)
-    text = f"{metric.dtype}"
-    if top.datasheet:
-        return f"{text}, {percent(metric.rate / top.datasheet)} of the data sheet"
-    if top.threads and top.threads > 1:
-        return f"{text}, {top.threads} threads"
-    return f"{text}, this {own}'s best shape"
+    sheet = f", {percent(metric.rate / top.datasheet)} of data sheet" if top and top.datasheet else ""
+    return f"{text}, {metric.dtype}{sheet}"
+
+
+def one_thread(speed: Speed) -> str:
+    """What one thread reaches, where several were used: ``With 1 thread: 1,836 steps/s, 114 GFLOP/s.``"""
+    metric = chief(speed, "speed.mlp")
+    if metric is None or metric.threads in (None, 1):
+        return ""
+    share = mlp_share(speed)
+    used = f"; the MLP uses {percent(share)} of the best product" if share else ""
+    alone = [one for one in speed.metrics if one.threads == 1]
+    steps = next((amount(one.rate, "step/s") for one in alone if one.name == "mlp"), None)
+    flops = max((one.rate for one in alone if (one.name, one.dtype) == ("matmul", "float32")), default=None)
+    parts = [part for part in (steps, amount(flops, "FLOP/s") if flops else None) if part]
+    return f"{metric.threads} threads{used}. With 1 thread: {', '.join(parts)}." if parts else ""
 
 
 def ceiling_of(metric: Metric, speed: Speed) -> Ceiling | None:
