@@ -28,9 +28,22 @@ def mend(told: Report, options: dict[str, Any], terminal: Terminal) -> Report:
     Raises:
         InstallFailed: a command failed; the environment is as it was before it.
     """
+    # JSON is one document: that of the last look
+    is_document = options["form"] == "json"
+    if not is_document:
+        doctor.show(told, options, terminal)
+    after = _mend(told, options, terminal)
+    if is_document or after is not told:
+        doctor.show(after, options, terminal)
+    if after is not told:
+        terminal.log(changes(told, after))
+    return after
+
+
+def _mend(told: Report, options: dict[str, Any], terminal: Terminal) -> Report:
     chosen = choose(told)
     if not chosen:
-        terminal.log("Nothing here is for ptsetup to change by itself: the fixes above are for you to decide on.")
+        terminal.log("Nothing here is for ptsetup to change by itself: the fixes are for you to decide on.")
         return told
     terminal.log("To be done:")
     for finding, fix in chosen:
@@ -50,8 +63,6 @@ def mend(told: Report, options: dict[str, Any], terminal: Terminal) -> Report:
         _carry_out(fix, told.snapshot, options, terminal)
     terminal.log("Looking again.")
     after: Report = doctor.examine(options, terminal)
-    doctor.show(after, options, terminal)
-    terminal.log(changes(told, after))
     return after
 
 

@@ -54,11 +54,12 @@ def command(ctx: click.Context, /, is_schema: bool, fail_on: str, **options: Any
         return
     _check(options)
     told = examine(options, terminal)
-    show(told, options, terminal)
     if options["is_fix"]:
         from ptsetup.commands import _mending
 
         told = _mending.mend(told, options, terminal)
+    else:
+        show(told, options, terminal)
     ctx.exit(exit_code(told, fail_on))
 
 

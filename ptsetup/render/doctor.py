@@ -186,4 +186,4 @@ def _tail(told: Report) -> str:
         parts.append(f"{notes} note{'s' * (notes != 1)} (-v)")
     if told.skipped:
         parts.append(f"{len(told.skipped)} could not be checked (-v)")
-    return f"Looked at {looked} things{took}{': ' if parts else ''}{', '.join(parts)}."
+    return f"Looked at {looked} thing{'s' * (looked != 1)}{took}{': ' if parts else ''}{', '.join(parts)}."
