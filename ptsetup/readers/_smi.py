@@ -23,6 +23,9 @@ _USE = re.compile(
     r"\s*(?P<util>\d+%|N/A)?\s*(?P<compute>Default|E\. ?Process|Prohibited|E\. ?Thread|N/A)?"
 )
 _MIG_MODE = re.compile(r"^\|\s+\|\s+\|\s*(?P<mig>Enabled\*?|Disabled\*?|N/A)\s*\|")
+_MIG_ROW = re.compile(
+    r"^\|\s+(?P<gpu>\d{1,2})\s+(?P<gi>\d{1,3})\s+(?P<ci>\d{1,3})\s+\d{1,3}\s*\|\s*\d+MiB\s*/\s*(?P<total>\d+)MiB\s*\|"
+)
 _PROCESS = re.compile(
     r"^\|\s+(?P<gpu>\d{1,2})\s+(?:(?:N/A|\d+)\s+(?:N/A|\d+)\s+)?(?P<pid>\d{2,7})\s+(?P<type>C\+G|C|G)\s+(?P<name>\S.*?)\s+(?P<used>\d+)MiB\s*\|"
 )
@@ -104,12 +107,33 @@ class Smi:
             return text.lstrip().startswith("|")
         if "|" not in text[:2] and not text.startswith("+"):
             return False
-        for pattern, keep in ((_ROW, self._row), (_USE, self._use), (_MIG_MODE, self._mig), (_PROCESS, self._process)):
+        for pattern, keep in (
+            (_ROW, self._row),
+            (_MIG_ROW, self._mig_row),
+            (_USE, self._use),
+            (_MIG_MODE, self._mig),
+            (_PROCESS, self._process),
+        ):
             match = pattern.match(text)
             if match:
                 keep(match, number)
                 return True
+        if "No MIG devices found" in text:
+            self._mig_devices(())
         return bool(_FRAME.match(text))
+
+    def _mig_devices(self, devices: tuple[MigDevice, ...], gpu: int | None = None) -> None:
+        """MIG instances of one GPU, or of every GPU in that mode."""
+        known = self.draft.gpus.get(MEASURED, [])
+        for position, (line, card) in enumerate(known):
+            if card.mig_current == 1 and gpu in (None, card.index):
+                known[position] = (line, replace(card, mig_devices=(*(card.mig_devices or ()), *devices)))
+
+    def _mig_row(self, row: "re.Match[str]", _number: int) -> None:
+        memory = int(row["total"]) * MIB
+        self._mig_devices(
+            (MigDevice(name=f"GI {row['gi']} CI {row['ci']}", memory_total_bytes=memory),), int(row["gpu"])
+        )
 
     def _header(self, header: "re.Match[str]", number: int) -> None:
         draft = self.draft
