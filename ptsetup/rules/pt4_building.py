@@ -190,8 +190,12 @@ CLANG_BELOW = {
     "12.2": 16, "12.3": 16, "12.4": 17, "12.5": 18, "12.6": 18, "12.7": 19, "12.8": 19, "12.9": 19, "13.0": 21,
 }  # fmt: skip
 
+OUT_OF_RANGE = (
+    r"the current installed version of (?P<name>\S+) \((?P<version>[^)]+)\) is (?P<how>greater|less) than .{0,40}"
+    r"by CUDA (?P<cuda>\d+(?:\.\d+)*)"
+)
 COMPILER_TEXT = (
-    r"the current installed version of (?P<name>\S+) \((?P<version>[^)]+)\) is (?P<how>greater|less) than .{0,40}by CUDA (?P<cuda>[\d.]+)",
+    OUT_OF_RANGE,
     r"unsupported GNU version! gcc versions later than (?P<limit>\d+) are not supported",
     r"host_config\.h.{0,40}unsupported (?:GNU|clang|Microsoft Visual Studio) version",
 )

@@ -13,7 +13,7 @@ CUDA_LIBRARY = (
     r"|nvshmem\w*)"
 )
 OWN_FOLDER = r"(?:site|dist)-packages|[\\/]torch[\\/]lib|[\\/]nvidia[\\/]\w+[\\/]lib|^\.\.\."
-SYSTEM_FOLDER = r"/(?:usr/local|usr/lib|usr/lib64|lib|lib64|opt|public|apps?|cm|software|share)\b[\w./+-]*"
+SYSTEM_FOLDER = r"(?<![\w./-])/(?:usr/local|usr/lib|usr/lib64|lib|lib64|opt|public|apps?|cm|software|share)\b[\w./+-]*"
 
 SHADOW_TEXT = (
     rf"(?P<where>{SYSTEM_FOLDER}/{CUDA_LIBRARY}\.so[\w.]*): undefined symbol",
