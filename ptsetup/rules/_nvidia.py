@@ -47,7 +47,9 @@ def capabilities(case: Case) -> tuple[tuple[int, int], ...]:
     """Capabilities of the NVIDIA devices, by the driver, the names, else the bus."""
     known = [gpu.compute_capability for gpu in case.gpus if gpu.compute_capability]
     known = known or [c for d in devices(case) if (c := capability_of_device(d))]
-    return tuple(known) or tuple(c for d in devices(case) if d.name and (c := case.index.gpu_capability(d.name)))
+    return tuple(known) or tuple(
+        c for d in devices(case) if d.name and (c := compat.capability_by_name(d.name, case.index))
+    )
 
 
 def is_plain(case: Case) -> bool:

@@ -13,7 +13,9 @@ ARCHITECTURES = {5: "Maxwell", 6: "Pascal", 7: "Volta", 10: "Blackwell", 12: "Bl
 
 
 def _capability(case: Case, device: PciDevice) -> tuple[int, int] | None:
-    return _nvidia.capability_of_device(device) or (case.index.gpu_capability(device.name) if device.name else None)
+    return _nvidia.capability_of_device(device) or (
+        compat.capability_by_name(device.name, case.index) if device.name else None
+    )
 
 
 def _named(case: Case, device: PciDevice | None) -> str:

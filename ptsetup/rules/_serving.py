@@ -1,0 +1,149 @@
+"""Does the installed torch have code for a GPU: by its own list, by the index's row, by its tag, by what its CUDA knows."""
+
+import re
+from typing import Literal, NamedTuple
+
+from ptsetup import compat
+from ptsetup.facts import Gpu
+from ptsetup.rules import _visible
+from ptsetup.rules._case import Case
+
+CEILING = (
+    ((12, 9), (12, 1)), ((12, 8), (12, 0)), ((11, 8), (9, 0)), ((11, 1), (8, 6)), ((11, 0), (8, 0)), ((10, 0), (7, 5)),
+    ((9, 0), (7, 2)), ((8, 0), (6, 2)),
+)  # fmt: skip
+"""Newest architecture that nvcc of a CUDA release (and of those after it) can compile for (CUDA release notes)."""
+
+FLOOR = (((13, 0), (7, 5)), ((12, 0), (5, 0)), ((11, 0), (3, 5)), ((9, 0), (3, 0)))
+"""Oldest one."""
+
+NO_KERNEL = r"no kernel image is available|cudaErrorNoKernelImageForDevice|CUDA_ERROR_NO_BINARY_FOR_GPU"
+NOT_COMPATIBLE = (
+    r"is not compatible with the current PyTorch installation|not compatible with .{0,30}this version of PyTorch"
+)
+TOO_OLD = r"no longer supports this GPU because it is too old|minimum cuda capability supported by this library"
+BUILT_FOR = r"which is of compute capability|list shows the CCs this version of PyTorch was built for"
+PYTORCH_SAYS = (NOT_COMPATIBLE, TOO_OLD, BUILT_FOR)
+"""What torch itself says of a GPU that it has no code for."""
+
+Side = Literal["old", "new"]
+
+
+class Answer(NamedTuple):
+    """Whether, and why not, a GPU is served."""
+
+    is_served: bool
+    side: Side | None
+    """The GPU is too ``old`` or too ``new`` for the build."""
+    listed: tuple[str, ...]
+    """The architectures by which that is known; () when only the CUDA release tells."""
+    source: str
+    is_sure: bool
+    """The list is that of this very build, measured or printed; else it is inferred."""
+
+
+def answer(case: Case, capability: tuple[int, int]) -> Answer | None:
+    """Whether the installed torch serves a GPU; None when too little is known."""
+    known = _architectures(case)
+    if known is None:
+        return _by_toolkit(case, capability)
+    listed, source, is_sure = known
+    cuda, speaks = compat.version_tuple(case.cuda_build or "")[:2], case.cuda_driver_version
+    is_ptx_allowed = speaks is None or len(cuda) < 2 or speaks[0] >= cuda
+    host = case.snapshot.host
+    service = compat.serves(
+        capability,
+        listed,
+        is_ptx_allowed=is_ptx_allowed,
+        is_jetson=bool(host and host.jetson),
+        cuda=(cuda[0], cuda[1]) if len(cuda) == 2 else None,
+    )
+    return Answer(service is not None, None if service else side(capability, listed), listed, source, is_sure)
+
+
+def side(capability: tuple[int, int], listed: tuple[str, ...]) -> Side:
+    """Too old or too new for that list."""
+    compiled = [c for name in listed if (c := compat.capability_of(name))]
+    if not compiled or capability < min(compiled):
+        return "old"
+    return "new" if capability > max(compiled) or capability >= (9, 0) else "old"
+
+
+def _architectures(case: Case) -> tuple[tuple[str, ...], str, bool] | None:
+    """Architectures of the build, their source, and whether they are this build's own."""
+    torch = case.snapshot.torch
+    if case.architectures:
+        listed, source = case.architectures
+        named = tuple(name for name in listed if compat.capability_of(name))
+        own = bool(torch and torch.arch_list) or bool(case.wheel and case.wheel.arch_list)
+        level = case.build.arch_level if case.build else None
+        return (named, source, own or level in ("measured", "table", "user-output", "build-script")) if named else None
+    is_foreign = case.wheel is not None and case.wheel.build_kind in ("conda", "source", "vendor")
+    if is_foreign or re.search(r"\da0|\+git", case.torch_version or ""):
+        return None
+    tag = case.backend if case.family == "cuda" else None
+    if case.family not in ("cuda", None) or not (tag or case.torch_base):
+        return None
+    rows = [b for b in case.index.builds if b.sass and (b.backend == tag if tag else b.torch == case.torch_base)]
+    names = tuple(sorted({name for row in rows for name in (*row.sass, *row.ptx)}))
+    what = f"all builds for {tag}" if tag else f"all builds of torch {case.torch_base}"
+    return (names, f"wheels_index.json ({what})", False) if names else None
+
+
+def _by_toolkit(case: Case, capability: tuple[int, int]) -> Answer | None:
+    """By what the build's CUDA can compile for at all."""
+    cuda = compat.version_tuple(case.cuda_build or "")[:2]
+    if len(cuda) < 2 or case.family != "cuda":
+        return None
+    source = f"CUDA {case.cuda_build}"
+    newest = next((top for since, top in CEILING if cuda >= since), None)
+    oldest = next((bottom for since, bottom in FLOOR if cuda >= since), None)
+    if newest and capability[0] > newest[0]:
+        return Answer(is_served=False, side="new", listed=(), source=source, is_sure=False)
+    if oldest and capability < oldest:
+        return Answer(is_served=False, side="old", listed=(), source=source, is_sure=False)
+    return None
+
+
+def unserved(case: Case) -> tuple[tuple[Gpu, Answer], ...]:
+    """GPUs in sight that the installed torch has no code for."""
+    found = [(gpu, answer(case, gpu.compute_capability)) for gpu in _visible.visible(case) if gpu.compute_capability]
+    return tuple((gpu, told) for gpu, told in found if told is not None and not told.is_served)
+
+
+def served(case: Case) -> tuple[Gpu, ...]:
+    """GPUs in sight that it has code for."""
+    found = [(gpu, answer(case, gpu.compute_capability)) for gpu in _visible.visible(case) if gpu.compute_capability]
+    return tuple(gpu for gpu, told in found if told is not None and told.is_served)
+
+
+def is_served_by_any(case: Case, capability: tuple[int, int]) -> bool:
+    """Some build in the index has code for it."""
+    return any(compat.serves(capability, (*b.sass, *b.ptx)) for b in case.index.builds if b.sass)
+
+
+def text_of(capability: tuple[int, int]) -> str:
+    """``8.9``."""
+    return f"{capability[0]}.{capability[1]}"
+
+
+def named(gpu: Gpu) -> str:
+    """``Tesla K80 (compute capability 3.7)``."""
+    return f"{gpu.name or f'GPU {gpu.index}'} (compute capability {text_of(gpu.compute_capability or (0, 0))})"
+
+
+def is_other_vendor(case: Case) -> bool:
+    """The GPU or the build is AMD's: such words then mean another thing."""
+    amd = case.snapshot.amd
+    return case.family == "rocm" or bool(amd and amd.gpus and not case.gpus)
+
+
+def side_by_words(case: Case, capability: tuple[int, int]) -> str | None:
+    """Where the build is not known: what the message says, else where a GPU of that capability mostly stands."""
+    if case.said(TOO_OLD):
+        return "old"
+    if case.said(NOT_COMPATIBLE, BUILT_FOR):
+        return "old" if capability < (7, 5) else "new"
+    if served(case):
+        return None
+    return "old" if capability < (5, 0) else "new" if capability >= (10, 0) else None
