@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from ptsetup.rules import pt6_allocator
 from ptsetup.rules._case import Case
-from ptsetup.rules._rule import Evidence, Finding, Severity, rule
-from ptsetup.rules._ways import fact, unset
+from ptsetup.rules._rule import Evidence, Finding, Fix, Severity, rule
+from ptsetup.rules._ways import fact, fitting, unset
 
 
 def _set(case: Case, name: str) -> Evidence:
@@ -30,6 +30,17 @@ def _simple(case: Case, name: str, message: str, severity: Severity = "warning")
         fixes=unset(case, name),
         severity=_leftover(case, severity),
     )
+
+
+def _unset_all(case: Case, names: list[str]) -> tuple[Fix, ...]:
+    """Take several variables away for this shell."""
+    text = "Take them away (and look for them in the shell profile or the job script that set them)."
+    windows = " && ".join(f"set {name}=" for name in names)
+    ways = (
+        Fix(text=text, shell=f"unset {' '.join(names)}", systems=("linux", "macos")),
+        Fix(text=text, shell=windows, systems=("windows",)),
+    )
+    return fitting(case, *ways) if names else ()
 
 
 @rule("PT655", "cuda-launch-blocking", "warning", "CUDA waits after every kernel", needs=("env",), layer=44)
@@ -173,14 +184,14 @@ def nccl_leftovers(case: Case) -> Iterator[Finding]:
     found += [(name, value, "host.nccl_config") for name, value in config.items() if name in NCCL_SWITCHES]
     if found:
         listed = ", ".join(f"{name}={value}" for name, value, _ in found[:4])
-        names = " ".join(name for name, _, path in found if path.startswith("env."))
+        names = [name for name, _, path in found if path.startswith("env.")]
         yield Finding(
             message=f"NCCL is changed by {listed}: meant for finding faults.",
             subject=found[0][0],
-            evidence=tuple(fact(case, path, f"{name}={value}", "the environment" if "env" in path else "nccl.conf") for name, value, path in found[:4]),
-            fixes=unset(case, names) if names else (),
+            evidence=tuple(fact(case, path, f"{name}={value}") for name, value, path in found[:4]),
+            fixes=_unset_all(case, names),
             severity=_leftover(case),
-        )  # fmt: skip
+        )
     elif case.env("NCCL_DEBUG"):
         message = f"NCCL_DEBUG={case.env('NCCL_DEBUG')} makes NCCL talk; it changes nothing else."
         yield _simple(case, "NCCL_DEBUG", message, "note")
@@ -289,7 +300,7 @@ def stale_rank(case: Case) -> Iterator[Finding]:
         message=f"{', '.join(f'{name}={case.env(name)}' for name in names)} are set, and no launcher started this process.",
         subject="RANK",
         evidence=tuple(_set(case, name) for name in names),
-        fixes=unset(case, " ".join(names)),
+        fixes=_unset_all(case, names),
     )
 
 
