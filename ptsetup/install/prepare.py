@@ -6,7 +6,8 @@ from ptsetup import compat
 from ptsetup.errors import InstallFailed
 from ptsetup.facts import Snapshot, replace
 from ptsetup.index import WheelIndex
-from ptsetup.install.reach import Reached, Wheel, ask, fitting, wheels_in
+from ptsetup.index.pages import Page
+from ptsetup.install.reach import Wheel, ask, fitting, wheels_in
 from ptsetup.install.settings import Settings
 from ptsetup.plan import Plan, Request, plan
 
@@ -26,12 +27,12 @@ def prepare(snapshot: Snapshot, request: Request, index: WheelIndex, settings: S
     if request.find_links:
         return _from_folder(snapshot, request, index, request.find_links)
     made = plan(snapshot, request, index)
-    reached: Reached | None = None
     for _ in range(TRIES):
-        if made.outcome != "install" or made.index_url is None:
+        # a flat page and the user's default index are the installer's to ask
+        if made.outcome != "install" or made.index_url is None or "--index-url" not in made.commands[0]:
             return made
         reached = ask(made.index_url, "torch", settings)
-        if reached.answer == "unreachable":
+        if reached.answer in ("unreachable", "refused"):
             return _fall_back(snapshot, request, index, settings, made, reached)
         if not _is_absent(made, reached):
             return made
@@ -41,15 +42,13 @@ def prepare(snapshot: Snapshot, request: Request, index: WheelIndex, settings: S
     return made
 
 
-def _is_absent(made: Plan, reached: Reached) -> bool:
+def _is_absent(made: Plan, reached: Page) -> bool:
     if reached.answer == "absent":
         return True
     # nightlies and foreign indexes are the installer's to resolve
     if made.local is None or made.status is None:
         return False
-    return not any(
-        name.startswith(f"torch-{made.local}-") or name.startswith(f"torch-{made.torch}-") for name in reached.names
-    )
+    return not any(link.file.startswith((f"torch-{made.local}-", f"torch-{made.torch}-")) for link in reached.links)
 
 
 def _from_folder(snapshot: Snapshot, request: Request, index: WheelIndex, folder: str) -> Plan:
@@ -75,7 +74,7 @@ def _builds(wheels: tuple[Wheel, ...]) -> tuple[str, ...]:
 
 
 def _fall_back(
-    snapshot: Snapshot, request: Request, index: WheelIndex, settings: Settings, made: Plan, reached: Reached
+    snapshot: Snapshot, request: Request, index: WheelIndex, settings: Settings, made: Plan, reached: Page
 ) -> Plan:
     """The newest fitting build among the wheels in the user's own find-links folders."""
     for folder in settings.find_links:
@@ -84,7 +83,8 @@ def _fall_back(
             continue
         local = plan(snapshot, replace(request, only=_builds(wheels), find_links=folder), index)
         if local.outcome == "install":
-            note = f"the index is out of reach ({reached.detail}): this is the newest fitting wheel in {folder}; online it would be {made.local}"
+            newest = f"this is the newest fitting wheel in {folder}, online it would be {made.local}"
+            note = f"the index is out of reach ({reached.detail}): {newest}"
             found: Plan = replace(local, warnings=(*local.warnings, note))
             return found
     raise InstallFailed(

@@ -1,18 +1,11 @@
-"""wheels_index.json: which wheels exist and what they need. Find it, read it, validate it."""
+"""The records of wheels_index.json: which wheels exist and what they need."""
 
-import functools
-import hashlib
-import pathlib
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, TypeVar, cast
 
-import msgspec
-
-from ptsetup.errors import WheelIndexError
 from ptsetup.facts._record import Record
 
 SCHEMA = 1
-
-FILE_NAME = "wheels_index.json"
 
 
 class Build(Record, frozen=True, kw_only=True):
@@ -190,6 +183,17 @@ class MpsFloor(Record, frozen=True, kw_only=True):
     note: str | None = None
 
 
+class Footprint(Record, frozen=True, kw_only=True):
+    """Room that a build and what it requires take."""
+
+    family: str
+    """``cpu``, ``cuda``, ``rocm``, ``xpu``."""
+    platform: str | None = None
+    download_bytes: int | None = None
+    installed_bytes: int | None = None
+    source: str | None = None
+
+
 class WheelIndex(Record, frozen=True, kw_only=True):
     """What exists and what it needs."""
 
@@ -214,6 +218,7 @@ class WheelIndex(Record, frozen=True, kw_only=True):
     peaks: tuple[Peak, ...]
     origin_url: str
     """Root of the PyTorch index."""
+    footprints: tuple[Footprint, ...] = ()
     doubts: tuple[str, ...] = ()
     """What the sources disagree on."""
     updated_from: str | None = None
@@ -240,12 +245,28 @@ def gpu_key(name: str) -> str:
     return "".join(w for w in words if w not in drop)
 
 
-# Keyed by identity: an index is loaded once per process and never changes (the records hold it alive).
-_CACHES: dict[tuple[str, int], object] = {}
+_CACHES: dict[tuple[str, int], tuple[object, object]] = {}
+"""Keyed by identity: an index never changes while it is in use, and the tuple keeps it alive."""
+
+_KEPT = 12
+"""So many tables at most: a process that reads many indexes (tests) does not grow."""
+
+Table = TypeVar("Table")
+
+
+def cached(what: str, index: WheelIndex, make: Callable[[WheelIndex], Table]) -> Table:
+    """A table made from an index once."""
+    key = (what, id(index))
+    held = _CACHES.get(key)
+    if held is None or held[0] is not index:
+        if len(_CACHES) >= _KEPT:
+            _CACHES.clear()
+        held = _CACHES[key] = (index, make(index))
+    return cast("Table", held[1])
 
 
 def _by_key(index: WheelIndex) -> dict[tuple[str, str, str], tuple[Build, ...]]:
-    return _cached("builds", index, _group_builds)
+    return cached("builds", index, _group_builds)
 
 
 def _group_builds(index: WheelIndex) -> dict[tuple[str, str, str], tuple[Build, ...]]:
@@ -257,81 +278,8 @@ def _group_builds(index: WheelIndex) -> dict[tuple[str, str, str], tuple[Build, 
 
 
 def _releases(index: WheelIndex) -> dict[str, Release]:
-    return _cached("releases", index, lambda i: {r.version: r for r in i.releases})
+    return cached("releases", index, lambda i: {r.version: r for r in i.releases})
 
 
 def _gpu_names(index: WheelIndex) -> dict[str, tuple[int, int]]:
-    return _cached("gpus", index, lambda i: {gpu_key(g.name): g.capability for g in reversed(i.nvidia_gpus)})
-
-
-def _cached(what, index, make):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - typed by its callers
-    key = (what, id(index))
-    if key not in _CACHES:
-        _CACHES[key] = (index, make(index))
-    return _CACHES[key][1]  # type: ignore[index]
-
-
-def locate() -> pathlib.Path:
-    """The shipped file: beside this module (a wheel), or one level above the package in a checkout.
-
-    Raises:
-        WheelIndexError: it is in neither place.
-    """
-    here = pathlib.Path(__file__).parent
-    beside = here / FILE_NAME
-    if beside.is_file():
-        return beside
-    above = here.parent / FILE_NAME
-    if above.is_file() and (here.parent / "pyproject.toml").is_file():
-        return above
-    raise WheelIndexError(
-        f"{FILE_NAME} is missing: neither {beside} nor {above} is there.",
-        hint="Install ptsetup again, or name a copy with --index FILE.",
-    )
-
-
-def parse(data: bytes, name: str) -> WheelIndex:
-    """Read an index; ``name`` is what messages call it.
-
-    Raises:
-        WheelIndexError: not JSON, another schema, or a wrong value (its path is named).
-    """
-    try:
-        index = msgspec.json.decode(data, type=WheelIndex)
-    except msgspec.ValidationError as problem:
-        raise WheelIndexError(
-            f"{name} has a wrong value: {problem}.",
-            hint="Use the shipped index: leave out --index, or run ptsetup index update.",
-        ) from None
-    except msgspec.DecodeError as problem:
-        raise WheelIndexError(
-            f"{name} is no JSON: {problem}.",
-            hint="It may be cut short; use the shipped index, or run ptsetup index update.",
-        ) from None
-    if index.schema != SCHEMA:
-        raise WheelIndexError(
-            f"{name} has schema {index.schema}; this ptsetup reads schema {SCHEMA}.",
-            hint="Use the index that came with this version.",
-        )
-    return index
-
-
-@functools.cache
-def load(path: str | None = None) -> WheelIndex:
-    """The index at ``path``, else the newest of the cached and the shipped one.
-
-    Raises:
-        WheelIndexError: it cannot be read or is damaged.
-    """
-    file = pathlib.Path(path) if path else locate()
-    try:
-        return parse(file.read_bytes(), str(file))
-    except OSError as problem:
-        raise WheelIndexError(
-            f"{file} cannot be read: {problem.strerror}.", hint="Check the path after --index."
-        ) from None
-
-
-def digest(path: pathlib.Path) -> str:
-    """sha256 of a file, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return cached("gpus", index, lambda i: {gpu_key(g.name): g.capability for g in reversed(i.nvidia_gpus)})

@@ -1,0 +1,230 @@
+"""Pages of a package index: fetched once under a deadline and a size limit, and read with suspicion (PEP 503, PEP 691, flat pages)."""
+
+import html.parser
+import json
+import re
+import time
+import urllib.parse
+from typing import TYPE_CHECKING, Literal
+
+from ptsetup.facts import Record
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
+    from urllib.request import OpenerDirector
+
+REACH_S = 3.0
+"""An index that has not answered by then counts as out of reach."""
+
+READ_S = 30.0
+"""A page that has begun to come may take so long."""
+
+PAGE_LIMIT = 20 * 1024 * 1024
+"""Bytes of a page that are read; a real one stays far below. A longer page is refused whole."""
+
+ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.5, text/html;q=0.2"
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+_WHEEL = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9._]*-[A-Za-z0-9.+!_]+(-\d[A-Za-z0-9_.]*)?-[A-Za-z0-9_.]+-[A-Za-z0-9_.]+-[A-Za-z0-9_.]+\.whl"
+)
+
+
+class Link(Record, frozen=True, kw_only=True):
+    """One wheel on a page."""
+
+    file: str
+    """File name, percent-decoded."""
+    url: str = ""
+    sha256: str | None = None
+    size_bytes: int | None = None
+
+
+class Page(Record, frozen=True, kw_only=True):
+    """What an index answered."""
+
+    answer: Literal["there", "absent", "unreachable", "refused"]
+    """``absent``: 403, 404 or 410 (the PyTorch index answers 403 for what it does not have); ``refused``: came, but is no index page."""
+    detail: str = ""
+    """Host and what was seen."""
+    links: tuple[Link, ...] = ()
+
+
+def opener(*, proxy: str | None = None, cert: str | None = None) -> "OpenerDirector":
+    """An opener with the user's proxy and certificates beside those of the environment."""
+    import ssl
+    import urllib.request
+
+    handlers: list[urllib.request.BaseHandler] = []
+    if proxy:
+        handlers.append(urllib.request.ProxyHandler({"http": proxy, "https": proxy}))
+    if cert:
+        handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=cert)))
+    return urllib.request.build_opener(*handlers)
+
+
+def host_of(url: str) -> str:
+    """The host that a message may name: no credentials, no path."""
+    return re.sub(r"^[a-z+]+://([^/@]*@)?", "", url).partition("/")[0]
+
+
+def fetch(
+    url: str,
+    *,
+    through: "OpenerDirector | None" = None,
+    reach_s: float = REACH_S,
+    read_s: float = READ_S,
+) -> Page:
+    """Fetch a page once. Never raises for what the other side does.
+
+    Args:
+        url: http, https or file.
+        through: an opener; None: one of the environment.
+        reach_s: seconds until the first answer.
+        read_s: seconds for the whole page.
+    """
+    import urllib.error
+    from http.client import HTTPException
+
+    if not url.startswith(("http://", "https://", "file://")):
+        return Page(answer="unreachable", detail=f"{url} is no http, https or file address")
+    host = host_of(url)
+    try:
+        text, kind = _get(url, through or opener(), reach_s, time.monotonic() + read_s)
+    except urllib.error.HTTPError as problem:
+        problem.close()
+        return Page(
+            answer="absent" if problem.code in (403, 404, 410) else "unreachable",
+            detail=f"{host} answered {problem.code}",
+        )
+    except _TooLargeError:
+        return Page(answer="refused", detail=f"{host} sent a page of more than {PAGE_LIMIT // 1024 // 1024} MB")
+    except (OSError, ValueError, EOFError, HTTPException) as problem:
+        return Page(
+            answer="unreachable", detail=f"{host} did not answer: {getattr(problem, 'reason', None) or repr(problem)}"
+        )
+    links = read_links(text, kind, url)
+    if links is None:
+        return Page(answer="refused", detail=f"{host} answered with a page that is no package index")
+    return Page(answer="there", detail=host, links=links)
+
+
+def _get(url: str, through: "OpenerDirector", reach_s: float, deadline: float) -> tuple[str, str]:
+    """(Text, content type) of a page."""
+    import urllib.request
+
+    request = urllib.request.Request(url, headers={"User-Agent": "ptsetup", "Accept": ACCEPT})  # noqa: S310 - fetch() has looked at the scheme
+    with through.open(request, timeout=reach_s) as response:
+        return _read(response, deadline), (response.headers.get("Content-Type", "") if response.headers else "")
+
+
+class _TooLargeError(Exception):
+    """The page is longer than any real one."""
+
+
+def _read(response: "HTTPResponse", deadline: float) -> str:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        if time.monotonic() > deadline:
+            raise TimeoutError("the page came too slowly")
+        part = response.read1(65536) if hasattr(response, "read1") else response.read(65536)
+        if not part:
+            break
+        parts.append(part)
+        size += len(part)
+        if size > PAGE_LIMIT:
+            raise _TooLargeError
+    expected = response.headers.get("Content-Length") if response.headers else None
+    if expected and expected.isdigit() and size < int(expected):
+        raise EOFError("the page is cut short")
+    return b"".join(parts).decode("utf-8", "replace")
+
+
+def read_links(text: str, content_type: str, url: str) -> tuple[Link, ...] | None:
+    """The wheels of a page; None when it is no index page. Names that no wheel can have, and foreign schemes, are left out."""
+    if "json" in content_type or text.lstrip().startswith("{"):
+        return _from_json(text, url)
+    parser = _Anchors()
+    try:
+        parser.feed(text)
+    except (ValueError, AssertionError):
+        return None
+    found = [link for href, shown in parser.anchors if (link := _link(href, shown, url)) is not None]
+    # an empty index page is an index page; a login page or a news site has anchors, but none to a wheel
+    if not found and (parser.anchors or "<html" not in text.lower()):
+        return None
+    return tuple({link.file: link for link in found}.values())
+
+
+def _from_json(text: str, url: str) -> tuple[Link, ...] | None:
+    try:
+        data = json.loads(text)
+        rows = data["files"]
+        found = []
+        for row in rows:
+            link = _link(str(row["url"]), str(row["filename"]), url)
+            digest = (row.get("hashes") or {}).get("sha256")
+            size = row.get("size")
+            if link is not None:
+                found.append(
+                    Link(
+                        file=link.file,
+                        url=link.url,
+                        sha256=digest if isinstance(digest, str) and _HASH.fullmatch(digest) else link.sha256,
+                        size_bytes=size if isinstance(size, int) and size > 0 else None,
+                    )
+                )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    return tuple(found)
+
+
+def _link(href: str, shown: str, url: str) -> Link | None:
+    address, _, fragment = href.partition("#")
+    try:
+        whole = urllib.parse.urljoin(url, address)
+        parts = urllib.parse.urlsplit(whole)
+    except ValueError:
+        return None
+    name = urllib.parse.unquote(parts.path.rpartition("/")[2])
+    if parts.scheme not in ("http", "https", "file") or not _WHEEL.fullmatch(name) or len(name) > 255:
+        return None
+    if shown.strip() and shown.strip().endswith(".whl") and urllib.parse.unquote(shown.strip()) != name:
+        return None
+    digest = fragment.removeprefix("sha256=")
+    return Link(
+        file=name, url=whole, sha256=digest if fragment.startswith("sha256=") and _HASH.fullmatch(digest) else None
+    )
+
+
+class _Anchors(html.parser.HTMLParser):
+    """Collects (href, text) of the anchors of a page."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.anchors: list[tuple[str, str]] = []
+        self._href: str | None = None
+        self._text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """An anchor begins."""
+        if tag == "a":
+            self._close()
+            self._href = dict(attrs).get("href") or ""
+
+    def handle_data(self, data: str) -> None:
+        """Its text."""
+        if self._href is not None:
+            self._text.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        """It ends."""
+        if tag == "a":
+            self._close()
+
+    def _close(self) -> None:
+        if self._href is not None:
+            self.anchors.append((self._href, "".join(self._text)))
+        self._href, self._text = None, []
