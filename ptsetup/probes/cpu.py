@@ -84,7 +84,7 @@ def _online(tree: Tree) -> int | None:
     count = _text.cores_in(tree.line(f"{CPUS}/online"))
     if count is None:
         text = tree.text("/proc/cpuinfo", "host.cpu.logical_cores") or ""
-        count = len(re.findall(r"^processor\s*:", text, re.MULTILINE)) or None
+        count = len(re.findall(r"^processor[ \t]*:", text, re.MULTILINE)) or None
     return count
 
 

@@ -151,17 +151,22 @@ def _pci(values: Mapping[str, str], machine: str | None, scale: float, tree: Tre
     return displays(done.stdout)
 
 
+MAKERS = {"intel": "8086", "amd": "1002", "nvidia": "10de"}
+
+
 def displays(text: str) -> tuple[PciDevice, ...]:
-    """Graphics cards in the text of ``system_profiler SPDisplaysDataType``."""
+    """Graphics cards in the text of ``system_profiler SPDisplaysDataType``; the maker by its number, else by its name."""
     found = []
     for block in re.split(r"^\s*(?=Chipset Model:)", text, flags=re.MULTILINE)[1:]:
         rows = _text.pairs(block)
-        vendor = re.search(r"\(0x([0-9a-fA-F]{4})\)", rows.get("Vendor", ""))
-        device = re.search(r"0x([0-9a-fA-F]{4})", rows.get("Device ID", ""))
+        maker = rows.get("Vendor", "")
+        number = re.search(r"\(0x([0-9a-fA-F]{4})\)", maker)
+        vendor = number[1].lower() if number else MAKERS.get(maker.split(" ")[0].lower())
+        device = re.fullmatch(r"0x([0-9a-fA-F]{4})", rows.get("Device ID", ""))
         if vendor:
             name = rows.get("Chipset Model") or None
             code = device[1].lower() if device else ""
-            found.append(PciDevice(vendor=vendor[1].lower(), device=code, class_code="030000", name=name))
+            found.append(PciDevice(vendor=vendor, device=code, class_code="030000", name=name))
     return tuple(found)
 
 
