@@ -4,7 +4,16 @@ from collections.abc import Iterable
 
 from ptsetup.facts import Snapshot
 from ptsetup.index import WheelIndex
-from ptsetup.rules import _engine, pt1_python, pt2_environment, pt3_companions, pt4_cuda, pt5_driver, pt6_architecture
+from ptsetup.rules import (
+    _engine,
+    pt1_python,
+    pt2_environment,
+    pt3_companions,
+    pt4_cuda,
+    pt5_driver,
+    pt6_architecture,
+    pt7_containers,
+)
 from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._rule import Diagnosis, Evidence, Finding, Fix, Ranked, Rule, Verdict
 
@@ -15,6 +24,7 @@ RULES: tuple[Rule, ...] = (
     *pt4_cuda.RULES,
     *pt5_driver.RULES,
     *pt6_architecture.RULES,
+    *pt7_containers.RULES,
 )
 """Every rule, in the order of the codes: the families' tuples, joined by hand."""
 
