@@ -32,14 +32,14 @@ from ptsetup.terminal import Terminal
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> None:
     """Print what is true of this machine as JSON: hardware, driver, interpreter, torch. doctor and plan read it with --from."""
-    from ptsetup import replay
-
     terminal: Terminal = ctx.obj
     _check(options)
-    if options["is_schema"]:
+    snapshot = None if options["is_schema"] else take(options, terminal)
+    from ptsetup import replay
+
+    if snapshot is None:
         _give(replay.schema(), options, terminal)
         return
-    snapshot = take(options, terminal)
     _give(replay.dump(replay.redact(snapshot) if options["share"] else snapshot), options, terminal)
 
 

@@ -11,9 +11,10 @@ from ptsetup.facts import Disk, Unknown, replace
 from ptsetup.probes import _text, deadlines, users
 from ptsetup.probes._tree import Tree, clean
 
-NETWORK = re.compile(
-    r"nfs\d*|cifs|smb\w*|lustre|gpfs|beegfs|ceph|glusterfs|9p|afs|autofs|wekafs|pvfs2|panfs|vboxsf|virtiofs|drvfs|fuse(?:blk|\..+)?"
-)
+NETWORK = (
+    "nfs", "cifs", "smb", "lustre", "gpfs", "beegfs", "ceph", "glusterfs", "9p", "afs", "autofs", "wekafs", "pvfs2", "panfs",
+    "vboxsf", "virtiofs", "drvfs", "fuse",
+)  # fmt: skip
 """File systems that a server answers for, which may be gone."""
 
 SCRIPT = r"""
@@ -26,6 +27,11 @@ print(room.f_bavail * room.f_frsize, room.f_blocks * room.f_frsize, room.f_favai
       room.f_flag, status.st_dev, int(os.access(path, os.W_OK | os.X_OK)))
 print(os.path.realpath(path))
 """
+
+
+def is_network(kind: str) -> bool:
+    """That file system may hang: a server, or a program of a user (FUSE), answers for it."""
+    return kind.startswith(NETWORK) and kind not in ("fusectl", "nfsd")
 
 
 def usual(env: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -73,9 +79,43 @@ def probe(
         return tuple(_windows(role, path) for role, path in paths.items())
     tree = Tree(root)
     mounts = parse_mountinfo(tree.text("/proc/self/mountinfo") or "")
-    if any(NETWORK.fullmatch(mount[1]) for mount in mounts) and tree.is_real:
-        return _in_children(paths, mounts, deadline_scale, unknowns)
-    return tuple(_direct(tree, role, path, mounts) for role, path in paths.items())
+    far = {role for role, path in paths.items() if tree.is_real and leads_to_network(absolute(path), mounts)}
+    asked = iter(_in_children({role: path for role, path in paths.items() if role in far}, mounts, deadline_scale))
+    found = []
+    for number, (role, path) in enumerate(paths.items()):
+        disk, reason = next(asked) if role in far else (_direct(tree, role, path, mounts), None)
+        found.append(disk)
+        if reason and unknowns is not None:
+            unknowns.append(Unknown(path=f"host.disks[{number}]", reason=reason[0], detail=reason[1]))
+    return tuple(found)
+
+
+def leads_to_network(path: str, mounts: "tuple[Mount, ...]") -> bool:
+    """The way along a path, through its links, enters a network file system; it is walked without entering one."""
+    waiting, here, links = _parts(path), "", 0
+    while waiting and links < LINKS_LIMIT:
+        part = waiting.pop()
+        here = here.rpartition("/")[0] if part == ".." else f"{here}/{part}"
+        mount = mount_of(here or "/", mounts)
+        if mount is not None and is_network(mount[1]):
+            return True
+        try:
+            target = os.readlink(here or "/")  # noqa: PTH115 - a text
+        except OSError:
+            continue
+        links += 1
+        here = "" if target.startswith("/") else here.rpartition("/")[0]
+        waiting += _parts(target)
+    return False
+
+
+LINKS_LIMIT = 40
+"""The kernel follows no more."""
+
+
+def _parts(path: str) -> list[str]:
+    """Segments of a path, the first one last."""
+    return [part for part in reversed(path.split("/")) if part not in ("", ".")]
 
 
 Mount = tuple[str, str, frozenset[str]]
@@ -155,22 +195,25 @@ def _with_options(disk: Disk, flag: int, can_write: bool, mount: Mount | None) -
 
 
 def _in_children(
-    paths: Mapping[str, str], mounts: tuple[Mount, ...], scale: float, unknowns: list[Unknown] | None
-) -> tuple[Disk, ...]:
+    paths: Mapping[str, str], mounts: tuple[Mount, ...], scale: float
+) -> list[tuple[Disk, tuple[str, str] | None]]:
+    """Ask for each folder in a child of its own, side by side: (disk, why it is not known)."""
     children = {
         path: run.Child([sys.executable, "-I", "-S", "-c", SCRIPT, absolute(path)], deadline_s=deadlines.DISK_S * scale)
         for path in dict.fromkeys(paths.values())
     }
     answers = {path: child.finish() for path, child in children.items()}
-    found = []
-    for number, (role, path) in enumerate(paths.items()):
-        done = answers[path]
-        disk = parse_answer(role, path, done.stdout, mounts) if done.is_ok else Disk(role=role, path=clean(path))
-        if done.ending == "timeout" and unknowns is not None:
+    found: list[tuple[Disk, tuple[str, str] | None]] = []
+    for role, path in paths.items():
+        done, bare = answers[path], Disk(role=role, path=clean(path))
+        if done.is_ok:
+            found.append((parse_answer(role, path, done.stdout, mounts), None))
+        elif done.ending == "timeout":
             detail = f"{clean(path)} gave no answer within {deadlines.DISK_S * scale:g} s (a network file system?)."
-            unknowns.append(Unknown(path=f"host.disks[{number}]", reason="timeout", detail=detail))
-        found.append(disk)
-    return tuple(found)
+            found.append((bare, ("timeout", detail)))
+        else:
+            found.append((bare, ("failed", f"{clean(path)}: {done.stderr.strip().rpartition(chr(10))[2][:200]}")))
+    return found
 
 
 def parse_answer(role: str, path: str, text: str, mounts: tuple[Mount, ...]) -> Disk:
@@ -221,7 +264,7 @@ def inductor_problem(env: Mapping[str, str], *, root: str = "/", deadline_scale:
 
 
 def _owner(disk: Disk, tree: Tree) -> str:
-    if disk.filesystem and NETWORK.fullmatch(disk.filesystem):
+    if disk.filesystem and is_network(disk.filesystem):
         return ""
     try:
         owner = os.stat(tree.at(disk.path)).st_uid  # noqa: PTH116 - a text

@@ -3,15 +3,28 @@
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ptsetup import run
 from ptsetup.facts import KernelLog, Xid
 from ptsetup.probes import deadlines
 from ptsetup.probes._tree import Tree, detail_of, reason_of
 
-OF_INTEREST = re.compile(
-    r"nvidia(_\w+)?|nouveau|nova_core|nova_drm|amdgpu|radeon|amdkfd|xe|i915|vfio_pci|nvgpu|nvidia_peermem|gdrdrv"
+OF_INTEREST = frozenset(
+    (
+        "nvidia",
+        "nouveau",
+        "nova_core",
+        "nova_drm",
+        "amdgpu",
+        "radeon",
+        "amdkfd",
+        "xe",
+        "i915",
+        "vfio_pci",
+        "nvgpu",
+        "gdrdrv",
+    )
 )
 
 AVAILABLE = ("nvidia", "nvidia-uvm", "nouveau", "amdgpu")
@@ -46,18 +59,26 @@ KEPT = 50
 
 JOURNALS = ("/run/log/journal", "/var/log/journal")
 
-_XID = re.compile(r"NVRM: Xid \(PCI:([0-9a-fA-F:.]+)\): (\d{1,5})\s*,?\s*(.*)")
-_OOM = re.compile(r"Out of memory: Killed process|Memory cgroup out of memory: Killed process")
-_NVRM_FAILED = re.compile(
+_XID = r"NVRM: Xid \(PCI:([0-9a-fA-F:.]+)\): (\d{1,5})\s*,?\s*(.*)"
+
+_OOM = ("Out of memory: Killed process", "Memory cgroup out of memory: Killed process")
+
+_NVRM_FAILED = (
     r"NVRM:.*(?:fail|error|mismatch|not supported|unsupported|requires use|fallen off|unable|cannot|can't|invalid|ignore the"
-    r" |no NVIDIA|is not responding|timeout|lost|RmInit)",
-    re.IGNORECASE,
+    r"|no NVIDIA|is not responding|timeout|lost|RmInit)"
 )
-_REJECTED = re.compile(
-    r"Loading of (?:unsigned module|module with unavailable key) is rejected|Required key not available"
-    r"|Lockdown: .*unsigned module loading is restricted|nvidia: (?:disagrees about version|version magic|Unknown symbol)",
+
+_REJECTED = (
+    "Loading of unsigned module is rejected",
+    "Loading of module with unavailable key is rejected",
+    "Required key not available",
+    "unsigned module loading is restricted",
+    "nvidia: disagrees about version",
+    "nvidia: version magic",
+    "nvidia: Unknown symbol",
 )
-_RESUME = re.compile(r"PM: (?:suspend exit|hibernation: hibernation exit|Finishing wakeup)|ACPI: PM: Waking up")
+
+_RESUME = ("PM: suspend exit", "PM: hibernation: hibernation exit", "PM: Finishing wakeup", "ACPI: PM: Waking up")
 
 
 def loaded(tree: Tree) -> tuple[str, ...] | None:
@@ -66,11 +87,15 @@ def loaded(tree: Tree) -> tuple[str, ...] | None:
     if text is None:
         if not tree.exists("/proc/modules") and tree.is_dir("/proc/self") and tree.is_dir("/sys/module"):
             # a kernel built without loadable modules
-            return tuple(sorted(name for name in tree.names("/sys/module") or () if OF_INTEREST.fullmatch(name)))
+            return tuple(sorted(name for name in tree.names("/sys/module") or () if _is_of_interest(name)))
         tree.text("/proc/modules", "host.kernel_modules")
         return None
     names = (line.split(" ", 1)[0] for line in text.splitlines())
-    return tuple(sorted({name for name in names if OF_INTEREST.fullmatch(name)}))
+    return tuple(sorted({name for name in names if _is_of_interest(name)}))
+
+
+def _is_of_interest(name: str) -> bool:
+    return name in OF_INTEREST or name.startswith("nvidia_")
 
 
 def files(tree: Tree, release: str | None) -> dict[str, str] | None:
@@ -186,25 +211,30 @@ def _read_kmsg(tree: Tree) -> str | None:
 
 def parse_log(text: str) -> KernelLog:
     """The lines that matter, of /dev/kmsg's records (``6,12,345,-;text``) or of plain lines."""
-    lines = [re.sub(r"^\d+,\d+,\d+,[^;]*;", "", line).strip() for line in text.splitlines() if not line.startswith(" ")]
-    xids = [
-        Xid(code=int(m[2]), bdf=bdf_of(m[1]), text=m[3].strip()[:300] or None)
-        for line in lines
-        if (m := _XID.search(line))
-    ]
+    lines = [_message(line) for line in text.splitlines() if not line.startswith(" ")]
+    driver = [line for line in lines if "NVRM:" in line]
+    matches = [(line, re.search(_XID, line)) for line in driver]
+    xids = [Xid(code=int(m[2]), bdf=bdf_of(m[1]), text=m[3].strip()[:300] or None) for _, m in matches if m]
+    failed = [line for line, m in matches if not m and re.search(_NVRM_FAILED, line, re.IGNORECASE)]
     return KernelLog(
         is_readable=True,
         xids=tuple(xids[-KEPT:]),
-        oom_kills=_last(lines, _OOM),
-        nvrm_errors=_last([line for line in lines if not _XID.search(line)], _NVRM_FAILED),
-        rejected_modules=_last(lines, _REJECTED),
-        has_resume=any(_RESUME.search(line) for line in lines),
+        oom_kills=_last(line for line in lines if any(word in line for word in _OOM)),
+        nvrm_errors=_last(failed),
+        rejected_modules=_last(line for line in lines if any(word in line for word in _REJECTED)),
+        has_resume=any(word in text for word in _RESUME),
     )
 
 
-def _last(lines: list[str], pattern: "re.Pattern[str]") -> tuple[str, ...]:
-    """The last lines that fit, each text once."""
-    found = dict.fromkeys(line[:300] for line in reversed(lines) if pattern.search(line))
+def _message(line: str) -> str:
+    """The text of a record without its numbers."""
+    head, mark, rest = line.partition(";")
+    return (rest if mark and head[:1].isdigit() and head.count(",") >= 3 else line).strip()
+
+
+def _last(lines: Iterable[str]) -> tuple[str, ...]:
+    """The last of the lines, each text once."""
+    found = dict.fromkeys(line[:300] for line in reversed(list(lines)))
     return tuple(reversed(list(found)[:KEPT]))
 
 

@@ -7,18 +7,23 @@ from collections.abc import Callable, Iterator, Mapping
 
 from ptsetup import run
 from ptsetup.facts import Library
-from ptsetup.probes import deadlines
+from ptsetup.probes import _text, deadlines
 from ptsetup.probes._tree import Tree, clean
 
 CACHE = "/etc/ld.so.cache"
 
 CACHE_LIMIT = 16 * 1024 * 1024
 
-OF_INTEREST = re.compile(
-    r"lib(?:cuda|nvidia-ml|nvcuvid|cudart|cublas|cublasLt|cudnn\w*|nccl|nccl-net|nvrtc|nvJitLink|cusparse|cusparseLt|cusolver"
-    r"|cufft|curand|cupti|nvshmem_host|cufile|avutil|avcodec|avformat|ze_loader|ze_intel_gpu|OpenCL|igdrcl|stdc\+\+|gomp|omp"
-    r"|iomp5|amdhip64|hsa-runtime64|rocm_smi64|amd_smi|fabric|ibverbs|dxcore|mkl_rt|numa)\.so(?:\.[\w.]+)?"
-)
+OF_INTEREST = frozenset(
+    f"lib{stem}"
+    for stem in (
+        "cuda", "nvidia-ml", "nvcuvid", "cudart", "cublas", "cublasLt", "nccl", "nccl-net", "nvrtc", "nvJitLink", "cusparse",
+        "cusparseLt", "cusolver", "cufft", "curand", "cupti", "nvshmem_host", "cufile", "avutil", "avcodec", "avformat",
+        "ze_loader", "ze_intel_gpu", "OpenCL", "igdrcl", "stdc++", "gomp", "omp", "iomp5", "amdhip64", "hsa-runtime64",
+        "rocm_smi64", "amd_smi", "fabric", "ibverbs", "dxcore", "mkl_rt", "numa",
+    )
+)  # fmt: skip
+"""Names before ``.so``; those of cuDNN and of NCCL's plugins are told by their start."""
 
 _MAGIC = b"glibc-ld.so.cache1.1"
 _OLD_MAGIC = b"ld.so-1.7.0"
@@ -29,13 +34,16 @@ _ENTRIES_LIMIT = 200_000
 MACHINES = {"x86_64": 0x0300, "aarch64": 0x0A00, "s390x": 0x0400, "ppc64le": 0x0500}
 """Machine -> what the flags of a cache entry say of it (glibc, sysdeps/generic/ldconfig.h)."""
 
-PACKAGES_OF_INTEREST = (
-    r"nvidia-(?:driver|kernel|dkms|open|utils|compute|fabricmanager|fabric-manager|persistenced|imex|modprobe|jetpack|l4t|container"
-    r"|ctk|gds|headless|settings|cuda)[\w.+-]*|nvidia-\d+[\w.+-]*|nvidia|libnvidia-[\w.+-]+|libcuda1?|xorg-x11-drv-nvidia[\w.+-]*"
-    r"|akmod-nvidia[\w.+-]*|kmod-nvidia[\w.+-]*|cuda-compat[\w.+-]*|cuda-toolkit[\w.+-]*|cuda-nvcc[\w.+-]*|cuda-drivers[\w.+-]*"
-    r"|libcudnn\d+[\w.+-]*|libnccl2?|amdgpu-dkms|amdgpu-core|rocm-core|rocm-hip-runtime|hsa-rocr|libze1|libze-intel-gpu1"
-    r"|intel-opencl-icd|intel-level-zero-gpu|level-zero|ffmpeg|docker-ce|containerd\.io|podman"
-)
+PACKAGES = frozenset((
+    "libcuda", "libcuda1", "libnccl", "libnccl2", "amdgpu-dkms", "amdgpu-core", "rocm-core", "rocm-hip-runtime", "hsa-rocr",
+    "libze1", "libze-intel-gpu1", "intel-opencl-icd", "intel-level-zero-gpu", "level-zero", "ffmpeg", "docker-ce",
+    "containerd.io", "podman",
+))  # fmt: skip
+
+PACKAGE_STARTS = (
+    "nvidia", "libnvidia-", "xorg-x11-drv-nvidia", "akmod-nvidia", "kmod-nvidia", "cuda-compat", "cuda-toolkit", "cuda-nvcc",
+    "cuda-drivers", "libcudnn",
+)  # fmt: skip
 
 DPKG = "/var/lib/dpkg/status"
 DPKG_LIMIT = 64 * 1024 * 1024
@@ -57,13 +65,19 @@ def loader_cache(tree: Tree, machine: str | None) -> tuple[Library, ...] | None:
     found: dict[str, str] = {}
     for flags, soname, path in entries(data):
         fits = wanted is None or flags & 0xFF00 == wanted
-        if fits and OF_INTEREST.fullmatch(soname):
+        if fits and is_of_interest(soname):
             # of several files with one name the loader takes the first
             found.setdefault(soname, path)
     return tuple(
         Library(soname=soname, path=path, version=version_behind(tree, path), via="ld.so.cache")
         for soname, path in sorted(found.items())
     )
+
+
+def is_of_interest(soname: str) -> bool:
+    """A library that some rule asks for."""
+    stem, mark, _ = soname.partition(".so")
+    return bool(mark) and (stem in OF_INTEREST or stem.startswith(("libcudnn", "libnccl-net")))
 
 
 def entries(data: bytes) -> Iterator[tuple[int, str, str]]:
@@ -141,29 +155,34 @@ def start_packages(
     return finish
 
 
+def is_wanted(package: str) -> bool:
+    """A system package that some rule asks for."""
+    return package in PACKAGES or package.startswith(PACKAGE_STARTS)
+
+
 def parse_dpkg(data: bytes) -> dict[str, str]:
     """Installed packages of interest in dpkg's status file."""
     found = {}
-    pattern = re.compile(rb"^Package: (%s)\n" % PACKAGES_OF_INTEREST.encode(), re.MULTILINE)
-    for match in pattern.finditer(data):
-        end = data.find(b"\n\n", match.end())
-        block = data[match.end() : end if end >= 0 else len(data)]
-        version = re.search(rb"^Version: (\S+)", block, re.MULTILINE)
-        if version and re.search(rb"^Status: \S+ \S+ installed", block, re.MULTILINE):
-            found[match[1].decode("utf-8", "replace")] = version[1].decode("utf-8", "replace")
+    for block in (b"\n" + data).split(b"\nPackage: ")[1:]:
+        name, _, rest = block.partition(b"\n")
+        package = name.decode("utf-8", "replace").strip()
+        if is_wanted(package):
+            rows = _text.pairs(rest.partition(b"\n\n")[0].decode("utf-8", "replace"))
+            if rows.get("Status", "").endswith(" installed") and rows.get("Version"):
+                found[package] = rows["Version"]
     return found
 
 
 def parse_pacman(names: tuple[str, ...]) -> dict[str, str]:
     """Folder names such as ``nvidia-utils-580.95.05-1``."""
-    matches = (re.fullmatch(rf"({PACKAGES_OF_INTEREST})-([^-]+-[^-]+)", name) for name in names)
-    return {match[1]: match[2] for match in matches if match}
+    parts = (name.rsplit("-", 2) for name in names)
+    return {part[0]: f"{part[1]}-{part[2]}" for part in parts if len(part) == 3 and is_wanted(part[0])}
 
 
 def parse_rpm(text: str) -> dict[str, str]:
     """Lines of name and version."""
     rows = (line.split() for line in text.splitlines())
-    return {row[0]: row[1] for row in rows if len(row) == 2 and re.fullmatch(PACKAGES_OF_INTEREST, row[0])}
+    return {row[0]: row[1] for row in rows if len(row) == 2 and is_wanted(row[0])}
 
 
 def cdi_specs(tree: Tree) -> tuple[str, ...] | None:

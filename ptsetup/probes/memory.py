@@ -1,7 +1,6 @@
 """Main memory, control group, process limits and shared memory (Linux)."""
 
 import os
-import re
 
 from ptsetup.facts import Cgroup, Limits, Memory, SharedMemory
 from ptsetup.probes import _text
@@ -14,7 +13,7 @@ UNLIMITED = 2**60
 
 SHM = "/dev/shm"  # noqa: S108 - looked at, not used
 
-LEFTOVERS = re.compile(r"(?:nccl-|torch_)")
+LEFTOVERS = ("nccl-", "torch_")
 
 LEFTOVERS_LIMIT = 100
 
@@ -129,9 +128,9 @@ def parse_limits(text: str) -> Limits:
     """The table of /proc/self/limits; unlimited is -1."""
     rows = {}
     for line in text.splitlines():
-        match = re.match(r"(Max [a-z ]+?)\s{2,}(\S+)\s+(\S+)", line)
-        if match:
-            rows[match[1]] = (_limit(match[2]), _limit(match[3]))
+        name, columns = line[:26].strip(), line[26:].split()
+        if len(columns) > 1:
+            rows[name] = (_limit(columns[0]), _limit(columns[1]))
     none = (None, None)
     return Limits(
         nofile_soft=rows.get("Max open files", none)[0],
@@ -153,7 +152,7 @@ def shared_memory(tree: Tree) -> SharedMemory | None:
         tree.note("host.shm", reason_of(problem), detail_of(problem, SHM))
         return None
     names = tree.names(SHM, "host.shm.leftovers")
-    left = None if names is None else tuple(clean(n) for n in names if LEFTOVERS.match(n))[:LEFTOVERS_LIMIT]
+    left = None if names is None else tuple(clean(n) for n in names if n.startswith(LEFTOVERS))[:LEFTOVERS_LIMIT]
     return SharedMemory(
         total_bytes=room.f_blocks * room.f_frsize,
         free_bytes=room.f_bavail * room.f_frsize,

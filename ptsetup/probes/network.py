@@ -89,7 +89,8 @@ def resolve(name: str) -> tuple[str, ...] | None:
     import socket
 
     try:
-        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+        # as bytes: a text would load the tables of international names first
+        found = socket.getaddrinfo(name.encode() if name.isascii() else name, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return ()
     return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))

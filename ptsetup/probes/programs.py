@@ -19,8 +19,8 @@ TOOLKIT_VARIABLES = ("CUDA_HOME", "CUDA_PATH")
 
 TOOLKIT = "/usr/local/cuda"
 
-_VERSION = re.compile(r"(\d+(?:\.\d+)+[\w.-]*|\b\d+\b)")
-_NVCC = re.compile(r"release (\d+\.\d+)(?:, V(\d+(?:\.\d+)+))?")
+_VERSION = r"(\d+(?:\.\d+)+[\w.-]*|\b\d+\b)"
+_NVCC = r"release (\d+\.\d+)(?:, V(\d+(?:\.\d+)+))?"
 
 
 def start(tree: Tree, env: Mapping[str, str], *, deadline_scale: float = 1.0) -> Callable[[], tuple[Program, ...]]:
@@ -164,13 +164,13 @@ def _ending(done: run.Completed) -> str:
 def version_in(text: str) -> str | None:
     """The version in the first line that ``--version`` prints: ``g++ (Debian 12.2.0-14) 12.2.0`` -> 12.2.0."""
     line = re.sub(r"\([^)]*\)", " ", next(iter(text.splitlines()), ""))
-    match = _VERSION.search(line)
+    match = re.search(_VERSION, line)
     return match[1] if match else None
 
 
 def nvcc_version(text: str) -> str | None:
     """``13.2.51`` in what ``nvcc --version`` prints, else its ``release 13.2``."""
-    match = _NVCC.search(text)
+    match = re.search(_NVCC, text)
     return (match[2] or match[1]) if match else None
 
 

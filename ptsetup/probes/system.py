@@ -37,31 +37,32 @@ JETPACK = {
 }
 """Linux for Tegra -> JetPack: release notes of Jetson Linux, as public installers for these boards tabulate them."""
 
-COMMAND_LINE_WORDS = re.compile(
-    r"(?:\w+\.)*(?:iommu|intel_iommu|amd_iommu|pci|nomodeset|nomodule|noapic|selinux|enforcing|lsm|lockdown|isolcpus|nohz_full"
-    r"|maxcpus|nr_cpus|nosmt|numa|numa_balancing|hugepages|hugepagesz|default_hugepagesz|transparent_hugepage|mitigations"
-    r"|init_on_alloc|swiotlb|swapaccount|cgroup_enable|cgroup_disable|cgroup_no_v1|unified_cgroup_hierarchy|pcie_aspm"
-    r"|pcie_acs_override|blacklist|module_blacklist|nvidia[\w-]*|nouveau|nova[\w-]*|amdgpu|amdkfd|radeon|i915|xe|vfio[\w-]*)"
-    r"(?:\.[\w.-]+)?(?:=\S*)?"
-)
+COMMAND_LINE_WORDS = frozenset((
+    "iommu", "intel_iommu", "amd_iommu", "pci", "nomodeset", "nomodule", "noapic", "selinux", "enforcing", "lsm", "lockdown",
+    "isolcpus", "nohz_full", "maxcpus", "nr_cpus", "nosmt", "numa", "numa_balancing", "hugepages", "hugepagesz",
+    "default_hugepagesz", "transparent_hugepage", "mitigations", "init_on_alloc", "swiotlb", "swapaccount", "cgroup_enable",
+    "cgroup_disable", "cgroup_no_v1", "unified_cgroup_hierarchy", "pcie_aspm", "pcie_acs_override", "blacklist",
+    "module_blacklist", "amdgpu", "amdkfd", "radeon", "i915", "xe",
+))  # fmt: skip
 """Words of the kernel's command line that are kept. The rest may hold addresses and passwords (network installs, clouds)."""
 
+COMMAND_LINE_STARTS = ("nvidia", "nouveau", "nova", "vfio")
+
 _IN_CGROUP = (
-    ("kubernetes", re.compile(r"kubepods|kubelet")),
-    ("docker", re.compile(r"/docker[-/]|/docker$")),
-    ("podman", re.compile(r"libpod")),
-    ("lxc", re.compile(r"/lxc[./]|lxc\.payload")),
-    ("other", re.compile(r"containerd|/machine\.slice/|/actions_job/|buildkit")),
+    ("kubernetes", ("kubepods", "kubelet")),
+    ("docker", ("/docker/", "/docker-", "/docker\n")),
+    ("podman", ("libpod",)),
+    ("lxc", ("/lxc/", "/lxc.", "lxc.payload")),
+    ("other", ("containerd", "/machine.slice/", "/actions_job/", "buildkit")),
 )
 
-_DISK = re.compile(r"/dev/(?:root|[a-z]+\d*|nvme\d+n\d+(?:p\d+)?|mmcblk\d+p\d+)")
+_DISK = r"/dev/(?:root|[a-z]+\d*|nvme\d+n\d+(?:p\d+)?|mmcblk\d+p\d+)"
 
 _BY_NAME = {"docker": "docker", "podman": "podman", "lxc": "lxc", "lxc-libvirt": "lxc", "oci": "other"}
 
-_VIRTUAL_DMI = re.compile(
+_VIRTUAL_DMI = (
     r"qemu|kvm|vmware|virtualbox|innotek|bochs|xen|amazon ec2|google compute|virtual machine|openstack|bhyve|parallels|nutanix"
-    r"|digitalocean|hetzner vserver|alibaba cloud ecs",
-    re.IGNORECASE,
+    r"|digitalocean|hetzner vserver|alibaba cloud ecs"
 )
 
 
@@ -150,13 +151,14 @@ def is_booted_image(mountinfo: str) -> bool:
         words = line.split()
         if len(words) > 8 and words[4] == "/" and "-" in words:
             kind, source = (*words[words.index("-") + 1 :], "", "")[:2]
-            return words[3] == "/" and kind in ("ext4", "xfs") and _DISK.fullmatch(source) is not None
+            return words[3] == "/" and kind in ("ext4", "xfs") and re.fullmatch(_DISK, source) is not None
     return False
 
 
 def container_of_cgroup(text: str) -> str:
     """The same by the paths in /proc/1/cgroup; a private namespace hides them, so that ``none`` is weak there."""
-    return next((name for name, pattern in _IN_CGROUP if pattern.search(text)), "none")
+    text += "\n"
+    return next((name for name, parts in _IN_CGROUP if any(part in text for part in parts)), "none")
 
 
 def wsl(tree: Tree, kernel: str | None) -> int:
@@ -173,7 +175,7 @@ def is_virtual(tree: Tree, flags: tuple[str, ...] | None) -> bool | None:
         return True
     names = [tree.line(f"/sys/class/dmi/id/{name}") for name in ("sys_vendor", "product_name", "board_vendor")]
     known = [name for name in names if name]
-    if any(_VIRTUAL_DMI.search(name) for name in known) or tree.line("/sys/hypervisor/type"):
+    if any(re.search(_VIRTUAL_DMI, name, re.IGNORECASE) for name in known) or tree.line("/sys/hypervisor/type"):
         return True
     if not known and not flags:
         tree.note("host.is_virtual", "absent", "Neither processor flags nor firmware names can be read.")
@@ -239,4 +241,10 @@ def keep_words(text: str) -> str:
     """Those words of a kernel command line that are kept, before the ``--`` that ends it."""
     words = text.split()
     words = words[: words.index("--")] if "--" in words else words
-    return " ".join(word for word in words if COMMAND_LINE_WORDS.fullmatch(word))
+    return " ".join(word for word in words if _is_kept(word))
+
+
+def _is_kept(word: str) -> bool:
+    """One part of the parameter's name is a word that is kept: ``iommu=pt``, ``modprobe.blacklist=nouveau``, ``xe.force_probe``."""
+    parts = word.partition("=")[0].replace("-", "_").split(".")
+    return any(part in COMMAND_LINE_WORDS or part.startswith(COMMAND_LINE_STARTS) for part in parts)

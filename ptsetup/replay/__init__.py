@@ -1,12 +1,14 @@
 """Snapshot to JSON and back, and with names, addresses and ids masked for sharing."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import msgspec
 
 from ptsetup.errors import SnapshotError
-from ptsetup.facts import SCHEMA, Snapshot
-from ptsetup.replay.masking import masker, redact, shared
+from ptsetup.facts import SCHEMA, Record, Snapshot
 
-__all__ = ["dump", "load", "masker", "redact", "schema", "shared"]
+SharedT = TypeVar("SharedT", bound=Record)
 
 
 def dump(snapshot: Snapshot) -> bytes:
@@ -58,3 +60,22 @@ def load(data: bytes) -> Snapshot:
 def schema() -> bytes:
     """The JSON Schema of a Snapshot."""
     return msgspec.json.format(msgspec.json.encode(msgspec.json.schema(Snapshot)), indent=2) + b"\n"
+
+
+def redact(snapshot: Snapshot) -> Snapshot:
+    """The Snapshot with all that names a person or a machine masked (``--share``)."""
+    return shared(snapshot, snapshot)
+
+
+def shared(record: SharedT, snapshot: Snapshot) -> SharedT:
+    """A record (the Snapshot itself, a report on it) with what ``masker`` masks. Keys and numbers stay as they are."""
+    from ptsetup.replay import masking
+
+    return masking.shared(record, snapshot)
+
+
+def masker(snapshot: Snapshot) -> Callable[[str], str]:
+    """The function that masks a text of this Snapshot."""
+    from ptsetup.replay import masking
+
+    return masking.masker(snapshot)

@@ -51,11 +51,6 @@ _HOST_VARIABLES = re.compile(r"(?i)MASTER_ADDR|\w*_HOST|\w*HOSTNAME|\w*_PROXY")
 _LOOPBACK = re.compile(r"127\.[\d.]+|::1|0\.0\.0\.0|::|localhost")
 
 
-def redact(snapshot: Snapshot) -> Snapshot:
-    """The Snapshot with all that names a person or a machine masked (``--share``)."""
-    return shared(snapshot, snapshot)
-
-
 def shared(record: SharedT, snapshot: Snapshot) -> SharedT:
     """A record (the Snapshot itself, a report on it) with what ``masker`` masks. Keys and numbers stay as they are."""
     mask = masker(snapshot)

@@ -75,7 +75,8 @@ def test_what_cannot_be_asked_is_unknown(tmp_path):
 def test_the_child_for_network_file_systems_tells_the_same(tmp_path):
     (direct,) = disks.probe({"home": str(tmp_path)})
     mounts = disks.parse_mountinfo(pathlib.Path("/proc/self/mountinfo").read_text(encoding="utf-8"))
-    (by_child,) = disks._in_children({"home": str(tmp_path)}, mounts, 1.0, None)
+    ((by_child, reason),) = disks._in_children({"home": str(tmp_path)}, mounts, 1.0)
+    assert reason is None
     assert by_child.device == direct.device
     assert (by_child.total_bytes, by_child.is_writable, by_child.is_read_only, by_child.filesystem) == (
         direct.total_bytes,
@@ -95,13 +96,56 @@ if sys.argv[1].endswith("hung"):
 def test_a_folder_that_hangs_is_a_timeout_and_the_others_are_told(tmp_path, monkeypatch):
     """A file system that hangs cannot be had here: the script of the child hangs in its place."""
     monkeypatch.setattr(disks, "SCRIPT", HANGS_FOR_HOME + disks.SCRIPT)
-    unknowns = []
     paths = {"home": f"{tmp_path}/hung", "temp": str(tmp_path)}
-    hung, told = disks._in_children(paths, (), 0.5, unknowns)
-    assert hung.free_bytes is None
+    (hung, reason), (told, fine) = disks._in_children(paths, (), 0.5)
+    assert (hung.free_bytes, reason[0], fine) == (None, "timeout", None)
+    assert "network file system" in reason[1]
     assert told.free_bytes
-    assert [(u.path, u.reason) for u in unknowns] == [("host.disks[0]", "timeout")]
-    assert "network file system" in unknowns[0].detail
+
+
+def test_links_are_followed_to_a_network_file_system_without_entering_it(tmp_path):
+    root = plant(
+        tmp_path,
+        {"/far/x": "", "/near/x": "", "/a b": Link("far"), "/c": Link(f"{tmp_path}/a b/.."), "/loop": Link("loop")},
+    )
+    mounts = (
+        ("/", "ext4", frozenset()),
+        (f"{tmp_path}/far", "nfs4", frozenset()),
+        ("/run/fuse", "fusectl", frozenset()),
+    )
+    ways = {
+        name: disks.leads_to_network(f"{root}{name}", mounts)
+        for name in ("/near/x", "/far", "/a b/deep", "/c/near", "/loop/x")
+    }
+    assert ways == {"/near/x": False, "/far": True, "/a b/deep": True, "/c/near": True, "/loop/x": False}
+
+
+def test_a_machine_whose_root_is_on_the_network_is_asked_in_children():
+    assert disks.leads_to_network("/", (("/", "nfs", frozenset()),)) is False
+    assert disks.leads_to_network("/home/x", (("/", "nfs", frozenset()),)) is True
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_far"),
+    [
+        ("ext4", False),
+        ("nfs4", True),
+        ("nfsd", False),
+        ("fuse.sshfs", True),
+        ("fusectl", False),
+        ("9p", True),
+        ("overlay", False),
+    ],
+)
+def test_kinds_of_network_file_systems(kind, is_far):
+    assert disks.is_network(kind) is is_far
+
+
+def test_a_folder_that_vanished_in_the_child_is_a_failure(monkeypatch):
+    monkeypatch.setattr(disks, "SCRIPT", "raise OSError('stale file handle')")
+    ((disk, reason),) = disks._in_children({"home": "/"}, (), 1.0)
+    assert disk.free_bytes is None
+    assert reason == ("failed", "/: OSError: stale file handle")
 
 
 @pytest.mark.parametrize(
