@@ -44,6 +44,8 @@ class PciDevice(Record, frozen=True, kw_only=True):
     link_speed_max: str | None = None
     link_width: int | None = None
     link_width_max: int | None = None
+    slot_width: int | None = None
+    """Lanes of the port above the device (its ``max_link_width``): a slot may be narrower than the card."""
     bar1_bytes: int | None = None
     """Size of region 1."""
 

@@ -62,6 +62,8 @@ def _device(tree: Tree, bdf: str) -> PciDevice | None:
         link_speed_max=tree.line(f"{folder}/max_link_speed"),
         link_width=_width(tree.line(f"{folder}/current_link_width")),
         link_width_max=_width(tree.line(f"{folder}/max_link_width")),
+        # the entry is a link into the tree of bridges, where the folder above is the port
+        slot_width=_width(tree.line(f"{folder}/../max_link_width")),
         bar1_bytes=bar1(tree.text(f"{folder}/resource", limit=8192)),
     )
 

@@ -29,6 +29,15 @@ def test_a_device_is_read_whole(tmp_path):
     assert (gpu.link_width, gpu.link_width_max, gpu.bar1_bytes) == (8, 16, 16 * 1024**3)
 
 
+def test_the_port_above_tells_how_wide_the_slot_is(tmp_path):
+    port = "/sys/devices/pci0000:00/0000:00:01.0"
+    files = {f"{port}/0000:01:00.0/{name}": content for name, content in GPU.items()}
+    files[f"{port}/max_link_width"] = "4\n"
+    files[f"{bus.DEVICES}/0000:01:00.0"] = Link(f"../../../devices{port.removeprefix('/sys/devices')}/0000:01:00.0")
+    (gpu,) = bus.devices(tree(tmp_path, files))
+    assert (gpu.slot_width, gpu.link_width_max) == (4, 16)
+
+
 def test_only_displays_and_accelerators_are_listed(tmp_path):
     files = {
         **device("0000:00:1f.0", **{"class": "0x060100\n"}),
