@@ -3,7 +3,7 @@
 import os
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from ptsetup import run
 from ptsetup.facts import Program, replace
@@ -172,9 +172,3 @@ def nvcc_version(text: str) -> str | None:
     """``13.2.51`` in what ``nvcc --version`` prints, else its ``release 13.2``."""
     match = re.search(_NVCC, text)
     return (match[2] or match[1]) if match else None
-
-
-def on_path(names: Sequence[str], env: Mapping[str, str]) -> dict[str, str]:
-    """Name -> path of those found on PATH of this machine."""
-    tree = Tree()
-    return {name: path for name in names if (path := which(tree, env, name)) is not None}
