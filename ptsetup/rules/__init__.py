@@ -13,6 +13,7 @@ from ptsetup.rules import (
     pt5_driver,
     pt6_architecture,
     pt7_containers,
+    pt8_vendors,
 )
 from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._rule import Diagnosis, Evidence, Finding, Fix, Ranked, Rule, Verdict
@@ -25,6 +26,7 @@ RULES: tuple[Rule, ...] = (
     *pt5_driver.RULES,
     *pt6_architecture.RULES,
     *pt7_containers.RULES,
+    *pt8_vendors.RULES,
 )
 """Every rule, in the order of the codes: the families' tuples, joined by hand."""
 

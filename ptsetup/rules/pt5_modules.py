@@ -227,6 +227,8 @@ def secure_boot(case: Case) -> Iterator[Finding]:
     is_nvidia = hit is not None and (case.has_nvidia_device or re.search("nvidia", hit.message.text, re.IGNORECASE))
     if not is_seen and (not is_nvidia or _nvidia.has_module(case)):
         return
+    unsigned = host.kernel_modules_unsigned if host else None
+    is_unsigned = is_seen and "nvidia" in (unsigned or ())
     is_refused = hit is not None or (is_seen and not any(d.driver for d in _nvidia.devices(case)))
     yield Finding(
         message="Secure Boot is on and the NVIDIA module, though built for this kernel, is not loaded: its signature is not known."
@@ -250,7 +252,7 @@ def secure_boot(case: Case) -> Iterator[Finding]:
             Fix(text="Or turn Secure Boot off in the firmware.", kind="none"),
         ),
         severity=_nvidia.wanted(case, "error"),
-        certainty="certain" if is_seen and hit else "likely" if is_refused else "possible",
+        certainty="certain" if is_unsigned or (is_seen and hit) else "likely" if is_refused else "possible",
     )
 
 
