@@ -22,6 +22,16 @@ CONDA_PYTHON = r"(?:py)?torch\w*\b.{0,90}?(?:requires|would require|depends on) 
 WRONG_WHEEL = (
     r"(?P<name>torch\w*)-(?P<version>[\w.+%]+)-(?P<tag>cp3\d+)-\w+-(?P<platform>[\w.]+)\.whl is not a supported wheel"
 )
+POETRY = r"unable to find installation candidates for (?P<name>torch(?:vision|audio)?) \((?P<version>[\d.]+)[^)]*\)"
+CONDA_LIST = r"(?:py)?torch\w*[^\n]{0,40} -> python\[version='(?P<spec>[^']+)'"
+UV_PLATFORM = (
+    r"you're on [\w ]{1,20} \(`(?P<mine>\w+)`\), but `(?P<name>[\w.-]+)` \(v(?P<version>[^)]+)\) only has wheels for the"
+    r" following platforms?: (?P<tags>.*)"
+)
+UV_NO_PLATFORM = (
+    r"(?P<name>torch\w*)\S{0,40} has no wheels with a matching platform tag(?: \(e\.g\., `(?P<mine>\w+)`\))?"
+)
+PLATFORM = (UV_PLATFORM, UV_NO_PLATFORM)
 NO_MATCH = r"no matching distribution found for (?P<name>torch(?:vision|audio)?)\b"
 
 BEFORE_INDEX = (5, 6, 7, 8)
@@ -54,7 +64,7 @@ def asked_for(case: Case) -> Asked | None:
     hit = case.said(NOT_FOUND)
     if hit is None:
         return None
-    version = re.match(r"={2,3}\s?([\w.+]+)", hit.match["spec"] or "")
+    version = re.match(r"(?:={2,3}|[>~]=)\s?([\w.+]+)", hit.match["spec"] or "")
     listed = tuple(re.findall(r"\d+(?:\.\w+)+(?:\+\w+)?", hit.match["listed"]))
     return Asked(hit.match["name"].lower(), version[1] if version else None, listed, hit)
 
@@ -83,29 +93,47 @@ def minors_of(case: Case, name: str, version: str) -> tuple[int, ...]:
 
 def served_by_text(case: Case) -> Served | None:
     """The Pythons that would do, by what an installer said."""
-    hit = case.said(UV_TAGS)
+    readers = (
+        (UV_TAGS, _by_tags),
+        (WRONG_WHEEL, _by_file),
+        (CONDA_PYTHON, _by_bounds),
+        (CONDA_LIST, _by_listing),
+        (OTHER_PYTHON, _by_specifier),
+    )
+    for pattern, read in readers:
+        hit = case.said(pattern)
+        if hit:
+            return read(hit)
+    hit = case.said(UV_NO_TAG, POETRY)
+    asked = None if hit else asked_for(case)
     if hit:
-        tags = re.findall(r"cp3(\d+)(?![\dt])", hit.match["tags"])
-        return Served(f"{hit.match['name']} {hit.match['version']}", tuple(sorted(map(int, tags))), "uv", hit)
-    hit = case.said(WRONG_WHEEL)
-    if hit:
-        return Served(f"the wheel {hit.match[0].split()[0]}", (int(hit.match["tag"][3:]),), "its name", hit)
-    hit = case.said(CONDA_PYTHON)
-    if hit:
-        return Served("that PyTorch", tuple(range(int(hit.match["low"]), int(hit.match["high"]))), "conda", hit)
-    hit = case.said(OTHER_PYTHON)
-    if hit:
-        return _by_specifier(hit)
-    hit = case.said(UV_NO_TAG)
-    name, version = (hit.match["name"].lower(), hit.match["version"]) if hit else ("", None)
-    if hit is None:
-        asked = asked_for(case)
-        if asked is None:
-            return None
+        name, version = hit.match["name"].lower(), hit.match["version"]
+    elif asked:
         name, version, hit = asked.name, asked.version, asked.hit
+    else:
+        return None
     version = version or (case.newest_torch_then if name == "torch" else None)
     minors = minors_of(case, name, version) if version else ()
     return Served(f"{name} {version}", minors, "wheels_index.json", hit) if minors else None
+
+
+def _by_tags(hit: Hit) -> Served:
+    """The tags that uv lists; those of free-threaded builds are of no use here."""
+    tags = re.findall(r"cp3(\d+)(?![\dt])", hit.match["tags"])
+    return Served(f"{hit.match['name']} {hit.match['version']}", tuple(sorted(map(int, tags))), "uv", hit)
+
+
+def _by_file(hit: Hit) -> Served:
+    return Served(f"the wheel {hit.match[0].split()[0]}", (int(hit.match["tag"][3:]),), "its name", hit)
+
+
+def _by_bounds(hit: Hit) -> Served:
+    return Served("that PyTorch", tuple(range(int(hit.match["low"]), int(hit.match["high"]))), "conda", hit)
+
+
+def _by_listing(hit: Hit) -> Served | None:
+    bounds = [int(minor) for minor in re.findall(r"3\.(\d+)", hit.match["spec"])]
+    return Served("that PyTorch", tuple(range(min(bounds), max(bounds))), "conda", hit) if bounds else None
 
 
 def _by_specifier(hit: Hit) -> Served | None:
@@ -115,6 +143,55 @@ def _by_specifier(hit: Hit) -> Served | None:
     first = int(low[1]) if low else 6
     last = int(high[2]) + bool(high[1]) if high else max(first + 1, 30)
     return Served(hit.match["name"], tuple(range(first, last)), "its Requires-Python", hit)
+
+
+def by_list(case: Case) -> tuple[str, int | None, Asked] | None:
+    """Where the Python is not known, what the versions on offer tell: ``new`` or ``old`` for what is asked, and its minor.
+
+    Every Python has a first and a last release with wheels for it. What is on offer begins or ends there.
+    """
+    asked = asked_for(case)
+    offered = sorted(compat.version_tuple(v) for v in (asked.listed if asked else ()) if not v.startswith("0.1.2"))
+    wanted = compat.version_tuple(asked.version or "") if asked else ()
+    if asked is None or not offered or not wanted or asked.name != "torch":
+        return None
+    spans = _spans(case)
+    if wanted < offered[0]:
+        minors = [minor for minor, (first, _) in spans.items() if first == offered[0]]
+        return "new", (max(minors) if minors else None), asked
+    if wanted > offered[-1]:
+        minors = [minor for minor, (_, last) in spans.items() if last == offered[-1]]
+        newest = compat.version_tuple(case.newest_torch_then or "")
+        return ("old", max(minors), asked) if minors and offered[-1] != newest else None
+    return None
+
+
+def _spans(case: Case) -> dict[int, tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Python minor -> first and last release that have a wheel for it on this platform (on any, where that is not known)."""
+    platform = compat.platform_of(case.snapshot)
+    versions: dict[int, list[tuple[int, ...]]] = {}
+    for build in case.index.builds:
+        if build.platform == (platform or build.platform):
+            for tag in build.pythons:
+                if tag[3:].isdigit():
+                    versions.setdefault(int(tag[3:]), []).append(compat.version_tuple(build.torch))
+    return {minor: (min(found), max(found)) for minor, found in versions.items()}
+
+
+def platform_hint(case: Case) -> tuple[str, Hit] | None:
+    """Why uv finds no wheel for this platform: ``musl``, ``glibc``, ``intel``, ``macos``, ``bits`` or ``machine``."""
+    hit = case.said(*PLATFORM)
+    mine = (hit.match["mine"] or "").lower() if hit else ""
+    if hit is None or not mine:
+        return None
+    kinds = (
+        (r"musl", "musl"),
+        (r"macosx_\d+_\d+_x86_64", "intel"),
+        (r"macosx_\d+_\d+_arm64", "macos"),
+        (r"manylinux\w*_(?:x86_64|aarch64)|linux_(?:x86_64|aarch64)", "glibc"),
+        (r"win32", "bits"),
+    )
+    return next((kind for pattern, kind in kinds if re.match(pattern, mine)), "machine"), hit
 
 
 def lacks_torch(case: Case) -> bool:

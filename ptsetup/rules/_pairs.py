@@ -9,6 +9,9 @@ from ptsetup.rules._case import Case
 UNPINNED = {"torchvision": "0.29", "torchaudio": "2.11"}
 """From these versions on the metadata name a lower bound, or no torch at all."""
 
+OLD_VISION = {"0.3": "1.1", "0.4": "1.3", "0.5": "1.4", "0.6": "1.5", "0.7": "1.6"}
+"""torchvision minor -> torch minor before the index begins (table in torchvision's README; 0.4.0 went with 1.2)."""
+
 FLOOR = {"torchvision": ((0, 29), "2.14"), "torchaudio": ((2, 11), "2.11")}
 """The oldest torch that those go with: torchvision 0.29 asks for 2.14; torchaudio 2.11 was built against 2.11."""
 
@@ -52,7 +55,7 @@ def pinned_torch(case: Case, name: str) -> str | None:
     for release in case.index.releases:
         if version in (release.torchvision if name == "torchvision" else release.torchaudio):
             return release.version
-    return None
+    return OLD_VISION.get(minor_of(version)) if name == "torchvision" else None
 
 
 def has_other_minor(case: Case, name: str) -> Literal["minor", "patch", False] | None:
@@ -69,7 +72,8 @@ def has_other_minor(case: Case, name: str) -> Literal["minor", "patch", False] |
     if plain == base:
         return False
     if not is_released(pin) or not is_released(have):
-        return "minor" if is_pinned_by_metadata(case, name) else None
+        is_old_nightly = ".dev" in have and minor_of(plain) != minor_of(base) and is_released(case.version_of(name))
+        return "minor" if is_pinned_by_metadata(case, name) or is_old_nightly else None
     return "patch" if compat.version_tuple(plain)[:2] == compat.version_tuple(base)[:2] else "minor"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ptsetup import compat
 from ptsetup.index import Build
 from ptsetup.rules._case import Case
-from ptsetup.rules._installers import NO_MATCH, NOT_FOUND, asked_for, lacks_torch
+from ptsetup.rules._installers import NO_MATCH, NOT_FOUND, PLATFORM, asked_for, lacks_torch, platform_hint
 from ptsetup.rules._rule import Evidence, Finding, Fix, Severity, rule
 from ptsetup.rules._ways import another_build, fact, fitting, fresh_environment
 
@@ -34,6 +34,9 @@ def _is_working(case: Case) -> bool:
     return case.is_import_ok is True
 
 
+MUSL_TEXT = r"(?<!or )\bmusllinux_\d|linux[-_]\w+[-_]musl\b|\bld-musl-"
+
+
 @rule(
     "PT104",
     "musl-libc",
@@ -42,7 +45,7 @@ def _is_working(case: Case) -> bool:
     needs=("host.libc|target.libc|messages",),
     hides=("PT101", "PT102", "PT105", "PT106", "PT202", "PT218", "PT219"),
     layer=48,
-    says=(r"\bmusllinux_\d|linux[-_]\w+[-_]musl\b|\bld-musl-",),
+    says=(MUSL_TEXT, *PLATFORM),
 )
 def musl(case: Case) -> Iterator[Finding]:
     """What is wrong
@@ -63,7 +66,8 @@ def musl(case: Case) -> Iterator[Finding]:
         no wheel carries a musllinux tag; pytorch/pytorch#150724
     """
     libc = _libc(case)
-    hit = case.heard(musl)
+    hint = platform_hint(case)
+    hit = (hint[1] if hint and hint[0] == "musl" else None) or case.said(MUSL_TEXT)
     is_musl = libc is not None and libc[0] == "musl"
     if not is_musl and (hit is None or (libc is not None and libc[0] == "glibc" and libc[1])):
         return
@@ -97,7 +101,7 @@ GLIBC_TEXT = r"version \W?GLIBC_(?P<version>2\.\d+)\W? not found(?: \(required b
     needs=("host.libc|target.libc|messages",),
     hides=("PT202", "PT212", "PT307", "PT402", "PT407"),
     layer=48,
-    says=(GLIBC_TEXT,),
+    says=(GLIBC_TEXT, NOT_FOUND, *PLATFORM),
 )
 def glibc_too_old(case: Case) -> Iterator[Finding]:
     """What is wrong
@@ -119,7 +123,7 @@ def glibc_too_old(case: Case) -> Iterator[Finding]:
     """
     libc = _libc(case)
     have = libc[1] if libc and libc[0] == "glibc" else ()
-    hit = case.heard(glibc_too_old)
+    hit = case.said(GLIBC_TEXT)
     if hit:
         needed = compat.version_tuple(hit.match["version"])
         if have and have >= needed and not case.is_container:
@@ -133,6 +137,10 @@ def glibc_too_old(case: Case) -> Iterator[Finding]:
             fixes=_newer_glibc(case, _dotted(needed)),
             certainty="certain" if have else "likely",
         )
+        return
+    told = _told_glibc(case)
+    if told and not have:
+        yield told
         return
     build = case.build if case.torch_base else _newest_build(case)
     needed = compat.version_tuple((build.min_glibc if build else None) or "")
@@ -149,6 +157,29 @@ def glibc_too_old(case: Case) -> Iterator[Finding]:
         ),
         fixes=_newer_glibc(case, _dotted(needed)),
         severity="error" if case.dists("torch") else "warning",
+    )
+
+
+LAST_OLD_GLIBC = "2.6.0"
+"""The last release with a wheel for glibc below 2.28 on x86-64 (names of the published wheels)."""
+
+
+def _told_glibc(case: Case) -> Finding | None:
+    """Wheels end at 2.6.0, or uv names the platform: glibc is older than 2.28."""
+    hint, asked = platform_hint(case), asked_for(case)
+    is_last = asked is not None and asked.listed[-1:] == (LAST_OLD_GLIBC,) and case.system in (None, "linux")
+    is_newer = is_last and asked is not None and compat.version_tuple(asked.version or "") > (2, 6, 0)
+    if not (hint and hint[0] == "glibc") and not is_newer:
+        return None
+    hit = asked.hit if is_newer and asked else hint[1] if hint else None
+    return Finding(
+        message=f"The wheels that fit this system end with {LAST_OLD_GLIBC}: its glibc is older than 2.28."
+        if is_newer
+        else "uv finds no wheel for the glibc of this system.",
+        subject="C library",
+        evidence=(hit.evidence,) if hit else (),
+        fixes=_newer_glibc(case, "2.28"),
+        certainty="likely",
     )
 
 
@@ -182,7 +213,7 @@ def _newer_glibc(case: Case, needed: str) -> tuple[Fix, ...]:
     needs=("host.machine|messages",),
     hides=("PT102", "PT106", "PT202", "PT218"),
     layer=49,
-    says=(NOT_FOUND, NO_MATCH),
+    says=(NOT_FOUND, NO_MATCH, *PLATFORM),
 )
 def intel_mac(case: Case) -> Iterator[Finding]:
     """What is wrong
@@ -202,19 +233,20 @@ def intel_mac(case: Case) -> Iterator[Finding]:
     Sources
         names of the published wheels
     """
-    asked = asked_for(case)
-    signature = asked is not None and asked.listed[-1:] == (LAST_INTEL_MAC,)
+    asked, hint = asked_for(case), platform_hint(case)
+    named = hint[1] if hint and hint[0] == "intel" else None
+    signature = (asked is not None and asked.listed[-1:] == (LAST_INTEL_MAC,)) or named is not None
     if _is_apple_silicon(case) or (case.system not in (None, "macos")):
         return
     is_intel = case.system == "macos" and _machine(case) == "x86_64"
     was_dropped = compat.version_tuple(case.newest_torch_then or "") > (2, 2, 2)
     if not was_dropped or not (is_intel or signature):
         return
-    is_told = asked is not None and (signature or is_intel)
+    is_told = named is not None or (asked is not None and (signature or is_intel))
     severity: Severity = "error" if is_told else "note" if _is_working(case) else "warning"
     wanted = f", and {asked.name} {asked.version} is asked for" if asked and asked.version else ""
     evidence = (
-        *([asked.hit.evidence] if asked else []),
+        *([asked.hit.evidence] if asked else [named.evidence] if named else []),
         *([fact(case, "host.machine", "x86_64 with macOS", "uname -m")] if is_intel else []),
     )
     yield Finding(

@@ -7,22 +7,27 @@ from ptsetup import compat
 from ptsetup.rules import pt1_platform, pt1_windows
 from ptsetup.rules._case import Case
 from ptsetup.rules._installers import (
+    CONDA_LIST,
     CONDA_PYTHON,
     NOT_FOUND,
     OTHER_PYTHON,
+    PLATFORM,
+    POETRY,
     UV_NO_TAG,
     UV_TAGS,
     WRONG_WHEEL,
     Served,
     asked_for,
+    by_list,
     lacks_torch,
     newest_for,
+    platform_hint,
     served,
 )
 from ptsetup.rules._rule import Evidence, Finding, Fix, Severity, rule
 from ptsetup.rules._ways import another_build, fact, fresh_environment, python_to_take
 
-NO_WHEEL = (NOT_FOUND, UV_TAGS, UV_NO_TAG, OTHER_PYTHON, CONDA_PYTHON, WRONG_WHEEL)
+NO_WHEEL = (NOT_FOUND, UV_TAGS, UV_NO_TAG, OTHER_PYTHON, CONDA_PYTHON, CONDA_LIST, POETRY, WRONG_WHEEL)
 
 ONLY_PLACEHOLDERS = re.compile(r"0\.1\.2")
 """The default index holds two source placeholders of torch (0.1.2, 0.1.2.post1): offered alone, no wheel fits at all."""
@@ -85,6 +90,8 @@ def python_too_new(case: Case) -> Iterator[Finding]:
         pytorch/pytorch#144024, #112478, #130249; names of the published wheels
     """
     told = served(case)
+    if len(case.python) < 2:
+        yield from _by_list(case, "new")
     if told is None or len(case.python) < 2 or case.python[0] != 3 or _is_served_elsewhere(case):
         return
     minor = case.python[1]
@@ -128,6 +135,8 @@ def python_dropped(case: Case) -> Iterator[Finding]:
         Requires-Python of the published wheels; pytorch/pytorch#39939
     """
     told = served(case)
+    if len(case.python) < 2:
+        yield from _by_list(case, "old")
     if told is None or len(case.python) < 2 or case.python[0] != 3 or _is_served_elsewhere(case):
         yield from _older_than_newest(case)
         return
@@ -144,6 +153,38 @@ def python_dropped(case: Case) -> Iterator[Finding]:
         fixes=_other_pythons(case, told),
         severity="error" if is_stuck else "warning",
     )
+
+
+def _by_list(case: Case, kind: str) -> Iterator[Finding]:
+    """The Python is not known, but what pip offered begins after, or ends before, what was asked for."""
+    told = by_list(case)
+    if told is None or told[0] != kind or case.system == "macos":
+        return
+    _, minor, asked = told
+    offered = [version for version in asked.listed if not version.startswith("0.1.2")]
+    served_by = python_to_take(
+        tag for build in case.index.builds if build.torch == _base(asked.version) for tag in build.pythons
+    )
+    which = f", as they do for Python 3.{minor}" if minor else ""
+    yield Finding(
+        message=f"The wheels that this Python can take begin with {offered[0]}{which}; {asked.name} {asked.version} is older."
+        if kind == "new"
+        else f"The wheels that this Python can take end with {offered[-1]}{which}; {asked.name} {asked.version} is newer.",
+        subject="Python",
+        evidence=(asked.hit.evidence,),
+        fixes=(
+            *fresh_environment(case, served_by, f"{asked.name} {asked.version} has wheels for Python {served_by}"),
+            another_build(
+                f"Or keep this Python and take torch {offered[-1]}, which has a wheel for it.", f"torch=={offered[-1]}"
+            ),
+        ),
+        severity="error",
+        certainty="likely",
+    )
+
+
+def _base(version: str | None) -> str:
+    return (version or "").partition("+")[0]
 
 
 def _older_than_newest(case: Case) -> Iterator[Finding]:
@@ -174,7 +215,7 @@ def _older_than_newest(case: Case) -> Iterator[Finding]:
     needs=("target.bits|messages",),
     hides=("PT101", "PT102", "PT106", "PT202", "PT218"),
     layer=49,
-    says=(NOT_FOUND,),
+    says=(NOT_FOUND, *PLATFORM),
 )
 def python_32bit(case: Case) -> Iterator[Finding]:
     """What is wrong
@@ -196,15 +237,17 @@ def python_32bit(case: Case) -> Iterator[Finding]:
     target, host = case.snapshot.target, case.snapshot.host
     bits = target.bits if target else None
     hit = asked_for(case)
-    if bits == 32:
+    hint = platform_hint(case)
+    is_told = hint is not None and hint[0] == "bits"
+    if bits == 32 or is_told:
         is_old_system = host is not None and re.fullmatch(r"i[3-6]86|x86|armv[67]l", host.machine or "") is not None
         yield Finding(
             message="Python is a 32-bit program, and torch has 64-bit wheels only."
             + (" The system is a 32-bit one too, so torch cannot run here." if is_old_system else ""),
             subject="Python",
             evidence=(
-                fact(case, "target.bits", "32", "sys.maxsize of the interpreter"),
-                *([hit.hit.evidence] if hit else []),
+                *([fact(case, "target.bits", "32", "sys.maxsize of the interpreter")] if bits == 32 else []),
+                *([hit.hit.evidence] if hit else [hint[1].evidence] if hint else []),
             ),
             fixes=() if is_old_system else fresh_environment(case, "3.13", "A 64-bit Python is needed"),
         )
@@ -235,7 +278,7 @@ def _is_only_placeholders(case: Case, listed: tuple[str, ...]) -> bool:
     "No wheel exists for this processor or interpreter",
     needs=("target.implementation|host.machine",),
     hides=("PT202", "PT218"),
-    says=(WRONG_WHEEL,),
+    says=PLATFORM,
 )
 def no_wheel_for_machine(case: Case) -> Iterator[Finding]:
     """What is wrong
@@ -265,6 +308,14 @@ def no_wheel_for_machine(case: Case) -> Iterator[Finding]:
             subject="Python",
             evidence=(fact(case, "target.implementation", target.implementation, "sys.implementation"),),
             fixes=fresh_environment(case, "3.13", "CPython is needed"),
+        )
+    elif (hint := platform_hint(case)) and hint[0] == "machine":
+        yield Finding(
+            message=f"uv finds no wheel for the platform {hint[1].match['mine']}.",
+            subject=hint[1].match["mine"],
+            evidence=(hint[1].evidence,),
+            fixes=(Fix(text="Use a machine with an x86-64 or ARM 64 processor.", kind="none"),),
+            certainty="likely",
         )
     elif case.system and machine and _is_unserved(case):
         yield Finding(

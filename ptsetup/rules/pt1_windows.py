@@ -100,8 +100,10 @@ def long_path(case: Case) -> Iterator[Finding]:
 
 
 DLL_TEXTS = (
-    r"\[WinError (?:126|127|1114)\].*(?:error loading|torch|\.dll)",
+    r"\[WinError (?:126|1114)\].*(?:error loading|torch|\.dll)",
+    r"\[WinError 127\].*torch[\\/]+lib[\\/]+[\w-]+\.dll",
     r"(?:could not|failed to|cannot) (?:load|import) torch.*\[WinError (?:126|127|1114)\]",
+    r"torch[\\/]+__init__\.py\S* line \d+,? in _load_dll_libraries",
     r"error loading .{0,300}torch[\\/]+lib[\\/]+[\w-]+\.dll",
     r"could not find module '[^']*torch[\\/]+lib[\\/]+[\w-]+\.dll'",
     r"DLL load failed(?: while importing _C)?:.*",

@@ -131,6 +131,7 @@ def _rename(case: Case, path: str) -> tuple[Fix, ...]:
     )
 
 
+TRITONS = ("triton", "pytorch-triton", "pytorch-triton-rocm", "triton-windows", "triton-rocm")
 NAMES = "random|dis|types|enum|code|queue|inspect|typing|numpy|typing_extensions|triton|sympy|jinja2|filelock|platform|logging"
 MODULE_SHADOWED = (
     rf"cannot import name '\w+' from (?:partially initialized module )?'(?P<name>{NAMES})' \((?P<path>[^)]+\.py)\)",
@@ -173,6 +174,8 @@ def module_shadowed(case: Case) -> Iterator[Finding]:
         else []
     )
     hit = case.heard(module_shadowed)
+    if hit and hit.match["name"] == "triton" and len({d.name for name in TRITONS for d in case.dists(name)}) > 1:
+        hit = None  # two packages own the folder: PT310
     if shadows:
         named = ", ".join(shadows[:3])
         yield Finding(
@@ -213,10 +216,12 @@ def module_shadowed(case: Case) -> Iterator[Finding]:
 INJECTED = ("torch", "torchvision", "torchaudio", "numpy", "nvidia", "triton")
 LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES")
 BLEND = (
-    r"module 'torch\._C'(?: \([^)]*\))? has no attribute",
-    r"cannot import name '\w+' from 'torch\._C'",
-    r"lib(?:torch|c10)\w*\.so\S*:? undefined symbol: _Z\w+",
-    r"symbol not found[^\n]{0,200}(?:libtorch|libc10|torch[\\/]lib)",
+    r"module 'torch\._C[\w.]*'(?: \([^)]*\))? has no attribute",
+    r"type object 'torch\._C\.[\w.]+' has no attribute",
+    r"'module' object has no attribute '(?:\w+(?:StorageBase|TensorBase)|_init_names)'",
+    r"cannot import name '\w+' from 'torch\._C[\w.]*'",
+    r"(?:lib(?:torch|c10|shm)\w*|torch[\\/]_C\S*?)\.so[\w.]*:? undefined symbol: (?:_Z|THP)\w+",
+    r"symbol not found[^\n]{0,200}(?:libtorch|libc10|torch[\\/]lib)[^\n]{0,80}expected in[^\n]{0,200}(?:libtorch|libc10)",
     r"only one extension type can be registered|library .{0,20}torch.{0,40} registered multiple times",
 )
 """torch's Python files and its libraries are not of one release."""
@@ -285,7 +290,9 @@ def _foreign_libtorch(case: Case, value: str) -> str | None:
 
 def _injection(case: Case, variable: str, path: str, what: str, hit: Hit | None = None) -> Finding:
     is_pth = variable == ".pth"
-    failed = hit is not None or case.is_import_ok is False
+    failed = (
+        hit is not None or case.is_import_ok is False or case.said(r"undefined symbol|symbol not found") is not None
+    )
     return Finding(
         message=f"{'A .pth file' if is_pth else variable} puts {path} on the path, which brings {what} of its own.",
         subject=path,

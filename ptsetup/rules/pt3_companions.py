@@ -10,17 +10,19 @@ from ptsetup.rules._pairs import expected, has_other_minor, is_released, local_o
 from ptsetup.rules._rule import Evidence, Finding, Fix, Severity, rule
 from ptsetup.rules._ways import another_build, fact
 
+LACKS = r"[^\n]{0,60}?(?:undefined symbol|symbol not found)"
 VISION_TEXT = (
     r"operator torchvision::\w+ does not exist",
     r"couldn't load custom C\+\+ ops",
     r"partially initialized module 'torchvision' has no attribute",
-    r"torchvision[\\/](?:_C|image|\w+)\S*\.(?:so|pyd|dylib)\S*:? ?(?:undefined symbol|symbol not found)",
+    rf"torchvision[\\/]\w[\w.-]*\.(?:so|pyd|dylib){LACKS}",
     r"failed to load image python extension.{0,200}(?:undefined symbol|symbol not found)",
     r"torchvision \d\S* (?:requires|has requirement|depends on) torch ?==\S+",
 )
 AUDIO_TEXT = (
     r"compiled with different CUDA versions",
-    r"(?:libtorchaudio|_torchaudio|torchaudio[\\/]lib[\\/]\w+)\S*\.(?:so|pyd|dylib)\S*:? ?(?:undefined symbol|symbol not found)",
+    r"pytorch has CUDA version \S+ whereas torchaudio has CUDA version",
+    rf"(?:libtorchaudio|_torchaudio|_torch_sox|torchaudio[\\/]lib[\\/]\w+)\S*?\.(?:so|pyd|dylib){LACKS}",
     r"could not (?:find module|load)[^\n]{0,200}libtorchaudio",
     r"torchaudio[\\/]_extension\S*[\"',]",
     r"torchaudio \d\S* (?:requires|has requirement|depends on) torch ?==\S+",
@@ -88,7 +90,7 @@ def torchvision(case: Case) -> Iterator[Finding]:
         return
     if mismatch is False and not _is_conflict(hit):
         return
-    severity: Severity = "note" if mismatch == "patch" and not hit else "error"
+    severity: Severity = "note" if not hit and (mismatch == "patch" or _is_unproven(case)) else "error"
     yield Finding(
         message=f"torchvision {mine} belongs to torch {pin}, and torch {case.torch_version} is installed."
         if mismatch and mine and pin
@@ -98,6 +100,15 @@ def torchvision(case: Case) -> Iterator[Finding]:
         fixes=_pair_fixes(case, "torchvision"),
         severity=severity,
         certainty="certain" if mismatch else "likely",
+    )
+
+
+def _is_unproven(case: Case) -> bool:
+    """A nightly torch with older companions in a report that shows no failure of theirs: they may never have been imported."""
+    return (
+        case.snapshot.origin == "report"
+        and ".dev" in (case.torch_version or "")
+        and not case.said(r"torchvision|torchaudio")
     )
 
 
@@ -208,7 +219,7 @@ def torchaudio(case: Case) -> Iterator[Finding]:
     one, other = compat.cuda_of_tag(mine or ""), compat.cuda_of_tag(own or "")
     is_other_cuda = bool(one and other and one != other)
     mismatch = has_other_minor(case, "torchaudio")
-    is_named = bool(hit and "different CUDA" in hit.match[0])
+    is_named = bool(hit and re.search("different CUDA|whereas", hit.match[0]))
     if not (is_other_cuda or mismatch or is_named or (hit and mismatch is None)):
         return
     version = case.version_of("torchaudio")
@@ -238,7 +249,7 @@ def torchaudio(case: Case) -> Iterator[Finding]:
                 kind="print",
             ),
         ),
-        severity="note" if mismatch == "patch" and not hit and not is_other_cuda else "error",
+        severity="note" if not hit and not is_other_cuda and (mismatch == "patch" or _is_unproven(case)) else "error",
         certainty="certain" if is_other_cuda or mismatch else "likely",
     )
 

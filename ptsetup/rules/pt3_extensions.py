@@ -9,7 +9,7 @@ from ptsetup.rules._pairs import minor_of
 from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact, pip
 
-MANGLED = r"_ZNK?(?:\d+torch|\d+c10|2at|5torch|3c10|St)\w*"
+MANGLED = r"_?_Z(?:T[IVS])?NK?(?:\d+torch|\d+c10|2at|5torch|3c10|St)\w*"
 """Names of C++ symbols in torch's namespaces."""
 
 
@@ -190,12 +190,19 @@ def _build_anew(case: Case, name: str) -> tuple[Fix, ...]:
     )
 
 
+OTHER_CUDA = (
+    r"(?P<file>lib(?:cudart|cublas|cublasLt|nvrtc|cupti)\.so\.(?P<cuda>\d+))\S*: cannot open shared object file"
+)
+"""A package asks for the CUDA of another major than torch's."""
+
 FOREIGN = (
     rf"(?P<file>\S+\.(?:so|pyd)[\w.]*): undefined symbol: (?P<symbol>{MANGLED}|\w*(?:at|c10|torch)\w*)",
+    rf"dlopen\((?P<file>\S+\.(?:so|dylib))[^\n]{{0,60}}symbol not found[^\n]{{0,10}} '?(?P<symbol>{MANGLED})",
     r"(?P<file>libtorch_cuda_(?:cu|cpp)\.so|libcaffe2\w*\.so)\S*: cannot open shared object file",
     r"(?P<file>lib(?:c10|torch)\w*\.(?:so|dylib))\S*: cannot open shared object file",
-    r"the specified procedure could not be found.{0,80}(?P<file>torch)",
+    OTHER_CUDA,
     r"DLL load failed while importing (?P<file>_C|\w+_cuda|\w+_ext): The specified procedure",
+    r"\[WinError 127\].*error loading \W?(?P<file>\S+\.(?:pyd|dll))",
 )
 OWN_FILES = (
     r"(?:^|/)(?:torch/|functorch/)|torchvision|torchaudio|flash_attn|xformers|lib(?:torch|c10)\w*\.so|torch/lib|nvidia/"
@@ -270,6 +277,13 @@ def _foreign_hit(case: Case) -> Hit | None:
         if hit is None:
             continue
         file = hit.match["file"].replace("\\", "/")
+        if pattern == OTHER_CUDA:
+            major = (case.cuda_build or "").partition(".")[0]
+            if hit.match["cuda"] != major and (
+                case.is_import_ok or (major and not case.said(r"torch[\\/]__init__\.py"))
+            ):
+                return hit
+            continue
         if file.startswith(("libtorch", "libc10", "libcaffe2")):
             if (
                 file.startswith(("libtorch_cuda_c", "libcaffe2"))

@@ -101,6 +101,8 @@ BNB_TEXT = (
     r"libbitsandbytes_(?:cuda|rocm)\w*\.(?:so|dll).{0,60}(?:not found|cannot open|no such file|could not find)",
     r"configured CUDA binary not found at",
     r"bitsandbytes was compiled without GPU support",
+    r"libbitsandbytes_cpu\.so: undefined symbol",
+    r"has no attribute 'cget_managed_ptr'",
 )
 
 

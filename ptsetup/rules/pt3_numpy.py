@@ -77,7 +77,7 @@ def triton(case: Case) -> Iterator[Finding]:
     mine = next((d for d in found if d.name == "triton"), None)
     wanted = parsed(needed) if needed else None
     is_other = bool(wanted and mine and mine.version and not is_satisfied(wanted, mine.version))
-    if not is_other and (hit is None or mine is None):
+    if not is_other and hit is None:
         return
     if is_other and not hit and case.snapshot.origin == "report":
         return

@@ -10,7 +10,12 @@ from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact, fitting, pip
 
 DETECTED = r"the detected CUDA version \((?P<found>[\d.]+)\) mismatches the version that was used to compile"
-COMPILED_WITH = r"PyTorch \((?P<built>[\d.]+)\)"
+COMPILED_WITH = r"PyTorch \((?P<built>[\d.]+)\)|binaries were compiled with Cuda (?P<apex>[\d.]+\d)"
+DEEPSPEED = (
+    r"installed CUDA version (?P<found>[\d.]+\d) does not match the version torch was compiled with (?P<built>[\d.]+\d)"
+)
+APEX = r"compiled with a version of Cuda that does not match the version used to compile Pytorch"
+OLD_NVCC = r"nvcc fatal\s*: unsupported gpu architecture '(?P<arch>\w+)'"
 
 
 def _program(case: Case, name: str) -> Program | None:
@@ -27,7 +32,7 @@ def _program(case: Case, name: str) -> Program | None:
     needs=("host.programs|messages",),
     layer=80,
     hides=("PT411",),
-    says=(DETECTED,),
+    says=(DETECTED, DEEPSPEED, APEX, OLD_NVCC),
 )
 def cuda_home(case: Case) -> Iterator[Finding]:
     """What is wrong
@@ -50,9 +55,10 @@ def cuda_home(case: Case) -> Iterator[Finding]:
     """
     hit = case.heard(cuda_home)
     nvcc = _program(case, "nvcc")
-    found = hit.match["found"] if hit else (nvcc.version if nvcc else None)
+    words = hit.match.groupdict() if hit else {}
+    found = words.get("found") or (nvcc.version if nvcc else None)
     told = case.said(COMPILED_WITH) if hit else None
-    built = (told.match["built"] if told else None) or case.cuda_build
+    built = words.get("built") or (told.match["built"] or told.match["apex"] if told else None) or case.cuda_build
     have, want = compat.version_tuple(found or "")[:2], compat.version_tuple(built or "")[:2]
     if not hit and (not have or not want or have[0] == want[0]):
         return
@@ -63,8 +69,13 @@ def cuda_home(case: Case) -> Iterator[Finding]:
         evidence.append(fact(case, "host.programs", f"nvcc {nvcc.version} ({nvcc.path})", nvcc.source))
     if case.cuda_build:
         evidence.append(fact(case, "target.wheel.cuda", case.cuda_build, "torch/version.py"))
+    what = f"The CUDA toolkit is {found}, torch was built with CUDA {built}"
+    if words.get("arch"):
+        what = f"The CUDA toolkit{f' {found}' if found else ''} does not know the GPU's architecture {words['arch']}: it is too old"
+    elif not found or not built:
+        what = "The CUDA toolkit is of another version than the CUDA that torch was built with"
     yield Finding(
-        message=f"The CUDA toolkit is {found}, torch was built with CUDA {built}"
+        message=what
         + (
             ": extensions cannot be compiled."
             if hit

@@ -57,7 +57,7 @@ def cpu_wheel(case: Case) -> Iterator[Finding]:
     told = case.said(CPU_VERSION)
     is_cpu = case.family == "cpu" or told is not None
     version = told.match["have"] if told else case.torch_version or ""
-    if not is_cpu and (hit is None or case.family is not None or not re.search(TELLING, hit.match[0], re.IGNORECASE)):
+    if not is_cpu and (hit is None or not re.search(TELLING, hit.match[0], re.IGNORECASE) or _is_measured(case)):
         return
     if not hit and case.has_nvidia_device is not True:
         return
@@ -84,6 +84,13 @@ def cpu_wheel(case: Case) -> Iterator[Finding]:
         severity="note" if is_hopeless and not hit else "error",
         certainty="certain" if is_cpu and case.has_nvidia_device else "likely",
     )
+
+
+def _is_measured(case: Case) -> bool:
+    """The build is known and is not one for the CPU. In a report it may be what was asked for, which the error text outdoes."""
+    if case.family is None:
+        return False
+    return case.snapshot.origin == "probe" or bool(case.snapshot.torch and case.snapshot.torch.is_cuda_available)
 
 
 def _has_other_gpu(case: Case) -> bool:

@@ -72,6 +72,7 @@ def stub(case: Case) -> Iterator[Finding]:
 CODE_803 = r"(?:error )?803\b|unsupported display driver */ *cuda driver combination"
 CODE_804 = r"(?:error )?804\b.{0,20}|forward compatibility was attempted on non[- ]supported HW"
 HINTS = ("LD_LIBRARY_PATH", "VLLM_ENABLE_CUDA_COMPATIBILITY")
+CONTAINER_WORDS = r"\b(?:docker|podman|kubernetes|k8s|containerd?|nvcr\.io|vllm-openai)\b"
 COMPAT = r"/compat\b|cuda-compat"
 
 
@@ -120,7 +121,7 @@ def cuda_compat(case: Case) -> Iterator[Finding]:
     is_803 = code == 803 or (hit is not None and re.search(CODE_803, hit.match[0], re.IGNORECASE) is not None)
     if code == 0 or not (is_803 or is_804 or _is_useless(case, library)):
         return
-    if is_803 and not is_804 and not (in_compat or path_hint or case.is_container):
+    if is_803 and not is_804 and not (in_compat or path_hint or case.is_container or case.said(CONTAINER_WORDS)):
         return
     if is_803 and not (in_compat or path_hint) and _versions_differ(case):
         return

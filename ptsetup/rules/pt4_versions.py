@@ -80,7 +80,7 @@ TWO_CUDNN = (
 )
 CUDNN_TEXT = (
     TWO_CUDNN,
-    r"CUDNN_STATUS_(?:NOT_INITIALIZED|VERSION_MISMATCH|SUBLIBRARY_\w+|INTERNAL_ERROR)",
+    r"CUDNN_STATUS_(?:NOT_INITIALIZED|VERSION_MISMATCH|SUBLIBRARY_\w+|INTERNAL_ERROR|EXECUTION_FAILED)",
     r"could not load library libcudnn\w*|unable to load (?:any of \{)?libcudnn|cannot load symbol cudnn\w*",
     r"libcudnn\w*\.so[\w.]*: (?:undefined symbol|cannot open)",
 )
@@ -123,7 +123,7 @@ def cudnn(case: Case) -> Iterator[Finding]:
         return
     told = hit.match.groupdict() if hit else {}
     is_named = bool(told.get("built"))
-    is_memory = bool(hit and "NOT_INITIALIZED" in hit.match[0]) and len(folders) < 2
+    is_memory = bool(hit and re.search("NOT_INITIALIZED|INTERNAL_ERROR|EXECUTION", hit.match[0])) and len(folders) < 2
     versions = [".".join(re.findall(r"\d+", told.get(key) or "")) for key in ("built", "found")]
     evidence = [hit.evidence] if hit else []
     if len(folders) > 1:
