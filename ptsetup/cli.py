@@ -74,6 +74,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def run(argv: Sequence[str] | None = None) -> int:
     """Run ptsetup and return its exit code; nothing is ever raised."""
+    _open_standard_streams()
     terminal = Terminal()
     try:
         return _invoke(list(sys.argv[1:] if argv is None else argv), terminal)
@@ -92,6 +93,15 @@ def run(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except Exception as bug:  # noqa: BLE001 - the one place that turns a bug into a message
         return _report_bug(bug, terminal)
+
+
+def _open_standard_streams() -> None:
+    """A stream that was closed (``>&-``) is opened on nothing: else the next file that we open gets its number and our output."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def _invoke(argv: list[str], terminal: Terminal) -> int:

@@ -28,7 +28,7 @@ def command(ctx: click.Context, /, dry_run: bool, is_yes: bool, no_prove: bool, 
     is_elsewhere = described_by(options).is_given or bool(options["snapshot_file"])
     if is_elsewhere:
         _refuse_elsewhere(dry_run=dry_run)
-    settings = install.Settings.of(_pip_of(snapshot))
+    settings = install.Settings.of(None if is_elsewhere else _pip_of(snapshot))
     plan = _plan(snapshot, request, wheels, settings, terminal, is_elsewhere=is_elsewhere)
     if plan.outcome != "install" or dry_run:
         _show(plan, terminal)
@@ -67,7 +67,16 @@ def _refuse_elsewhere(*, dry_run: bool) -> None:
 
 
 def _pip_of(snapshot: Any) -> Any:
-    return snapshot.target.pip if snapshot.target else None
+    """The settings as they are, with credentials; the Snapshot's have none."""
+    from ptsetup.errors import TargetError
+    from ptsetup.probes import pip_settings
+
+    target = snapshot.target
+    if target is None or target.executable is None:
+        raise TargetError(
+            "The target interpreter did not tell what is installed in it.", hint="Name one with --python."
+        )
+    return pip_settings.read(target.executable) or target.pip
 
 
 def _show(plan: Any, terminal: Terminal) -> None:

@@ -8,6 +8,11 @@ from ptsetup_inside import answer, companions, dists, interpreter, libraries, pa
 def look(told, options):
     """Tell the stages one by one."""
     facts = answer.Guarded("target")
+    if options.get("only_pip"):
+        # for an installation: the settings as they are, which no Snapshot holds
+        facts("pip", pipconfig.look, None, True)
+        tell(told, "pip", facts)
+        return
     interpreter.look(facts)
     facts("cwd", lambda: options["cwd"])
     tell(told, "interpreter", facts)

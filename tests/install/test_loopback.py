@@ -1,0 +1,333 @@
+"""``ptsetup install`` as a person calls it, against indexes on loopback. The wheels are small stand-ins, installed by real uv and pip."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import venv
+
+import pytest
+
+from tests.loopback import QUIET, login, serve, wheel
+
+TAG = f"cp{sys.version_info.major}{sys.version_info.minor}"
+LINUX = f"{TAG}-{TAG}-manylinux_2_28_x86_64"
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the stand-in wheels are Linux wheels")
+
+
+def torch_wheel(
+    folder: pathlib.Path, version: str, *, body: str = "", requires: tuple[str, ...] = ("filelock",)
+) -> pathlib.Path:
+    """A stand-in for torch: its version files, and a dependency."""
+    local = version.partition("+")[2]
+    cuda = f"'{local[2:-1]}.{local[-1]}'" if local.startswith("cu") else "None"
+    files = {
+        "torch/__init__.py": body or f"__version__ = '{version}'\n",
+        "torch/version.py": f"__version__ = '{version}'\ndebug = False\ncuda = {cuda}\ngit_version = 'x'\nhip = None\nxpu = None\n",
+    }
+    return wheel(folder, "torch", version, files=files, requires=requires, tag=LINUX)
+
+
+class World:
+    """An environment, an index for torch, a default index, and the command."""
+
+    def __init__(self, folder: pathlib.Path, pytorch, default) -> None:
+        self.folder, self.pytorch, self.default = folder, pytorch, default
+        self.prefix = folder / "an environment é"
+        venv.create(self.prefix, with_pip=False, symlinks=True)
+        self.python = self.prefix / "bin" / "python"
+        self.site = next((self.prefix / "lib").glob("python*")) / "site-packages"
+        self.wheels = folder / "wheels"
+        default.add("simple/filelock", wheel(self.wheels, "filelock", "3.0", files={"filelock.py": "GOOD = True\n"}))
+        self.env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder / "home"),
+            "XDG_CONFIG_HOME": str(folder / "home" / ".config"),
+            "XDG_CONFIG_DIRS": str(folder / "nothing"),
+            "UV_CACHE_DIR": str(folder / "uv-cache"),
+            "PIP_INDEX_URL": f"{default.url}/simple",
+            "NO_PROXY": "127.0.0.1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        (folder / "home").mkdir()
+
+    def argv(self, *options: str) -> list[str]:
+        mirror = () if "--find-links" in options else ("--mirror", f"{self.pytorch.url}/whl")
+        return [
+            sys.executable,
+            "-m",
+            "ptsetup",
+            "install",
+            "--python",
+            str(self.python),
+            "--backend",
+            "cpu",
+            "--no-prove",
+            *mirror,
+            *options,
+        ]
+
+    def install(self, *options: str, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.argv(*options),
+            capture_output=True,
+            text=True,
+            env={**self.env, **env},
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def offer(self, version: str, **options) -> None:
+        """Put a torch onto the page of its tag."""
+        self.pytorch.add(f"whl/{version.partition('+')[2]}/torch", torch_wheel(self.wheels, version, **options))
+
+    def installed(self) -> dict[str, str]:
+        return dict(
+            sorted(path.name.removesuffix(".dist-info").split("-", 1) for path in self.site.glob("*.dist-info"))
+        )
+
+    def files(self) -> dict[str, bytes]:
+        """Every file of the environment but uv's own lock."""
+        return {
+            str(p.relative_to(self.prefix)): p.read_bytes()
+            for p in sorted(self.prefix.rglob("*"))
+            if p.is_file() and not p.is_symlink() and p.name != ".lock"
+        }
+
+
+@pytest.fixture
+def world(tmp_path):
+    with serve() as pytorch, serve() as default:
+        yield World(tmp_path, pytorch, default)
+
+
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_torch_comes_from_its_index_and_the_rest_from_the_default_index(world, installer):
+    if installer == "pip":
+        subprocess.run([world.python, "-m", "ensurepip"], check=True, capture_output=True)
+    world.offer("2.14.1+cpu")
+    done = world.install("torch==2.14.1", "--installer", installer)
+    assert done.returncode == 0, done.stderr
+    assert world.installed().items() >= {"torch": "2.14.1+cpu", "filelock": "3.0"}.items()
+    assert not any("filelock" in path for path in world.pytorch.asked)
+    assert "Done: torch 2.14.1+cpu" in done.stdout
+
+
+def test_what_is_right_already_is_left_alone_and_no_index_is_asked(world):
+    world.offer("2.14.1+cpu")
+    assert world.install("torch==2.14.1").returncode == 0
+    before, asked = world.files(), len(world.pytorch.asked)
+    done = world.install("torch==2.14.1")
+    assert (done.returncode, done.stdout.split(":")[0]) == (0, "Nothing to do")
+    assert (world.files(), len(world.pytorch.asked)) == (before, asked)
+
+
+def test_a_wrong_build_is_replaced(world):
+    world.offer("2.14.1+cpu")
+    world.offer("2.14.1+cu126")
+    assert world.install("torch==2.14.1").returncode == 0
+    done = world.install("torch==2.14.1", "--backend", "cu126")
+    assert done.returncode == 0, done.stderr
+    assert world.installed()["torch"] == "2.14.1+cu126"
+    assert "Replaces torch 2.14.1+cpu" in done.stderr
+
+
+CONFUSIONS = [
+    lambda url: {"PIP_EXTRA_INDEX_URL": f"{url}/simple"},
+    lambda url: {"UV_EXTRA_INDEX_URL": f"{url}/simple", "UV_INDEX_STRATEGY": "unsafe-best-match"},
+    lambda url: {"UV_INDEX": f"evil={url}/simple"},
+    lambda url: {"PIP_FIND_LINKS": f"{url}/simple/torch"},
+]
+
+
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+@pytest.mark.parametrize("settings", CONFUSIONS, ids=["pip extra", "uv extra", "uv index", "pip find-links"])
+def test_a_hostile_index_supplies_nothing_of_the_family(world, settings, installer):
+    """The accident of December 2022: another index offers the names of the family under higher versions."""
+    if installer == "pip":
+        subprocess.run([world.python, "-m", "ensurepip"], check=True, capture_output=True)
+    with serve() as hostile:
+        for server in (hostile, world.default):
+            server.add("simple/torch", torch_wheel(world.folder / "evil", "99.0", body="raise SystemExit('evil')\n"))
+            for name in ("pytorch-triton-rocm", "torchvision"):
+                server.add(
+                    f"simple/{name}",
+                    wheel(world.folder / "evil", name, "99.0", files={f"{name.replace('-', '_')}_evil.py": ""}),
+                )
+        world.pytorch.add(
+            "whl/cpu/torch", torch_wheel(world.wheels, "2.14.1+cpu", requires=("filelock", "pytorch-triton-rocm>=3"))
+        )
+        world.pytorch.add(
+            "whl/cpu/pytorch-triton-rocm",
+            wheel(world.wheels, "pytorch-triton-rocm", "3.1.0", files={"triton_good.py": ""}),
+        )
+        done = world.install("torch==2.14.1", "--installer", installer, **settings(hostile.url))
+    assert done.returncode == 0, done.stderr
+    assert world.installed().items() >= {"torch": "2.14.1+cpu", "pytorch_triton_rocm": "3.1.0"}.items()
+    assert not list(world.site.glob("*evil*"))
+
+
+def test_credentials_of_the_configured_index_reach_it_and_are_never_shown(world):
+    world.offer("2.14.1+cpu")
+    world.default.wants_login = login("user", "s3cret")
+    address = world.default.url.replace("http://", "http://user:s3cret@") + "/simple"
+    done = world.install("torch==2.14.1", PIP_INDEX_URL=address)
+    assert done.returncode == 0, done.stderr
+    assert "s3cret" not in done.stdout + done.stderr
+
+
+def test_constraints_of_pip_are_honoured(world):
+    world.offer("2.14.1+cpu")
+    world.offer("2.13.0+cpu")
+    constraints = world.folder / "constraints.txt"
+    constraints.write_text("torch<2.14\n")
+    done = world.install(PIP_CONSTRAINT=str(constraints))
+    assert done.returncode == 0, done.stderr
+    assert world.installed()["torch"] == "2.13.0+cpu"
+
+
+@pytest.mark.parametrize("fault", [QUIET, 500, b"<html><a href='/login'>sign in</a></html>", b"x" * (21 * 1024 * 1024)])
+def test_an_index_out_of_reach_is_asked_once_and_a_wheel_at_hand_is_taken(world, fault):
+    world.pytorch.faults["*"] = fault
+    torch_wheel(world.folder / "wheelhouse-é", "2.13.0+cpu")
+    torch_wheel(world.folder / "wheelhouse-é", "2.12.0+cpu")
+    torch_wheel(world.folder / "wheelhouse-é", "2.14.1+cu126")
+    done = world.install(PIP_FIND_LINKS=str(world.folder / "wheelhouse-é"))
+    assert done.returncode == 0, done.stderr
+    assert world.installed()["torch"] == "2.13.0+cpu"
+    assert "out of reach" in done.stderr
+    assert len(world.pytorch.asked) == 1
+
+
+def test_without_any_wheel_one_error_names_the_host_and_three_ways_out(world):
+    world.pytorch.faults["*"] = QUIET
+    done = world.install()
+    assert done.returncode == 3
+    assert "127.0.0.1" in done.stderr
+    assert all(way in done.stderr for way in ("--mirror", "--find-links", "another network"))
+    assert world.installed() == {}
+
+
+@pytest.mark.parametrize("fault", [403, 404])
+def test_an_announced_build_that_is_not_there_gives_way_to_the_next_best(world, fault):
+    world.offer("2.14.1+cpu")
+    world.pytorch.faults["nothing"] = fault
+    done = world.install()
+    assert done.returncode == 0, done.stderr
+    assert world.installed()["torch"] == "2.14.1+cpu"
+    assert "2.15.0+cpu is not on the index" in done.stderr
+
+
+def test_a_wheel_whose_hash_differs_is_refused_and_nothing_is_changed(world):
+    world.offer("2.14.1+cpu")
+    world.pytorch.wrong_hashes = True
+    before = world.files()
+    done = world.install("torch==2.14.1")
+    assert done.returncode == 3
+    assert world.files() == before
+
+
+def test_when_a_dependency_is_missing_the_old_torch_is_back(world):
+    world.offer("2.14.1+cpu")
+    assert world.install("torch==2.14.1").returncode == 0
+    before = world.files()
+    world.offer("2.13.0+cpu", requires=("filelock", "no-such-package-at-all"))
+    done = world.install("torch==2.13.0")
+    assert done.returncode == 3
+    assert "The old state is back" in done.stderr
+    assert world.files() == before
+
+
+def test_ctrl_c_puts_everything_back(world):
+    world.offer("2.13.0+cpu")
+    assert world.install("torch==2.13.0").returncode == 0
+    before = world.files()
+    world.offer("2.14.1+cpu")
+    world.default.add("simple/late", wheel(world.wheels, "late", "1.0", files={"late.py": ""}))
+    world.pytorch.hold = "files/whl/cpu/torch/torch-2.14.1"
+    running = subprocess.Popen(
+        world.argv("torch==2.14.1"),
+        env=world.env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert world.pytorch.held.wait(60)
+    os.killpg(running.pid, signal.SIGINT)
+    _, errors = running.communicate()
+    assert running.returncode == 130, errors
+    assert b"Traceback" not in errors
+    assert world.files() == before
+
+
+def test_a_run_that_was_killed_is_put_right_by_the_next(world):
+    from ptsetup.install import transaction
+
+    world.offer("2.13.0+cpu")
+    world.offer("2.14.1+cpu")
+    assert world.install("torch==2.13.0").returncode == 0
+    transaction.begin(str(world.site), {"torch", "filelock"})
+    for path in (world.site / "torch").glob("*.py"):
+        path.unlink()
+    done = world.install("torch==2.14.1")
+    assert done.returncode == 0, done.stderr
+    assert "cut off" in done.stderr
+    assert world.installed()["torch"] == "2.14.1+cpu"
+    assert not (world.site / transaction.FOLDER).exists()
+
+
+def test_a_failed_proof_puts_the_old_state_back(world):
+    world.offer("2.13.0+cpu")
+    assert world.install("torch==2.13.0").returncode == 0
+    before = world.files()
+    world.offer("2.14.1+cpu", body="raise ImportError('broken on purpose')\n")
+    argv = [word for word in world.argv("torch==2.14.1") if word != "--no-prove"]
+    done = subprocess.run(argv, capture_output=True, text=True, env=world.env, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == 3
+    assert "broken on purpose" in done.stderr
+    assert world.files() == before
+
+
+def test_a_dry_run_shows_the_commands_and_changes_nothing(world):
+    world.offer("2.14.1+cpu")
+    before = world.files()
+    done = world.install("torch==2.14.1", "--dry-run")
+    assert done.returncode == 0
+    assert "--no-deps" in done.stdout
+    assert world.files() == before
+
+
+def test_a_folder_of_wheels_is_enough(world):
+    torch_wheel(world.folder / "mine", "2.13.0+cpu")
+    done = world.install("--find-links", str(world.folder / "mine"))
+    assert done.returncode == 0, done.stderr
+    assert world.pytorch.asked == []
+    done = world.install("--find-links", str(world.folder / "home"))
+    assert (done.returncode, "holds no torch wheel" in done.stderr) == (3, True)
+
+
+def test_a_second_install_into_the_same_environment_is_refused(world):
+    from ptsetup.install import refusals
+
+    world.offer("2.14.1+cpu")
+    with refusals.lock(str(world.prefix)):
+        done = world.install("torch==2.14.1")
+    assert (done.returncode, "Another ptsetup install" in done.stderr) == (3, True)
+
+
+def test_a_closed_stdout_and_a_plain_locale_are_no_trouble(world):
+    world.offer("2.14.1+cpu")
+    argv = " ".join(f"'{word}'" for word in world.argv("torch==2.14.1"))
+    done = subprocess.run(
+        ["sh", "-c", f"{argv} >&-"],
+        capture_output=True,
+        text=True,
+        env={**world.env, "LC_ALL": "C", "PYTHONUTF8": "0"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert world.installed()["torch"] == "2.14.1+cpu"
