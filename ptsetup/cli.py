@@ -31,7 +31,7 @@ COMMANDS = {
 class Commands(click.Group):
     """A group that imports a subcommand only when it is called."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """All names, in the order of ``COMMANDS``."""
         return [name for name in COMMANDS if _has_module(name)]
 
@@ -69,7 +69,31 @@ def root(ctx: click.Context) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run ptsetup and end the process with an exit code of STYLE.md: 0, 1, 2, 3, 4 (a bug) or 130."""
+    if argv is None:
+        _in_utf8_mode()
     sys.exit(run(argv))
+
+
+def _in_utf8_mode() -> None:
+    """In a locale that is not UTF-8, start again so that file names are: the interpreters that we ask speak UTF-8 about them.
+
+    What is printed keeps the encoding of the terminal.
+    """
+    if (
+        os.name != "posix"
+        or sys.flags.utf8_mode
+        or sys.getfilesystemencoding().lower().startswith("utf")
+        or not sys.executable
+    ):
+        return
+    encoding = getattr(sys.stdout, "encoding", None) or "ascii"
+    env = {
+        **os.environ,
+        "PYTHONUTF8": "1",
+        "PYTHONIOENCODING": os.environ.get("PYTHONIOENCODING") or f"{encoding}:backslashreplace",
+    }
+    # names of files on the command line are bytes; they pass through unchanged
+    os.execve(sys.executable, [sys.executable, "-m", "ptsetup", *map(os.fsencode, sys.argv[1:])], env)  # noqa: S606 - our own interpreter
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -100,7 +124,7 @@ def _open_standard_streams() -> None:
     for number in (0, 1, 2):
         try:
             os.fstat(number)
-        except OSError:
+        except OSError:  # noqa: PERF203 - three rounds
             os.open(os.devnull, os.O_RDWR)
 
 
