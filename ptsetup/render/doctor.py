@@ -168,12 +168,14 @@ def _expected(told: Report, width: int) -> list[str]:
 def _verdicts(told: Report, style: Style, width: int) -> list[str]:
     """What passed, and what was skipped and why."""
     lines = ["", style("Passed", bold=True), *wrap(" ".join(told.passed) or "nothing", width, "  ")]
-    lines.append(style("Not checked", bold=True))
     by_reason: dict[str, list[str]] = {}
     for code, reason in told.skipped.items():
         by_reason.setdefault(reason, []).append(code)
-    for reason, codes in by_reason.items():
-        lines += wrap(f"{reason}: {' '.join(codes)}", width, "  ", "    ")
+    for heading, start in (("Not checked", "not known"), ("Not for this machine", "not here")):
+        rows = [(reason, codes) for reason, codes in by_reason.items() if reason.startswith(start)]
+        lines += [style(heading, bold=True)] * bool(rows)
+        for reason, codes in rows:
+            lines += wrap(f"{reason.partition(': ')[2]}: {' '.join(codes)}", width, "  ", "    ")
     return [*lines, ""]
 
 
@@ -184,6 +186,7 @@ def _tail(told: Report) -> str:
     notes = told.counts.get("note", 0)
     if notes:
         parts.append(f"{notes} note{'s' * (notes != 1)} (-v)")
-    if told.skipped:
-        parts.append(f"{len(told.skipped)} could not be checked (-v)")
+    unknown = sum(reason.startswith("not known") for reason in told.skipped.values())
+    if unknown:
+        parts.append(f"{unknown} could not be checked (-v)")
     return f"Looked at {looked} thing{'s' * (looked != 1)}{took}{': ' if parts else ''}{', '.join(parts)}."

@@ -74,13 +74,14 @@ def _judge(rule: Rule, case: Case) -> Verdict:
 
 
 def _why(missing: Sequence[str], snapshot: Snapshot) -> str:
-    """Why a rule was skipped: the facts that it needs and that are not known, each with its reason."""
-    parts = []
+    """Why a rule was skipped: what it looks at is not in this machine (``not here``), or nobody could look (``not known``)."""
+    parts, reasons = [], set()
     for need in missing:
         unknown = next(filter(None, (snapshot.why_unknown(path) for path in need.split("|"))), None)
-        detail = f" ({unknown.reason}{': ' + unknown.detail if unknown.detail else ''})" if unknown else ""
+        detail = f" ({unknown.reason}{': ' + unknown.detail.rstrip('.') if unknown.detail else ''})" if unknown else ""
+        reasons.add(unknown.reason if unknown else None)
         parts.append(need.replace("|", " or ") + detail)
-    return "not known: " + ", ".join(parts)
+    return f"{'not here' if reasons == {'absent'} else 'not known'}: {', '.join(parts)}"
 
 
 def rank(rules: dict[str, Rule], verdicts: Iterable[Verdict]) -> tuple[Ranked, ...]:

@@ -135,7 +135,7 @@ class Verdict(Record, frozen=True, kw_only=True):
     outcome: Literal["passed", "found", "skipped", "crashed"]
     findings: tuple[Finding, ...] = ()
     reason: str | None = None
-    """Why it was skipped (the fact that is not known), or what it raised."""
+    """Why it was skipped (``not known: ...`` nobody could look; ``not here: ...`` there is nothing to look at), or what it raised."""
 
 
 class Ranked(Record, frozen=True, kw_only=True):

@@ -1,0 +1,250 @@
+"""Seventeen harms, each done for real to a copy of an environment: the cause is named first, and the right fix."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests import standins
+
+pytestmark = [
+    pytest.mark.torch,
+    pytest.mark.skipif(
+        sys.platform != "linux", reason="the harms are done with hard links and shared libraries of Linux"
+    ),
+]
+
+
+def cause(document):
+    """Code of the first error or warning, what it says, and all that is to be typed or done about it."""
+    told = [finding for finding in document["findings"] if finding["severity"] != "note"]
+    assert told, document["headline"]
+    fixes = " | ".join(
+        " ".join([fix["text"], fix["shell"] or "", *(" ".join(command) for command in fix["commands"])])
+        for fix in told[0]["fixes"]
+    )
+    return told[0]["code"], told[0]["message"], fixes
+
+
+def test_the_environment_as_it_is_is_healthy(harmed):
+    document = harmed.doctor()
+    assert [f["code"] for f in document["findings"] if f["severity"] == "error"] == []
+    assert document["headline"].startswith("All well: torch ")
+
+
+def test_torch_absent(harmed):
+    for path in harmed.site.glob("torch*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    code, _, fixes = cause(harmed.doctor())
+    assert code == "PT202"
+    assert "ptsetup install" in fixes
+
+
+def test_numpy_core_gone(harmed):
+    for path in (harmed.site / "numpy" / "_core").glob("_multiarray_umath*"):
+        path.unlink()
+    code, message, fixes = cause(harmed.doctor())
+    assert code == "PT212"
+    assert "numpy" in message
+    assert "install --force-reinstall" in fixes
+    assert "numpy==" in fixes
+
+
+def test_wrong_torchvision(harmed):
+    """A torchvision that names another torch; its compiled part is not needed to see that."""
+    info = harmed.site / "torchvision-0.20.1.dist-info"
+    harmed.write(
+        info / "METADATA", "Metadata-Version: 2.1\nName: torchvision\nVersion: 0.20.1\nRequires-Dist: torch (==2.5.1)\n"
+    )
+    harmed.write(info / "RECORD", "torchvision/__init__.py,,\ntorchvision-0.20.1.dist-info/METADATA,,\n")
+    harmed.write(
+        harmed.site / "torchvision" / "__init__.py", "raise RuntimeError('operator torchvision::nms does not exist')\n"
+    )
+    code, message, fixes = cause(harmed.doctor())
+    assert code == "PT301"
+    assert "0.20.1" in message
+    assert "torchvision" in fixes
+    assert "ptsetup install" in fixes
+
+
+def test_library_removed(harmed):
+    (harmed.site / "torch" / "lib" / "libtorch_cpu.so").unlink()
+    code, message, fixes = cause(harmed.doctor())
+    assert code == "PT212"
+    assert "libtorch_cpu.so" in message
+    assert "--force-reinstall" in fixes
+
+
+def test_library_cut_short(harmed):
+    library = harmed.site / "torch" / "lib" / "libtorch_cpu.so"
+    with library.open("rb") as file:
+        head = file.read(20_000_000)
+    harmed.write(library, head)
+    code, message, fixes = cause(harmed.doctor())
+    assert code == "PT212"
+    assert "libtorch_cpu.so" in message
+    assert "--force-reinstall" in fixes
+
+
+@pytest.mark.parametrize("words", [(), ("--no-import",)], ids=["import", "no import"])
+@pytest.mark.parametrize("name", ["torch.py", "torch/__init__.py"], ids=["file", "package"])
+def test_something_named_torch_in_the_working_folder(harmed, name, words):
+    harmed.write(harmed.workspace / name, "x = 1\n")
+    code, message, fixes = cause(harmed.doctor(*words))
+    assert code == "PT203"
+    assert str(harmed.workspace / name.split("/")[0]) in message
+    assert "mv " in fixes
+
+
+def test_second_torch_through_pythonpath(harmed, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(harmed.site / "torch", other / "torch", copy_function=os.link)
+    version = other / "torch" / "version.py"
+    harmed.write(version, version.read_text().replace("__version__ = '", "__version__ = '1."))
+    code, message, fixes = cause(harmed.doctor(env={"PYTHONPATH": str(other)}))
+    assert code in ("PT206", "PT203")
+    assert str(other) in message
+    assert "unset PYTHONPATH" in fixes
+
+
+def test_torch_py_through_pythonpath(harmed, tmp_path):
+    other = tmp_path / "other"
+    harmed.write(other / "torch.py", "x = 1\n")
+    code, message, fixes = cause(harmed.doctor(env={"PYTHONPATH": str(other)}))
+    assert code in ("PT206", "PT203")
+    assert str(other) in message
+    assert "unset PYTHONPATH" in fixes
+
+
+def test_small_shared_memory(harmed):
+    """A mount of its own over /dev/shm, as Docker makes it; needs the right to mount."""
+    mount = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o size=64m tmpfs /dev/shm && exec "$@"', "sh"]
+    try:
+        tried = subprocess.run([*mount, "true"], capture_output=True, check=False).returncode
+    except FileNotFoundError:
+        tried = 127
+    if tried:
+        pytest.skip("this user may not mount: /dev/shm cannot be made small")
+    code, message, fixes = cause(harmed.doctor(prefix=mount))
+    assert code == "PT706"
+    assert "64 M" in message
+    assert "--shm-size" in fixes
+
+
+@pytest.mark.parametrize("value", ["", "garbage", "-1"])
+def test_cuda_visible_devices(harmed, tmp_path, value):
+    harmed.claim_cuda()
+    env = standins.environment(standins.nvml(tmp_path / "nvml", {}), standins.cuda(100))
+    code, _, fixes = cause(harmed.doctor("--no-import", env=env | {"CUDA_VISIBLE_DEVICES": value}))
+    assert code == "PT650"
+    assert "unset CUDA_VISIBLE_DEVICES" in fixes
+
+
+def test_nvml_mismatch(harmed, tmp_path):
+    harmed.claim_cuda()
+    env = standins.environment(standins.nvml(tmp_path / "nvml", init_rc=18))
+    code, _, fixes = cause(harmed.doctor("--no-import", env=env))
+    assert code == "PT503"
+    assert "reboot" in fixes
+
+
+def test_text_files_in_place_of_libcuda(harmed, tmp_path):
+    folder = tmp_path / "text"
+    harmed.write(folder / "libcuda.so.1", "this is no library\n")
+    code, message, fixes = cause(harmed.doctor("--no-import", env={"LD_LIBRARY_PATH": str(folder)}))
+    assert code == "PT405"
+    assert str(folder / "libcuda.so.1") in message
+    assert "LD_LIBRARY_PATH" in fixes
+
+
+def test_read_only_site_packages(harmed, tmp_path):
+    """As a user who may read everything and write nothing; root may write everywhere, so root becomes nobody."""
+    drop = []
+    if os.geteuid() == 0:
+        drop = [
+            sys.executable,
+            "-c",
+            "import os, sys; os.setgid(65534); os.setuid(65534); os.execvp(sys.argv[1], sys.argv[1:])",
+        ]
+        reach = subprocess.run(
+            [*drop, "test", "-r", str(pathlib.Path(sys.executable).resolve())], check=False
+        ).returncode
+        if reach or subprocess.run([*drop, "test", "-x", str(tmp_path)], check=False).returncode:
+            pytest.skip("the folders of these tests are closed to other users than root")
+    else:
+        harmed.site.chmod(0o555)
+    try:
+        code, message, fixes = cause(harmed.doctor("--no-import", prefix=drop))
+    finally:
+        harmed.site.chmod(0o755)
+    assert code == "PT217"
+    assert str(harmed.site) in message
+    assert "venv" in fixes
+
+
+def smi(folder, text):
+    folder.mkdir()
+    program = folder / "nvidia-smi"
+    program.write_text(f"#!/bin/sh\n{text}\n")
+    program.chmod(0o755)
+    return {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+
+
+def test_nvidia_smi_that_never_returns(harmed, tmp_path):
+    code, _, _ = cause(harmed.doctor("--no-import", env=smi(tmp_path / "smi", "sleep 600")))
+    assert code == "PT535"
+
+
+def test_nvidia_smi_that_prints_a_mismatch(harmed, tmp_path):
+    env = smi(tmp_path / "smi", 'echo "Failed to initialize NVML: Driver/library version mismatch"; exit 18')
+    code, _, fixes = cause(harmed.doctor("--no-import", env=env))
+    assert code == "PT503"
+    assert "reboot" in fixes
+
+
+@pytest.mark.soak
+def test_torch_for_numpy_1_beside_numpy_2(tmp_path):
+    """The last torch that was built for NumPy 1, with NumPy 2: a download of hundreds of megabytes."""
+    from tests.doctor.conftest import Environment
+
+    folder = tmp_path / "env"
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    environment = Environment(folder, tmp_path / "work")
+    pip = [str(environment.python), "-m", "pip", "install", "--quiet"]
+    if subprocess.run([*pip, "torch==2.2.2", "numpy>=2,<2.3"], check=False).returncode:
+        pytest.skip("torch 2.2.2 cannot be had here")
+    code, _, fixes = cause(environment.doctor())
+    assert code == "PT311"
+    assert "numpy<2" in fixes
+
+
+CUDA_CODES = {
+    3: ("PT513", "PT903"),
+    34: ("PT414",),
+    35: ("PT502",),
+    46: ("PT523",),
+    100: ("PT510", "PT521", "PT650", "PT651", "PT715"),
+    102: ("PT714",),
+    304: ("PT511", "PT704"),
+    802: ("PT519",),
+    803: ("PT503", "PT415"),
+    804: ("PT415",),
+    805: ("PT534",),
+    807: ("PT534",),
+    999: ("PT512", "PT513"),
+}
+"""What cuInit returns -> the rules of the catalogue's section 0.1."""
+
+
+@pytest.mark.parametrize("code", CUDA_CODES)
+def test_every_code_of_cuda_initialisation(harmed, tmp_path, code):
+    """NVML is well and cuInit fails, by stand-ins for both libraries."""
+    harmed.claim_cuda()
+    version = 12010 if code == 35 else 13000
+    env = standins.environment(standins.nvml(tmp_path / "nvml", {}, cuda=version), standins.cuda(code, version=version))
+    if code == 35:
+        harmed.claim_cuda("2.13.0+cu130", "13.0")
+    assert cause(harmed.doctor("--no-import", env=env))[0] in CUDA_CODES[code]
