@@ -112,9 +112,22 @@ def served_by_text(case: Case) -> Served | None:
         name, version, hit = asked.name, asked.version, asked.hit
     else:
         return None
+    tag = _tag_of_index(case) if version is None and name == "torch" else None
+    if tag:
+        minors = tuple(sorted(minor for minor in _spans(case, tag)))
+        return Served(f"torch for {tag}", minors, "wheels_index.json", hit) if minors else None
     version = version or (case.newest_torch_then if name == "torch" else None)
     minors = minors_of(case, name, version) if version else ()
     return Served(f"{name} {version}", minors, "wheels_index.json", hit) if minors else None
+
+
+def _tag_of_index(case: Case) -> str | None:
+    """``cu117``, where pip looked on that page of the PyTorch index alone."""
+    config = case.snapshot.target.pip if case.snapshot.target else None
+    looked = case.said(r"looking in indexes: (?P<urls>\S+)\s*$")
+    url = (looked.match["urls"] if looked else None) or (config.index_url if config else None) or ""
+    match = re.search(r"/whl/(cu\d{2,3}|cpu|rocm[\d.]+|xpu)/?$", url)
+    return match[1] if match else None
 
 
 def _by_tags(hit: Hit) -> Served:
@@ -166,12 +179,12 @@ def by_list(case: Case) -> tuple[str, int | None, Asked] | None:
     return None
 
 
-def _spans(case: Case) -> dict[int, tuple[tuple[int, ...], tuple[int, ...]]]:
+def _spans(case: Case, backend: str | None = None) -> dict[int, tuple[tuple[int, ...], tuple[int, ...]]]:
     """Python minor -> first and last release that have a wheel for it on this platform (on any, where that is not known)."""
     platform = compat.platform_of(case.snapshot)
     versions: dict[int, list[tuple[int, ...]]] = {}
     for build in case.index.builds:
-        if build.platform == (platform or build.platform):
+        if build.platform == (platform or build.platform) and build.backend == (backend or build.backend):
             for tag in build.pythons:
                 if tag[3:].isdigit():
                     versions.setdefault(int(tag[3:]), []).append(compat.version_tuple(build.torch))

@@ -266,7 +266,7 @@ def duplicate(case: Case) -> Iterator[Finding]:
     ):
         message = f"pip worked on torch {changed.match['version']}, but Python imports {case.torch_version}."
         evidence = [changed.evidence, fact(case, "target.wheel.version", case.torch_version, "torch.__version__")]
-    elif hit and not case.is_import_ok and len(bases) <= 1:
+    elif hit and len(bases) <= 1 and (not case.is_import_ok or case.snapshot.origin == "report"):
         message = "torch's Python files and its libraries are of two different releases."
         evidence = [hit.evidence]
     else:

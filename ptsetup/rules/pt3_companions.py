@@ -10,6 +10,7 @@ from ptsetup.rules._pairs import expected, has_other_minor, is_released, local_o
 from ptsetup.rules._rule import Evidence, Finding, Fix, Severity, rule
 from ptsetup.rules._ways import another_build, fact
 
+FAILURES = r"torchvision|torchaudio|undefined symbol|symbol not found|cannot open shared object"
 LACKS = r"[^\n]{0,60}?(?:undefined symbol|symbol not found)"
 VISION_TEXT = (
     r"operator torchvision::\w+ does not exist",
@@ -105,11 +106,7 @@ def torchvision(case: Case) -> Iterator[Finding]:
 
 def _is_unproven(case: Case) -> bool:
     """A nightly torch with older companions in a report that shows no failure of theirs: they may never have been imported."""
-    return (
-        case.snapshot.origin == "report"
-        and ".dev" in (case.torch_version or "")
-        and not case.said(r"torchvision|torchaudio")
-    )
+    return case.snapshot.origin == "report" and ".dev" in (case.torch_version or "") and not case.said(FAILURES)
 
 
 def _is_conflict(hit: Hit | None) -> bool:
@@ -150,7 +147,7 @@ def torchvision_variant(case: Case) -> Iterator[Finding]:
     failed = case.import_of("torchvision")
     hit = case.heard(torchvision_variant)
     mine, own = local_of(case, "torchvision"), case.backend
-    is_named = bool(hit and "does not exist" not in hit.match[0])
+    is_named = bool(hit and ("does not exist" not in hit.match[0] or has_other_minor(case, "torchvision") is False))
     differs = bool(mine and own) and _differ(mine or "", own or "")
     if not differs and not is_named:
         return
@@ -220,7 +217,7 @@ def torchaudio(case: Case) -> Iterator[Finding]:
     is_other_cuda = bool(one and other and one != other)
     mismatch = has_other_minor(case, "torchaudio")
     is_named = bool(hit and re.search("different CUDA|whereas", hit.match[0]))
-    if not (is_other_cuda or mismatch or is_named or (hit and mismatch is None)):
+    if not (is_other_cuda or mismatch or is_named or hit):
         return
     version = case.version_of("torchaudio")
     if is_other_cuda:
@@ -231,6 +228,8 @@ def torchaudio(case: Case) -> Iterator[Finding]:
         message = (
             f"torchaudio {version} belongs to torch {pinned_torch(case, 'torchaudio')}, not to {case.torch_version}."
         )
+    elif mismatch is False and not is_named:
+        message = f"torchaudio {version} belongs to torch {case.torch_base}, but was built by other makers or for another CUDA."
     elif version and _is_vendor_build(case):
         message = (
             f"torchaudio {version} is built for the published torch, and torch {case.torch_version} is another maker's."

@@ -21,7 +21,7 @@ SHADOW_TEXT = (
     r"undefined symbol: (?:__)?nvJitLink\w*",
     rf"{CUDA_LIBRARY}\.so[\w.]*: undefined symbol",
     r"could not load library lib(?:cudnn|cublas)\w*\.so[\w.]*\. error: (?P<where>/\S+)",
-    r"undefined symbol: (?:cublas|cusparse|cusolver|cufft|curand)\w+",
+    r"undefined symbol: (?:cublas|cudnn|cusparse|cusolver|cufft|curand)\w+",
 )
 """A library of NVIDIA that was loaded is not the one that its caller was built for."""
 

@@ -16,6 +16,7 @@ WHEEL_LIBRARIES = (
     "cudnn|cublas|cublasLt|nccl|cusparse|cusparseLt|nvshmem_host|cufile|nvrtc|cudart|cufft|curand|cusolver|cupti"
     "|nvJitLink|nvToolsExt"
 )
+NOT_PRELOADED = rf"lib(?P<name>{WHEEL_LIBRARIES})\.so\.\*\[0-9\]\S* not found in the system path"
 MISSING_LIBRARY = rf"lib(?P<name>{WHEEL_LIBRARIES})\.so(?:\.(?P<major>\d+))?[\d.]*: cannot open shared object file"
 
 
@@ -27,7 +28,7 @@ MISSING_LIBRARY = rf"lib(?P<name>{WHEEL_LIBRARIES})\.so(?:\.(?P<major>\d+))?[\d.
     needs=("target.distributions|messages",),
     hides=("PT408", "PT409"),
     layer=61,
-    says=(MISSING_LIBRARY,),
+    says=(MISSING_LIBRARY, NOT_PRELOADED),
     is_starred=True,
 )
 def nvidia_missing(case: Case) -> Iterator[Finding]:
@@ -50,6 +51,10 @@ def nvidia_missing(case: Case) -> Iterator[Finding]:
         pytorch/pytorch#119932; reproduced with each library in turn
     """
     hit = case.heard(nvidia_missing)
+    if case.family == "cpu":
+        return
+    if hit and re.search(r"could not load library", hit.message.text, re.IGNORECASE):
+        hit = None  # a library of the system asks for it: PT408
     missing = _missing_packages(case)
     gone = [d for d in _nvidia(case) if any(re.search(r"\.so", path) for path in d.missing_files or ())]
     if not missing and not gone and (hit is None or case.is_import_ok or _is_conda_torch(case)):
@@ -170,7 +175,7 @@ def mixed_majors(case: Case) -> Iterator[Finding]:
         return
     if hit and case.is_import_ok:
         hit = None
-    if not pairs and _is_preloaded(case):
+    if not pairs and (_is_preloaded(case) or (hit and hit.match["symbol"].startswith("cudnn"))):
         return
     if not pairs and hit is None:
         return
