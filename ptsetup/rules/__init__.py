@@ -14,6 +14,7 @@ from ptsetup.rules import (
     pt6_architecture,
     pt7_containers,
     pt8_vendors,
+    pt9_data,
 )
 from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._rule import Diagnosis, Evidence, Finding, Fix, Ranked, Rule, Verdict
@@ -27,6 +28,7 @@ RULES: tuple[Rule, ...] = (
     *pt6_architecture.RULES,
     *pt7_containers.RULES,
     *pt8_vendors.RULES,
+    *pt9_data.RULES,
 )
 """Every rule, in the order of the codes: the families' tuples, joined by hand."""
 

@@ -1,6 +1,7 @@
 """What several rules ask about NVIDIA's driver and devices, and the ways to another driver."""
 
 import re
+from collections.abc import Mapping
 
 from ptsetup import compat
 from ptsetup.facts import DeviceNode, Gpu, PciDevice, replace
@@ -176,7 +177,7 @@ def is_ubuntu(case: Case) -> bool:
     return bool(host and "ubuntu" in (host.distribution, *host.distribution_like))
 
 
-def install(case: Case, packages: dict[str, tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
+def install(case: Case, packages: Mapping[str, tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
     """The command that installs the packages with this distribution's tool; () when it is not known."""
     tool = distribution(case)
     names = packages.get(tool or "")

@@ -263,7 +263,7 @@ BROKEN_FILE = (
     "error",
     "Files of an installed package are missing or cut short",
     needs=("target.distributions|target.numpy_core_ok|messages",),
-    hides=("PT307", "PT311", "PT312", "PT402", "PT409", "PT907", "PT991", "PT401"),
+    hides=("PT307", "PT311", "PT312", "PT402", "PT409", "PT991", "PT401"),
     layer=53,
     says=BROKEN_FILE,
 )

@@ -82,13 +82,17 @@ def missing(case: Case) -> Iterator[Finding]:
         subject=named or "NVIDIA driver",
         evidence=(
             *(_nvidia.bus_fact(case, d) for d in bound[:1]),
-            *([fact(case, "nvidia.libraries", "no libcuda.so.1, no libnvidia-ml.so.1", "the loader")] if has_nothing else []),
+            *(
+                [fact(case, "nvidia.libraries", "no libcuda.so.1, no libnvidia-ml.so.1", "the loader")]
+                if has_nothing
+                else []
+            ),
             *([hit.evidence] if hit else []),
         ),
         fixes=_nvidia.newer_driver(case, None),
         severity=_nvidia.wanted(case, "error"),
         certainty="certain" if bound and has_nothing else "likely",
-    )  # fmt: skip
+    )
 
 
 OLD_MINIMUM = {(9, 0): "384.81", (9, 1): "390.46", (9, 2): "396.26", (10, 0): "410.48", (10, 1): "418.39"}
@@ -211,7 +215,8 @@ def _is_refuted(case: Case, hit: Hit) -> bool:
 def _two_ways(case: Case, minimum: str | None) -> tuple[Fix, ...]:
     driver = _nvidia.newer_driver(case, minimum)
     speaks = case.cuda_driver_version
-    upto = f" (CUDA {'.'.join(map(str, speaks[0]))} or older)" if speaks else ""
+    most = f"{speaks[0][0]}.x" if speaks and speaks[0][0] >= 11 else ".".join(map(str, speaks[0])) if speaks else ""
+    upto = f" (CUDA {most} or older)" if most else ""
     build = another_build(f"{'Or install' if driver else 'Install'} a build of torch that this driver carries{upto}.")
     return (*driver, build)
 

@@ -107,9 +107,12 @@ def _start_fabric(case: Case, driver: str | None) -> tuple[Fix, ...]:
     )
     start = Fix(
         text="Start the fabric manager (of exactly the driver's version), then look at its log if it fails.",
-        commands=(("sudo", "systemctl", "enable", "--now", "nvidia-fabricmanager"), ("journalctl", "-u", "nvidia-fabricmanager")),
+        commands=(
+            ("sudo", "systemctl", "enable", "--now", "nvidia-fabricmanager"),
+            ("journalctl", "-u", "nvidia-fabricmanager"),
+        ),
         systems=("linux",),
-    )  # fmt: skip
+    )
     provider = Fix(
         text="On a rented machine or in a container only the provider can act: ask for it, or take another host.",
         kind="none",

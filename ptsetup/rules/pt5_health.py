@@ -67,14 +67,18 @@ def lost(case: Case) -> Iterator[Finding]:
         else f"{named} cannot be opened: unknown error.",
         subject=named,
         evidence=(
-            *(_nvidia.gpu_fact(case, gpu, "handle_rc", gpu.handle_rc) for gpu in (*gone, *broken)[:2] if gpu.handle_rc is not None),
+            *(
+                _nvidia.gpu_fact(case, gpu, "handle_rc", gpu.handle_rc)
+                for gpu in (*gone, *broken)[:2]
+                if gpu.handle_rc is not None
+            ),
             *(_nvidia.gpu_fact(case, gpu, "call_errors", "15 (lost)") for gpu in gone[:1] if gpu.handle_rc != 15),
             *xid_facts(case, fallen),
             *([hit.evidence] if hit else []),
         ),
         fixes=(*restart(case), parts, *_nvidia.on_host(case, test)),
         certainty="certain" if gone or fallen else "likely",
-    )  # fmt: skip
+    )
 
 
 ACTIONS = {

@@ -208,13 +208,17 @@ def peers(case: Case) -> Iterator[Finding]:
             *(fact(case, "torch.p2p_problems", text, "copy and compare") for text in (wrong or ())[:3]),
             *([fact(case, "host.kernel_command_line", "no iommu=pt", "/proc/cmdline")] if is_risky else []),
             *([fact(case, "host.iommu_groups", host.iommu_groups, "/sys/class/iommu")] if is_risky and host else []),
-            *([_nvidia.gpu_fact(case, pair[0], "p2p", f"OK with GPU {pair[1]}")] if pair and (wrong or is_risky) else []),
+            *(
+                [_nvidia.gpu_fact(case, pair[0], "p2p", f"OK with GPU {pair[1]}")]
+                if pair and (wrong or is_risky)
+                else []
+            ),
             *([hit.evidence] if hit else []),
         ),
         fixes=(*_nvidia.on_host(case, *fixes), test),
         severity="error" if wrong else "note" if is_off and not hit else "warning",
         certainty="certain" if wrong else "likely" if hit else "possible",
-    )  # fmt: skip
+    )
 
 
 RULES = (link, window, peers)

@@ -72,13 +72,17 @@ def not_loaded(case: Case) -> Iterator[Finding]:
         evidence=(
             *([fact(case, "nvidia.nvml.init_rc", 9, "NVML")] if _nvidia.nvml_code(case) == 9 else []),
             *([fact(case, "host.kernel_modules", "no nvidia", "/proc/modules")] if is_seen else []),
-            *([fact(case, "host.kernel_modules_available", "no nvidia", f"/lib/modules/{kernel}")] if is_built is False else []),
+            *(
+                [fact(case, "host.kernel_modules_available", "no nvidia", f"/lib/modules/{kernel}")]
+                if is_built is False
+                else []
+            ),
             *([hit.evidence] if hit else []),
         ),
         fixes=_load(case, is_built=is_built),
         severity=_nvidia.wanted(case, "error"),
         certainty="certain" if is_seen or (hit is None and is_told) else "likely",
-    )  # fmt: skip
+    )
 
 
 def _load(case: Case, *, is_built: bool | None) -> tuple[Fix, ...]:

@@ -298,12 +298,16 @@ def unknown(case: Case) -> Iterator[Finding]:
             *([fact(case, "nvidia.cuda.init_rc", code, "cuInit")] if code in (3, 999) else []),
             *([hit.evidence] if hit else []),
             *([slept.evidence] if slept else []),
-            *([fact(case, "host.kernel_log.has_resume", "suspended since start-up", "kernel log")] if log and log.has_resume else []),
+            *(
+                [fact(case, "host.kernel_log.has_resume", "suspended since start-up", "kernel log")]
+                if log and log.has_resume
+                else []
+            ),
         ),
         fixes=_nvidia.on_host(case, *ways),
         severity=_nvidia.wanted(case, "error" if is_unknown or has_slept else "warning"),
         certainty="certain" if code in (3, 999) and case.snapshot.origin != "report" else "likely",
-    )  # fmt: skip
+    )
 
 
 RULES = (nodes_missing, no_rights, no_uvm, unknown)

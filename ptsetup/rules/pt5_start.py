@@ -200,14 +200,22 @@ def no_accelerator(case: Case) -> Iterator[Finding]:
         evidence=(
             fact(case, "host.pci" if bus is not None else "intel.gpus", ", ".join(names) or "no GPU", "PCI bus"),
             *([hit.evidence] if hit else []),
-            *([fact(case, "target.wheel", f"torch {case.torch_version}", "torch/version.py")] if case.torch_version else []),
+            *(
+                [fact(case, "target.wheel", f"torch {case.torch_version}", "torch/version.py")]
+                if case.torch_version
+                else []
+            ),
         ),
         fixes=(
             Fix(text='Let the program use the CPU (device="cpu"), or run it on a machine with a GPU.', kind="none"),
-            *([another_build("The CPU build is enough here, and far smaller.", backend="cpu")] if case.family == "cuda" else []),
+            *(
+                [another_build("The CPU build is enough here, and far smaller.", backend="cpu")]
+                if case.family == "cuda"
+                else []
+            ),
         ),
         severity="error" if is_wanted else "note",
-    )  # fmt: skip
+    )
 
 
 def _is_usable(case: Case) -> bool:

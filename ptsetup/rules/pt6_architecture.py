@@ -26,8 +26,12 @@ def _evidence(case: Case, gpu: Gpu, told: Answer | None, hit: Hit | None) -> tup
     return (
         *([hit.evidence] if hit else []),
         _nvidia.gpu_fact(case, gpu, "compute_capability", f"{gpu.name or 'GPU'}: {capability}", "NVML or its name"),
-        *([fact(case, "target.wheel.arch_list", f"{build}: {' '.join(told.listed) or told.source}", told.source)] if told else []),
-    )  # fmt: skip
+        *(
+            [fact(case, "target.wheel.arch_list", f"{build}: {' '.join(told.listed) or told.source}", told.source)]
+            if told
+            else []
+        ),
+    )
 
 
 def _judged(case: Case, side: str) -> Iterator[tuple[Gpu, Answer | None, Hit | None]]:

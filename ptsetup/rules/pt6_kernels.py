@@ -70,12 +70,16 @@ def ptx(case: Case) -> Iterator[Finding]:
             *([fact(case, "target.wheel.cuda", case.cuda_build, "torch/version.py")] if is_behind else []),
         ),
         fixes=(
-            *_nvidia.newer_driver(case, full if is_behind else None, text=None if is_behind else "Install a newer NVIDIA driver"),
+            *_nvidia.newer_driver(
+                case, full if is_behind else None, text=None if is_behind else "Install a newer NVIDIA driver"
+            ),
             another_build("Or install a build for the driver's own CUDA release."),
-        ) if hit else (),
+        )
+        if hit
+        else (),
         severity="error" if hit else "note",
         certainty="certain" if hit and is_behind else "likely" if hit else "certain",
-    )  # fmt: skip
+    )
 
 
 @rule(
@@ -243,10 +247,15 @@ def extension(case: Case) -> Iterator[Finding]:
             *([fact(case, "env.TORCH_CUDA_ARCH_LIST", value, "the environment")] if left_out else []),
             _nvidia.gpu_fact(case, gpu, "compute_capability", f"{gpu.name or 'GPU'}: {capability}", "NVML or its name"),
         ),
-        fixes=(*(unset(case, "TORCH_CUDA_ARCH_LIST") if left_out else ()), rebuild, windows, *((none,) if is_old and hit else ())),
+        fixes=(
+            *(unset(case, "TORCH_CUDA_ARCH_LIST") if left_out else ()),
+            rebuild,
+            windows,
+            *((none,) if is_old and hit else ()),
+        ),
         severity="error" if hit else "warning",
         certainty="likely" if not left_out else "certain",
-    )  # fmt: skip
+    )
 
 
 def _covers(value: str, capability: tuple[int, int]) -> bool:

@@ -167,7 +167,11 @@ def memory_limit(case: Case) -> Iterator[Finding]:
         evidence=(
             *([fact(case, "host.cgroup.memory_max_bytes", gib, "memory.max")] if is_limited else []),
             *([fact(case, "host.cgroup.oom_kills", kills, "memory.events")] if kills else []),
-            *([fact(case, "host.cgroup.memory_current_bytes", f"{(used or 0) / GIB:.1f} GiB", "memory.current")] if is_near else []),
+            *(
+                [fact(case, "host.cgroup.memory_current_bytes", f"{(used or 0) / GIB:.1f} GiB", "memory.current")]
+                if is_near
+                else []
+            ),
             *([hit.evidence] if hit else []),
         ),
         fixes=(
@@ -180,7 +184,7 @@ def memory_limit(case: Case) -> Iterator[Finding]:
         ),
         severity="error" if hit and kills else "warning",
         certainty="certain" if kills or is_near else "likely",
-    )  # fmt: skip
+    )
 
 
 @rule(

@@ -216,7 +216,11 @@ def selinux(case: Case) -> Iterator[Finding]:
         subject="SELinux",
         evidence=(
             *([fact(case, "nvidia.nvml.init_rc", 4, "NVML")] if _nvidia.nvml_code(case) == 4 else []),
-            *([fact(case, "host.is_selinux_enforcing", "enforcing", "/sys/fs/selinux/enforce")] if host.is_selinux_enforcing else []),
+            *(
+                [fact(case, "host.is_selinux_enforcing", "enforcing", "/sys/fs/selinux/enforce")]
+                if host.is_selinux_enforcing
+                else []
+            ),
             *([hit.evidence] if hit else []),
         ),
         fixes=(
@@ -227,7 +231,7 @@ def selinux(case: Case) -> Iterator[Finding]:
             ),
         ),
         certainty="certain" if host.is_selinux_enforcing and _nvidia.gpu_nodes(case) else "likely",
-    )  # fmt: skip
+    )
 
 
 RULES = (no_toolkit, cdi, selinux)

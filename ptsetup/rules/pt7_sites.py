@@ -70,7 +70,11 @@ def jetson(case: Case) -> Iterator[Finding]:
         subject=name,
         evidence=(
             fact(case, "host.jetson", f"{name}, {pack}", "/etc/nv_tegra_release"),
-            *([fact(case, "target.wheel.version", case.torch_version, "torch/version.py")] if case.torch_version else []),
+            *(
+                [fact(case, "target.wheel.version", case.torch_version, "torch/version.py")]
+                if case.torch_version
+                else []
+            ),
             *([fact(case, "torch.is_cuda_available", "False", "torch")] if is_failing else []),
         ),
         fixes=(
@@ -84,7 +88,7 @@ def jetson(case: Case) -> Iterator[Finding]:
         ),
         severity=_nvidia.wanted(case, "error"),
         certainty="certain" if is_generic or is_other else "likely",
-    )  # fmt: skip
+    )
 
 
 LICENSE_STATES = {2: "unlicensed", 3: "unlicensed, restricted", 4: "unlicensed, expired"}
@@ -146,13 +150,16 @@ def vgpu(case: Case) -> Iterator[Finding]:
             ),
             Fix(
                 text="Put the client configuration token into the folder of the vGPU client, then restart its service.",
-                commands=(("net", "stop", "NVDisplay.ContainerLocalSystem"), ("net", "start", "NVDisplay.ContainerLocalSystem")),
+                commands=(
+                    ("net", "stop", "NVDisplay.ContainerLocalSystem"),
+                    ("net", "start", "NVDisplay.ContainerLocalSystem"),
+                ),
                 systems=("windows",),
             ),
         ),
         severity="error" if is_refused or hit else "warning",
         certainty="certain" if bare or code == 102 else "likely",
-    )  # fmt: skip
+    )
 
 
 def _sees_no_gpu(case: Case) -> bool:

@@ -58,17 +58,27 @@ def no_xpu(case: Case) -> Iterator[Finding]:
     is_card = any(not compat.is_integrated_intel(name) for name in names)
     named = names[0] if names else "An Intel GPU"
     yield Finding(
-        message=f"{named} could be used, but torch {case.torch_version or ''} is a build without xpu.".replace("  ", " "),
+        message=f"{named} could be used, but torch {case.torch_version or ''} is a build without xpu.".replace(
+            "  ", " "
+        ),
         subject=named,
         evidence=(
             *([fact(case, "intel.gpus", named, "display devices")] if names else []),
-            *([fact(case, "target.wheel", f"torch {case.torch_version}, xpu: none", "torch/version.py")] if has_none else []),
+            *(
+                [fact(case, "target.wheel", f"torch {case.torch_version}, xpu: none", "torch/version.py")]
+                if has_none
+                else []
+            ),
             *([hit.evidence] if hit else []),
         ),
         fixes=(another_build("Install the xpu build.", backend="xpu"),),
-        severity="error" if hit or case.expect == "xpu" else "warning" if is_alone and is_card and case.family == "cpu" else "note",
+        severity="error"
+        if hit or case.expect == "xpu"
+        else "warning"
+        if is_alone and is_card and case.family == "cpu"
+        else "note",
         certainty="certain" if names and has_none else "likely",
-    )  # fmt: skip
+    )
 
 
 XPU_FAILED = (
@@ -143,10 +153,13 @@ def no_driver(case: Case) -> Iterator[Finding]:
         ),
         fixes=(
             Fix(text="Install Level Zero and the GPU's driver for computing.", commands=install, systems=("linux",)),
-            Fix(text="Install Intel's graphics driver: https://www.intel.com/content/www/us/en/download/785597/", systems=("windows",)),
+            Fix(
+                text="Install Intel's graphics driver: https://www.intel.com/content/www/us/en/download/785597/",
+                systems=("windows",),
+            ),
         ),
         certainty="certain" if is_seen else "likely",
-    )  # fmt: skip
+    )
 
 
 def _render_nodes(case: Case) -> tuple:  # type: ignore[type-arg]
@@ -268,7 +281,7 @@ def not_used(case: Case) -> Iterator[Finding]:
             else another_build("Install the newest xpu build, with the newest driver.", backend="xpu"),
         ),
         certainty="certain" if is_counted or is_foreign else "possible",
-    )  # fmt: skip
+    )
 
 
 @rule(

@@ -119,9 +119,13 @@ def iommu(case: Case) -> Iterator[Finding]:
             *([fact(case, "host.kernel_command_line", "no iommu=pt", "/proc/cmdline")] if is_seen else []),
             *([hit.evidence] if hit else []),
         ),
-        fixes=(Fix(text="Start the kernel with iommu=pt (Debian, Ubuntu), then restart.", shell=change, systems=("linux",)),),
+        fixes=(
+            Fix(
+                text="Start the kernel with iommu=pt (Debian, Ubuntu), then restart.", shell=change, systems=("linux",)
+            ),
+        ),
         certainty="likely",
-    )  # fmt: skip
+    )
 
 
 @rule(
@@ -174,7 +178,7 @@ def on_windows(case: Case) -> Iterator[Finding]:
         fixes=(Fix(text=f"Follow AMD's instructions: {url}", kind="none"),),
         severity="error" if hit or case.expect == "rocm" else "note",
         certainty="likely",
-    )  # fmt: skip
+    )
 
 
 @rule(
@@ -209,15 +213,24 @@ def amdsmi(case: Case) -> Iterator[Finding]:
     if not is_broken and hit is None:
         return
     yield Finding(
-        message="amdsmi is installed and cannot be used" + (f": {result.message}." if is_broken and result and result.message else "."),
+        message="amdsmi is installed and cannot be used"
+        + (f": {result.message}." if is_broken and result and result.message else "."),
         subject="amdsmi",
         evidence=(
-            *([fact(case, "torch.imports", (result.message or "failed") if result else "", "import amdsmi")] if is_broken else []),
+            *(
+                [fact(case, "torch.imports", (result.message or "failed") if result else "", "import amdsmi")]
+                if is_broken
+                else []
+            ),
             *([hit.evidence] if hit else []),
         ),
-        fixes=(Fix(text="Remove it (torch works without).", commands=(pip(case, "uninstall", "-y", "amdsmi"),), kind="venv"),),
+        fixes=(
+            Fix(
+                text="Remove it (torch works without).", commands=(pip(case, "uninstall", "-y", "amdsmi"),), kind="venv"
+            ),
+        ),
         certainty="certain" if is_broken else "likely",
-    )  # fmt: skip
+    )
 
 
 RULES = (gap, iommu, on_windows, amdsmi)

@@ -145,13 +145,16 @@ def render_group(case: Case) -> Iterator[Finding]:
         + (", joined after this login." if is_waiting else "."),
         subject=node.path if node else "/dev/kfd",
         evidence=(
-            *(fact(case, "host.device_nodes", f"{n.path}: mode {n.mode}, group {n.group}, permission denied", "ls -l") for n in denied[:2]),
+            *(
+                fact(case, "host.device_nodes", f"{n.path}: mode {n.mode}, group {n.group}, permission denied", "ls -l")
+                for n in denied[:2]
+            ),
             *([hit.evidence] if hit else []),
         ),
         fixes=_join(case, group, is_waiting=is_waiting),
         severity="error" if is_ours or hit else "note",
         certainty="certain" if denied else "likely",
-    )  # fmt: skip
+    )
 
 
 def _just_joined(case: Case, node: DeviceNode | None, group: str) -> bool:
@@ -239,9 +242,13 @@ def wrong_vendor(case: Case) -> Iterator[Finding]:
             *([hit.evidence] if hit else []),
         ),
         fixes=(cure,) if is_possible else (none,),
-        severity="error" if hit or case.expect or (is_served and case.family != "cpu") else "warning" if is_served else "note",
+        severity="error"
+        if hit or case.expect or (is_served and case.family != "cpu")
+        else "warning"
+        if is_served
+        else "note",
         certainty="certain" if case.family and is_served else "likely",
-    )  # fmt: skip
+    )
 
 
 def _called(case: Case) -> str:
