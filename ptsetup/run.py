@@ -35,7 +35,8 @@ class Completed(Record, frozen=True, kw_only=True):
 
     argv: tuple[str, ...]
     ending: str
-    """``exited``, ``missing`` (no such program, or it cannot be executed), ``timeout``, ``flooded`` (too much output)."""
+    """``exited``, ``missing`` (no such program, or it cannot be executed), ``timeout``, ``flooded`` (too much output); of a child
+    that is still at work ``running``."""
     exit_code: int | None = None
     """Only of a child that ``exited``, and not by a signal."""
     signal: int | None = None
@@ -94,9 +95,16 @@ class Child:
         """It has started and not ended yet."""
         return self._process is not None and self._process.poll() is None
 
-    def partial_stdout(self) -> str:
+    def partial(self) -> Completed:
         """What it has written so far."""
-        return _text(self._streams[0]) if self._streams else ""
+        texts = tuple(_text(stream) for stream in self._streams if not stream.closed) or ("", "")
+        return Completed(
+            argv=self.argv,
+            ending="running",
+            stdout=texts[0],
+            stderr=texts[-1],
+            seconds=time.monotonic() - self._started,
+        )
 
     def finish(self) -> Completed:
         """Wait until it ends, floods, or its deadline passes; then end its whole group. Never raises for what the child does."""

@@ -23,8 +23,8 @@ class Unknown(Record, frozen=True, kw_only=True):
     path: str
     """The fact, ``host.libc`` or ``nvidia.gpus[0].temperature_c``."""
     reason: str
-    """``absent`` (looked, and it is not there), ``denied``, ``timeout``, ``unsupported``, ``failed``, ``not_shown``
-    (a report does not show it)."""
+    """``absent`` (looked, and it is not there), ``denied``, ``timeout``, ``unsupported``, ``failed``, ``not_asked``
+    (an option left it out), ``not_shown`` (a report does not show it)."""
     detail: str | None = None
 
 
@@ -83,6 +83,6 @@ class Snapshot(Record, frozen=True, kw_only=True):
         return None
 
 
-def replace(record: AnyRecord, **changes: Any) -> AnyRecord:
+def replace(record: AnyRecord, /, **changes: Any) -> AnyRecord:
     """A copy of a record with some fields changed."""
     return msgspec.structs.replace(record, **changes)

@@ -1,20 +1,19 @@
 """Takes a Snapshot: every probe beside the others, each under a deadline, and a Reading of each whatever happens."""
 
-import threading
+import os
 import time
-from collections.abc import Callable
 from typing import Any
 
 from ptsetup import __version__
-from ptsetup.errors import PtsetupError
 from ptsetup.facts import Reading, Snapshot, Target, Unknown, replace
 from ptsetup.probes import _ask, choose, deadlines
+from ptsetup.probes._crew import Crew, Progress
 from ptsetup.probes._found import Found
 
-Progress = Callable[[str], None]
+ORDER = ("host", "disks", "nvidia", "amd", "intel", "apple", "target", "around", "torch", "env")
+"""The order of the readings, whatever the order in which they arrive. ``around`` is what stands around the target."""
 
-ORDER = ("host", "nvidia", "amd", "intel", "apple", "disks", "target", "torch", "env")
-"""The order of the readings, whatever the order in which they arrive."""
+SECTIONS = ("host", "nvidia", "amd", "intel", "apple", "target", "torch", "env")
 
 
 def take(
@@ -40,14 +39,14 @@ def take(
         TargetError: the target does not exist or does not answer.
     """
     choice = choose.choose(python)
-    taking = _Taking(progress)
     from ptsetup.probes import target, torch
 
     # the slow children first
     importing = torch.start(choice.executable, deadline_scale=deadline_scale, is_deep=is_deep) if with_torch else None
     reading = target.start(choice.executable, deadline_scale=deadline_scale, is_deep=is_deep)
+    work = _Work(choice, importing, deadline_scale, is_deep=is_deep, is_online=is_online)
     try:
-        return _gather(taking, choice, importing, reading, deadline_scale, is_deep=is_deep, is_online=is_online)
+        return _gather(Crew(progress), work, reading)
     except BaseException:
         # Ctrl-C, or no target: nothing that we started stays behind
         for question in (importing, reading):
@@ -56,113 +55,103 @@ def take(
         raise
 
 
-def _gather(
-    taking: "_Taking",
-    choice: choose.Choice,
-    importing: _ask.Question | None,
-    reading: _ask.Question,
-    scale: float,
-    *,
-    is_deep: bool,
-    is_online: bool,
-) -> Snapshot:
-    from ptsetup.probes import amd, apple, disks, environ, host, intel, nvidia, target, torch
+class _Work:
+    """What the probes of one Snapshot have in common."""
 
-    taking.start("host", lambda: host.probe(deadline_scale=scale, is_online=is_online))
-    taking.start("nvidia", lambda: nvidia.probe(deadline_scale=scale, is_deep=is_deep))
-    taking.start("amd", lambda: amd.probe(deadline_scale=scale))
-    taking.start("intel", lambda: intel.probe(deadline_scale=scale))
-    taking.start("apple", lambda: apple.probe(deadline_scale=scale))
-    taking.do("env", lambda: Found(record=environ.take()))
-    looked = taking.do("target", lambda: target.finish(reading, choice))
-    taking.start("disks", lambda: _disks(disks, looked.record, scale))
-    if importing is not None:
-        taking.do("torch", lambda: torch.finish(importing))
-    else:
-        taking.keep("torch", Found(status="skipped", detail="Importing torch was not asked for."))
-    return taking.snapshot(deadlines.THREAD_S * scale)
+    def __init__(
+        self,
+        choice: choose.Choice,
+        importing: _ask.Question | None,
+        scale: float,
+        *,
+        is_deep: bool,
+        is_online: bool,
+    ) -> None:
+        self.choice, self.importing, self.scale = choice, importing, scale
+        self.is_deep, self.is_online = is_deep, is_online
 
+    def nvidia(self) -> Found:
+        """The NVIDIA section; where its driver hangs, torch (which asks the same driver) need not be waited for as long."""
+        from ptsetup.probes import nvidia
 
-def _disks(disks: Any, target: Target | None, scale: float) -> Found:
-    paths = {"target": target.purelib} if target and target.purelib else {}
-    unknowns: list[Unknown] = []
-    record = disks.probe({**paths, **disks.usual()}, deadline_scale=scale, unknowns=unknowns)
-    return Found(record=record, unknowns=tuple(unknowns))
-
-
-class _Taking:
-    """The probes at work: some in threads of their own."""
-
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress = progress
-        self._started = time.monotonic()
-        self._found: dict[str, Found] = {}
-        self._threads: dict[str, threading.Thread] = {}
-
-    def start(self, name: str, probe: Callable[[], Found]) -> None:
-        """Run a probe beside the others. The thread is a daemon: one that is stuck in the kernel cannot hold us at the end."""
-        thread = threading.Thread(target=self.do, args=(name, probe), name=name, daemon=True)
-        self._threads[name] = thread
-        thread.start()
-
-    def do(self, name: str, probe: Callable[[], Found]) -> Found:
-        """Run a probe here and now; a bug in it costs its own section only."""
-        started = time.monotonic()
-        try:
-            found = probe()
-        except PtsetupError:
-            raise
-        except Exception as bug:  # noqa: BLE001 - whatever happens in a probe, the others go on
-            found = Found(status="failed", detail=f"The probe itself failed: {type(bug).__name__}: {bug}")
-        if not found.seconds:
-            found = replace(found, seconds=time.monotonic() - started)
-        self.keep(name, found)
+        found = nvidia.probe(deadline_scale=self.scale, is_deep=self.is_deep)
+        is_hung = found.status == "timeout" or bool(found.record.cuda and found.record.cuda.is_hung)
+        if self.importing is not None and is_hung:
+            self.importing.hurry("cuda", deadlines.HURRY_S * self.scale)
         return found
 
-    def keep(self, name: str, found: Found) -> None:
-        """Keep what a probe brought."""
-        self._found[name] = found
-        if self._progress is not None and found.status != "skipped":
-            self._progress(f"looked at {name}: {found.detail or found.status}")
+    def disks(self, target: Target | None) -> Found:
+        """The file systems that matter: the target's, and those that do not depend on it."""
+        from ptsetup.probes import disks
 
-    def snapshot(self, deadline_s: float) -> Snapshot:
-        """Wait for the threads and put all together, always in the same order."""
-        for name, thread in self._threads.items():
-            thread.join(max(0.0, deadline_s - (time.monotonic() - self._started)))
-            if name not in self._found:
-                self.keep(
-                    name, Found(status="timeout", detail=f"No answer within {deadline_s:.0f} s.", seconds=deadline_s)
-                )
-        found = {name: self._found[name] for name in ORDER if name in self._found}
-        sections = {name: one.record for name, one in found.items() if name != "disks"}
-        disks = found.get("disks")
-        if sections.get("host") is not None and disks is not None and disks.record is not None:
-            sections["host"] = replace(sections["host"], disks=disks.record)
-        return Snapshot(
-            taken_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            ptsetup_version=__version__,
-            messages=tuple(message for one in found.values() for message in one.messages),
-            unknowns=tuple(unknown for one in found.values() for unknown in _reasons(one)) + _lost(found),
-            readings=tuple(_reading(name, one) for name, one in found.items()),
-            **sections,
-        )
+        unknowns: list[Unknown] = []
+        paths = {"target": target.purelib} if target and target.purelib else {}
+        record = disks.probe({**paths, **disks.usual()}, deadline_scale=self.scale, unknowns=unknowns)
+        return Found(record=record, unknowns=tuple(unknowns))
+
+    def torch(self, target: Target | None) -> Found:
+        """What importing torch said, and under ``--deep`` its companions."""
+        from ptsetup.probes import torch
+
+        if self.importing is None:
+            return Found(status="skipped", detail="Importing torch was not asked for.")
+        found = torch.finish(self.importing)
+        if not self.is_deep or found.record is None or not found.record.result.is_ok:
+            return found
+        deeper = torch.deepen(found.record, target, self.choice.executable, deadline_scale=self.scale)
+        return replace(found, record=deeper)
 
 
-def _reasons(found: Found) -> tuple[Unknown, ...]:
-    return found.unknowns
+def _gather(crew: Crew, work: _Work, reading: _ask.Question) -> Snapshot:
+    from ptsetup.probes import amd, apple, environ, host, intel, target
+
+    crew.start("host", lambda: host.probe(deadline_scale=work.scale, is_online=work.is_online))
+    crew.start("nvidia", work.nvidia)
+    crew.start("amd", lambda: amd.probe(deadline_scale=work.scale))
+    crew.start("intel", lambda: intel.probe(deadline_scale=work.scale))
+    crew.start("apple", lambda: apple.probe(deadline_scale=work.scale))
+    crew.do("env", lambda: Found(record=environ.take()))
+    looked: Target | None = crew.do("target", lambda: target.finish(reading, work.choice)).record
+    crew.start("disks", lambda: work.disks(looked))
+    if looked is not None:
+        crew.start("around", lambda: target.around(looked, os.environ))
+    crew.do("torch", lambda: work.torch(looked))
+    return _assembled(crew.wait(deadlines.THREAD_S * work.scale))
 
 
-def _lost(found: dict[str, Found]) -> tuple[Unknown, ...]:
-    """A section that brought nothing keeps the reason."""
-    reasons = {"timeout": "timeout", "failed": "failed", "absent": "absent", "skipped": "unsupported"}
-    return tuple(
-        Unknown(
-            path="host.disks" if name == "disks" else name, reason=reasons.get(one.status, "failed"), detail=one.detail
-        )
-        for name, one in found.items()
-        if one.record is None and all(unknown.path != name for unknown in one.unknowns)
+def _assembled(found: dict[str, Found]) -> Snapshot:
+    """All that was found as a Snapshot, always in the same order."""
+    from ptsetup.probes import target
+
+    found = {name: found[name] for name in ORDER if name in found}
+    sections: dict[str, Any] = {name: found[name].record for name in SECTIONS}
+    disks, around = found["disks"].record, found.get("around")
+    if sections["host"] is not None and disks is not None:
+        sections["host"] = replace(sections["host"], disks=disks)
+    if sections["target"] is not None and around is not None and around.record is not None:
+        sections["target"] = target.with_surroundings(sections["target"], around.record)
+    return Snapshot(
+        taken_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        ptsetup_version=__version__,
+        messages=tuple(message for one in found.values() for message in one.messages),
+        unknowns=tuple(reason for name, one in found.items() for reason in _reasons(name, one)),
+        readings=tuple(
+            Reading(probe=name, status=one.status, seconds=round(one.seconds, 3), detail=one.detail)
+            for name, one in found.items()
+        ),
+        **sections,
     )
 
 
-def _reading(name: str, found: Found) -> Reading:
-    return Reading(probe=name, status=found.status, seconds=round(found.seconds, 3), detail=found.detail)
+MISSING = {"disks": ("host.disks",), "around": ("target.other_interpreters", "target.running_installs")}
+"""Probes that fill facts of another section."""
+
+
+def _reasons(name: str, found: Found) -> tuple[Unknown, ...]:
+    """Why facts are not known; a probe that brought nothing at all leaves the reason for all of its section."""
+    if found.record is not None:
+        return found.unknowns
+    reason = {"timeout": "timeout", "absent": "absent", "skipped": "not_asked"}.get(found.status, "failed")
+    known = {unknown.path for unknown in found.unknowns}
+    lost = (path for path in MISSING.get(name, (name,)) if path not in known)
+    return (*found.unknowns, *(Unknown(path=path, reason=reason, detail=found.detail) for path in lost))

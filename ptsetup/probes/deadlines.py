@@ -15,6 +15,12 @@ TORCH_DEEP_S = 120.0
 IMPORT_S = 60.0
 """Importing one package that is built on torch."""
 
+PEERS_S = 80.0
+"""Importing torch and copying between all pairs of GPUs; one pair whose copy never comes uses it up."""
+
+HURRY_S = 5.0
+"""What torch still gets when it asks a driver of which NVML's child has shown that it hangs."""
+
 NVML_S = 10.0
 """Starting NVML and asking every GPU."""
 
@@ -27,7 +33,7 @@ CUDA_S = 20.0
 SMI_S = 5.0
 """nvidia-smi, the last source."""
 
-THREAD_S = 20.0
+THREAD_S = 45.0
 """A probe in a thread of ours; its own children have shorter deadlines. One that is stuck in the kernel is left behind."""
 
 NODES_S = 2.0

@@ -1,11 +1,12 @@
 """The target interpreter and what is installed in it, read by a script that runs in it and imports nothing of it."""
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from ptsetup.errors import TargetError
-from ptsetup.facts import Target
-from ptsetup.probes import _ask, choose, deadlines
+from ptsetup.facts import Target, Unknown, replace
+from ptsetup.probes import _ask, caches, choose, deadlines, installers, interpreters
 from ptsetup.probes._found import Found
 
 SCRIPT = "target_facts.py"
@@ -24,6 +25,30 @@ def finish(question: _ask.Question, choice: choose.Choice) -> Found:
         TargetError: the interpreter gave no answer at all.
     """
     return found(question.finish(), choice)
+
+
+def around(target: Target, env: Mapping[str, str]) -> Found:
+    """What is found outside of the target: other interpreters, installers at work, the model caches.
+
+    The record is a Target that holds these three facts only; ``with_surroundings`` joins the two.
+    """
+    unknowns: list[Unknown] = []
+    record = Target(
+        other_interpreters=interpreters.with_torch(target, env),
+        running_installs=installers.running(target, env, unknowns),
+        hf_cache_problem=caches.problem(env),
+    )
+    return Found(record=record, unknowns=tuple(unknowns))
+
+
+def with_surroundings(target: Target, surroundings: Target) -> Target:
+    """The target with what ``around`` found."""
+    return replace(
+        target,
+        other_interpreters=surroundings.other_interpreters,
+        running_installs=surroundings.running_installs,
+        hf_cache_problem=surroundings.hf_cache_problem,
+    )
 
 
 def found(asked: _ask.Asked, choice: choose.Choice) -> Found:

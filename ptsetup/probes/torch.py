@@ -3,11 +3,25 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ptsetup.facts import ImportResult, Torch, Unknown
+from ptsetup.facts import ImportResult, Target, Torch, Unknown, replace
 from ptsetup.probes import _ask, deadlines
 from ptsetup.probes._found import Found
 
 SCRIPT = "torch_facts.py"
+
+COMPANIONS = {
+    "torchvision": "torchvision",
+    "torchaudio": "torchaudio",
+    "torchtext": "torchtext",
+    "torchcodec": "torchcodec",
+    "torchao": "torchao",
+    "triton": "triton",
+    "numpy": "numpy",
+    "xformers": "xformers.ops",
+    "flash-attn": "flash_attn",
+    "bitsandbytes": "bitsandbytes",
+}
+"""Distribution -> module that loads its compiled part, imported one by one under ``--deep``."""
 
 
 def start(python: str, *, deadline_scale: float = 1.0, is_deep: bool = False) -> _ask.Question:
@@ -56,6 +70,33 @@ def result_of(module: str, asked: _ask.Asked) -> tuple[ImportResult, tuple[Unkno
         ending["message"] = f"Importing {module} {asked.problem}."
     result, unknowns = _ask.record(ImportResult, {**told, **ending}, "torch.result")
     return result, unknowns
+
+
+def deepen(section: Torch, target: Target | None, python: str, *, deadline_scale: float = 1.0) -> Torch:
+    """The section with what ``--deep`` adds: companions imported in children of their own, copies between GPUs compared."""
+    installed = {dist.name for dist in (target.distributions if target else None) or ()}
+    modules = [module for name, module in COMPANIONS.items() if name in installed]
+    imports = tuple(
+        result_of(module, _ask.ask(python, SCRIPT, {"module": module}, deadline_s=deadlines.IMPORT_S * deadline_scale))[
+            0
+        ]
+        for module in modules
+    )
+    section = replace(section, imports=imports)
+    if (section.cuda_device_count or 0) > 1 and section.is_cuda_available:
+        section = replace(section, p2p_problems=_peers(python, deadline_scale))
+    return section
+
+
+def _peers(python: str, deadline_scale: float) -> tuple[str, ...] | None:
+    """Pairs of GPUs whose copy was wrong or never came; None when nobody could try."""
+    options = {"module": "torch", "is_for_peers": True}
+    asked = _ask.ask(python, SCRIPT, options, deadline_s=deadlines.PEERS_S * deadline_scale)
+    if "p2p_problems" in asked.facts:
+        return tuple(map(str, asked.facts["p2p_problems"]))
+    if asked.stage is not None and asked.stage.startswith("copy"):
+        return (f"{asked.stage.removeprefix('copy from ')}: the child {asked.problem}",)
+    return None
 
 
 def _status(result: ImportResult, asked: _ask.Asked) -> str:

@@ -1,0 +1,55 @@
+"""Probes at work side by side: threads that cannot hold us, and a bug in one costs its own section only."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from ptsetup.errors import PtsetupError
+from ptsetup.facts import replace
+from ptsetup.probes._found import Found
+
+Progress = Callable[[str], None]
+
+
+class Crew:
+    """Runs probes and keeps what they bring."""
+
+    def __init__(self, progress: Progress | None = None) -> None:
+        """Nothing runs yet; ``progress`` is told one line per probe that has ended."""
+        self._progress = progress
+        self._found: dict[str, Found] = {}
+        self._threads: dict[str, tuple[threading.Thread, float]] = {}
+
+    def start(self, name: str, probe: Callable[[], Found]) -> None:
+        """Run a probe beside the others. Its thread is a daemon: one that is stuck in the kernel does not hold us at the end."""
+        thread = threading.Thread(target=self.do, args=(name, probe), name=f"ptsetup-{name}", daemon=True)
+        self._threads[name] = thread, time.monotonic()
+        thread.start()
+
+    def do(self, name: str, probe: Callable[[], Found]) -> Found:
+        """Run a probe here and now.
+
+        Raises:
+            PtsetupError: the probe says that the whole Snapshot makes no sense (no target); anything else is kept as ``failed``.
+        """
+        started = time.monotonic()
+        try:
+            found = probe()
+        except PtsetupError:
+            raise
+        except Exception as bug:  # noqa: BLE001 - whatever happens in a probe, the others go on
+            found = Found(status="failed", detail=f"The probe itself failed: {type(bug).__name__}: {bug}")
+        if not found.seconds:
+            found = replace(found, seconds=time.monotonic() - started)
+        self._found[name] = found
+        if self._progress is not None and found.status != "skipped":
+            self._progress(f"looked at {name}: {found.detail or found.status}")
+        return found
+
+    def wait(self, deadline_s: float) -> dict[str, Found]:
+        """What all of them brought; a thread that takes longer than the deadline (seconds since its start) is left behind."""
+        for thread, started in self._threads.values():
+            thread.join(max(0.0, deadline_s - (time.monotonic() - started)))
+        late = Found(status="timeout", detail=f"No answer within {deadline_s:.0f} s.", seconds=deadline_s)
+        found = dict(self._found)
+        return {**found, **{name: late for name in self._threads if name not in found}}
