@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH_TARGET ?= $(BIN)/python
 
-.PHONY: run test check format-check lint types fix bench soak machines wheel clean
+.PHONY: run test check format-check lint types fix bench soak wheel clean
 
 run: $(BIN)/ptsetup
 	$(BIN)/ptsetup install --yes --python $(TORCH_TARGET)
@@ -30,6 +30,25 @@ lint: $(VENV)/.dev
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
+
+# large or long runs: every injected defect, environments of gigabytes
+soak: $(VENV)/.dev
+	$(BIN)/python -m pytest -m soak
+
+# measurements, printed as a table of ratios with their bounds
+bench: $(VENV)/.dev
+	$(BIN)/python -m tests.measure
+
+# build the wheel and look at what it holds; install it into an empty environment and plan with it
+wheel: $(VENV)/.dev
+	rm -rf dist .cache/wheel-env
+	$(BIN)/uv build --quiet --wheel --out-dir dist
+	$(BIN)/python -m venv .cache/wheel-env
+	.cache/wheel-env/bin/python -m pip install --quiet dist/*.whl
+	.cache/wheel-env/bin/ptsetup plan --gpu 8.9 --driver 580.95.05
+
+clean:
+	rm -rf $(VENV) dist build .cache .hypothesis .mypy_cache .ruff_cache
 
 check: format-check lint types test
 

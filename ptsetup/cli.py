@@ -93,7 +93,8 @@ def _in_utf8_mode() -> None:
         "PYTHONIOENCODING": os.environ.get("PYTHONIOENCODING") or f"{encoding}:backslashreplace",
     }
     # names of files on the command line are bytes; they pass through unchanged
-    os.execve(sys.executable, [sys.executable, "-m", "ptsetup", *map(os.fsencode, sys.argv[1:])], env)  # noqa: S606 - our own interpreter
+    argv: list[str | bytes] = [sys.executable, "-m", "ptsetup", *map(os.fsencode, sys.argv[1:])]
+    os.execve(sys.executable, argv, env)  # noqa: S606 - our own interpreter
 
 
 def run(argv: Sequence[str] | None = None) -> int:

@@ -26,8 +26,6 @@ def show(ctx: click.Context) -> None:
     names = [gpu.name for gpu in (snapshot.nvidia.gpus if snapshot.nvidia else None) or () if gpu.name]
     beside = f"; {', '.join(names)}" if names else ""
     if wheel is None or wheel.version is None:
-        terminal.result(
-            f"No torch in {where}{beside}.\nNext: ptsetup install (the build that works here), ptsetup plan (which that is), ptsetup --help\n"
-        )
+        terminal.result(f"No torch in {where}{beside}.\n{FIRST}\n")
         return
     terminal.result(f"torch {wheel.version} in {where}{beside}.\n{NEXT}\n")
