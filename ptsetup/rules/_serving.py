@@ -21,9 +21,10 @@ NO_KERNEL = r"no kernel image is available|cudaErrorNoKernelImageForDevice|CUDA_
 NOT_COMPATIBLE = (
     r"is not compatible with the current PyTorch installation|not compatible with .{0,30}this version of PyTorch"
 )
-TOO_OLD = r"no longer supports this GPU because it is too old|minimum cuda capability supported by this library"
+TOO_OLD = r"no longer supports this GPU because it is too old|minimum cuda capability (?:supported by this library|that we support)"
+RANGE = r"cuda capability supported by this version of PyTorch is\s*\((?P<min>\d+\.\d)\) ?- ?\((?P<max>\d+\.\d)\)"
 BUILT_FOR = r"which is of compute capability|list shows the CCs this version of PyTorch was built for"
-PYTORCH_SAYS = (NOT_COMPATIBLE, TOO_OLD, BUILT_FOR)
+PYTORCH_SAYS = (NOT_COMPATIBLE, TOO_OLD, BUILT_FOR, RANGE)
 """What torch itself says of a GPU that it has no code for."""
 
 Side = Literal["old", "new"]
@@ -142,6 +143,11 @@ def side_by_words(case: Case, capability: tuple[int, int]) -> str | None:
     """Where the build is not known: what the message says, else where a GPU of that capability mostly stands."""
     if case.said(TOO_OLD):
         return "old"
+    span = case.said(RANGE)
+    if span:
+        low, high = (compat.version_tuple(span.match[name]) for name in ("min", "max"))
+        # torch warns of a newer minor of the same generation too, which its kernels serve
+        return "old" if capability < low else "new" if capability[0] > high[0] else None
     if case.said(NOT_COMPATIBLE, BUILT_FOR):
         return "old" if capability < (7, 5) else "new"
     if served(case):

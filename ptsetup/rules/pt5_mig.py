@@ -98,7 +98,7 @@ def mig_choice(case: Case) -> Iterator[Finding]:
     Sources
         pytorch/pytorch#130181, #102715, #95784, #131650
     """
-    asserted = case.said(MIG_ASSERT)
+    asserted = case.said(MIG_ASSERT, r"invalid device ordinal")
     split = [gpu for gpu in case.gpus if gpu.mig_current == 1 and gpu.mig_devices]
     named = case.said(r"\bMIG \d+[cg]\.\d+gb\b") if asserted else None
     if not split and not (asserted and named):

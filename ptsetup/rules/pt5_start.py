@@ -141,6 +141,7 @@ def hangs(case: Case) -> Iterator[Finding]:
 
 
 ASKS_FOR_CUDA = (
+    r"torch not compiled with CUDA enabled",
     r"found no NVIDIA driver on your system",
     r"torch\.cuda\.set_device\(",
     r"no CUDA-capable device is detected|No CUDA GPUs are available",
@@ -185,20 +186,25 @@ def no_accelerator(case: Case) -> Iterator[Finding]:
     bus = case.snapshot.host.pci if case.snapshot.host else None
     intel = case.snapshot.intel.gpus if case.snapshot.intel else None
     amd = case.snapshot.amd.gpus if case.snapshot.amd else None
-    if bus is None and not intel and not amd:
+    is_mac = case.system == "macos" and not case.gpus
+    if bus is None and not intel and not amd and not is_mac:
         return
-    if case.has_nvidia_device is not False or _is_usable(case) or _nvidia.works(case):
+    if (case.has_nvidia_device is not False and not is_mac) or _is_usable(case) or _nvidia.works(case):
         return
     if hit is None and case.family != "cuda" and case.expect != "cuda":
         return
     names = [d.name or f"{d.vendor}:{d.device}" for d in bus or ()] or [gpu.name for gpu in intel or () if gpu.name]
     have = f": it has {', '.join(names[:2])}" if names else ""
     is_wanted = hit is not None or case.expect == "cuda"
+    bus_fact = fact(case, "host.pci" if bus is not None else "intel.gpus", ", ".join(names) or "no GPU", "PCI bus")
+    if is_mac:
+        have, bus_fact = ": it is a Mac", fact(case, "host.system", "macos", "the system")
+    other = 'the GPU of Apple silicon (device="mps") or the CPU' if is_mac else 'the CPU (device="cpu")'
     yield Finding(
         message=f"This machine has no NVIDIA GPU{have}" + (", and the program asks for CUDA." if hit else "."),
         subject="GPU",
         evidence=(
-            fact(case, "host.pci" if bus is not None else "intel.gpus", ", ".join(names) or "no GPU", "PCI bus"),
+            bus_fact,
             *([hit.evidence] if hit else []),
             *(
                 [fact(case, "target.wheel", f"torch {case.torch_version}", "torch/version.py")]
@@ -207,7 +213,7 @@ def no_accelerator(case: Case) -> Iterator[Finding]:
             ),
         ),
         fixes=(
-            Fix(text='Let the program use the CPU (device="cpu"), or run it on a machine with a GPU.', kind="none"),
+            Fix(text=f"Let the program use {other}, or run it on a machine with an NVIDIA GPU.", kind="none"),
             *(
                 [another_build("The CPU build is enough here, and far smaller.", backend="cpu")]
                 if case.family == "cuda"

@@ -14,6 +14,7 @@ SHM_TEXTS = (
     r"bus error encountered in worker|killed by signal: bus error",
     r"insufficient shared memory|out of shared memory|raise your shared memory limit",
     r"unable to (?:allocate|mmap|open|write to|resize|map) shared memory",
+    r"unable to (?:mmap \d+ bytes from|write to|open|resize) (?:the )?file <?/?torch_\w+",
     r"(?:shm_open|shared memory).{0,80}no space left on device",
     r"error while creating shared memory segment",
     r"no space left on device.{0,60}(?:/dev/shm|/torch_\d)|/dev/shm\S* .{0,40}no space left",

@@ -228,6 +228,7 @@ def no_dxg(case: Case) -> Iterator[Finding]:
 
 
 NO_MEMORY = (r"out of memory", r"cudaErrorMemoryAllocation", r"unable to allocate enough memory")
+COUNTED = r"(?<![\d.])(?P<count>[3-9]|1\d) ?[x\u00d7] ?(?:nvidia|geforce|rtx|gtx|tesla|quadro|titan|[ah]\d{2,3})"
 MANY = 8
 """WSL2 maps so many GPUs for sure; with large cards the limit is met earlier."""
 
@@ -262,11 +263,12 @@ def too_many(case: Case) -> Iterator[Finding]:
         return
     value = case.env("CUDA_VISIBLE_DEVICES")
     named = len(_visible.read(value).taken) if value else 0
-    count = max(named, len(_visible.visible(case)))
+    told = case.said(COUNTED)
+    count = max(named, len(_visible.visible(case)), int(told.match["count"]) if told and not named else 0)
     hit = case.said(*NO_MEMORY)
     code = _nvidia.cuda_code(case)
     is_free = all((gpu.memory_free_bytes or 1) * 2 > (gpu.memory_total_bytes or 1) for gpu in case.gpus)
-    if not (count > MANY or (count > 1 and is_free and (code == 2 or (hit and (count > 2 or not case.gpus))))):
+    if not (count > MANY or (count > 1 and is_free and (code == 2 or (hit and count > 2)))):
         return
     few = ",".join(map(str, range(min(count - 1, 3) or 1)))
     yield Finding(
@@ -276,6 +278,7 @@ def too_many(case: Case) -> Iterator[Finding]:
             *([_nvidia.gpu_fact(case, case.gpus[-1], "index", f"{len(case.gpus)} GPUs")] if case.gpus else []),
             *([fact(case, "env.CUDA_VISIBLE_DEVICES", value, "the environment")] if value else []),
             *([fact(case, "nvidia.cuda.init_rc", code, "cuInit")] if code == 2 else []),
+            *([told.evidence] if told and not case.gpus else []),
             *([hit.evidence] if hit else []),
         ),
         fixes=(

@@ -66,13 +66,14 @@ def no_triton(case: Case) -> Iterator[Finding]:
     hit = case.heard(no_triton)
     has_any = any(case.dists(name) for name in VARIANTS)
     is_gpu_build = case.family in ("cuda", "rocm", "xpu")
+    is_report = case.snapshot.origin == "report"
     is_absent = case.knows_dists() and bool(case.dists("torch")) and not has_any and is_gpu_build
+    is_absent = is_absent and (not is_report or case.heard(no_triton) is not None)  # a report lists few packages
     is_old = compat.at_least(case.torch_base, "2.0") is False
     if is_old or (has_any and not (hit and case.snapshot.origin == "report")) or not (is_absent or hit):
         return
     if case.system == "macos" and not hit:
         return
-    is_report = case.snapshot.origin == "report"
     yield Finding(
         message="Triton is not installed, and torch.compile needs it on a GPU."
         if not hit or is_absent
