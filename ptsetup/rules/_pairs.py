@@ -29,8 +29,12 @@ def minor_of(version: str | None) -> str:
 def local_of(case: Case, name: str) -> str | None:
     """Backend tag of a companion by its version: ``cu126``, ``cpu``; None when it does not say."""
     companion = case.companion(name)
-    text = (companion.local if companion else None) or (case.version_of(name) or "").partition("+")[2]
-    match = re.match(r"cu\d+|cpu|xpu|rocm[\d.]+", text or "")
+    return local_tag(f"+{companion.local}" if companion and companion.local else case.version_of(name))
+
+
+def local_tag(version: str | None) -> str | None:
+    """Backend tag in a version: ``2.14.1+cu126`` -> ``cu126``."""
+    match = re.match(r"cu\d+|cpu|xpu|rocm[\d.]+", (version or "").partition("+")[2])
     return match[0] if match else None
 
 
@@ -60,14 +64,22 @@ def pinned_torch(case: Case, name: str) -> str | None:
 
 def has_other_minor(case: Case, name: str) -> Literal["minor", "patch", False] | None:
     """The companion belongs to a torch of another minor release, or to another patch of it; False: they fit; None: unknown."""
-    pin, have = pinned_torch(case, name), case.torch_version
-    if pin is None or have is None or case.version_of(name) is None:
+    pin = pinned_torch(case, name)
+    if pin is None or case.version_of(name) is None:
         return None
+    # A report may list two environments (pip's and conda's): the companion may belong to the other one's torch.
+    others = [d.version for d in case.dists("torch") if d.version] if case.snapshot.origin == "report" else []
+    answers = [_against(case, name, pin, have) for have in dict.fromkeys([case.torch_version, *others]) if have]
+    return False if False in answers else next((answer for answer in answers if answer), None)
+
+
+def _against(case: Case, name: str, pin: str, have: str) -> Literal["minor", "patch", False] | None:
+    """The companion's torch against one that is installed."""
     base = have.partition("+")[0]
     if pin.endswith("or newer"):
         if not re.match(r"\d+\.\d+(?:\.\d+)?$", base):
             return None
-        return "minor" if compat.at_least(base, pin.split()[0]) is False else False
+        return "minor" if compat.at_least(base, pin.split(maxsplit=1)[0]) is False else False
     plain = pin.partition("+")[0]
     if plain == base:
         return False

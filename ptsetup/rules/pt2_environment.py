@@ -277,7 +277,7 @@ def duplicate(case: Case) -> Iterator[Finding]:
         subject="torch",
         evidence=tuple(evidence),
         fixes=(reinstall(case, kept, text="Install it again over what is there, then look whether one is left."),),
-        severity="error" if _failed(case) or hit else "warning",
+        severity="error" if _failed(case) or hit else "note" if _is_other_list(case) else "warning",
         certainty="likely" if hit or changed else "certain",
     )
 
@@ -285,6 +285,11 @@ def duplicate(case: Case) -> Iterator[Finding]:
 def _is_conda_pair(found: list[Distribution]) -> bool:
     """One of them is conda's and one pip's: PT213 says it better."""
     return len({d.installer == "conda" for d in found}) > 1
+
+
+def _is_other_list(case: Case) -> bool:
+    """A report in which torch works: what conda lists may be another environment than the one that pip lists."""
+    return case.snapshot.origin == "report" and case.is_import_ok is True
 
 
 def _failed(case: Case) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ptsetup import compat
 from ptsetup.rules import pt3_extensions, pt3_kernels, pt3_numpy
 from ptsetup.rules._case import Case, Hit
-from ptsetup.rules._pairs import expected, has_other_minor, is_released, local_of, pinned_torch
+from ptsetup.rules._pairs import expected, has_other_minor, is_released, local_of, local_tag, pinned_torch
 from ptsetup.rules._rule import Evidence, Finding, Fix, Severity, rule
 from ptsetup.rules._ways import another_build, fact
 
@@ -148,7 +148,8 @@ def torchvision_variant(case: Case) -> Iterator[Finding]:
     hit = case.heard(torchvision_variant)
     mine, own = local_of(case, "torchvision"), case.backend
     is_named = bool(hit and ("does not exist" not in hit.match[0] or has_other_minor(case, "torchvision") is False))
-    differs = bool(mine and own) and _differ(mine or "", own or "")
+    tags = {own, *(local_tag(d.version) for d in case.dists("torch"))} if case.snapshot.origin == "report" else {own}
+    differs = bool(mine and own) and all(_differ(mine or "", tag) for tag in tags if tag)
     if not differs and not is_named:
         return
     if failed is not None and failed.is_ok and not is_named and mine and own and _same_major(mine, own):
