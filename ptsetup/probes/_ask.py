@@ -73,6 +73,7 @@ class Question:
         deadline_s: float,
         flags: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
     ) -> None:
         """Start it."""
         self._begin, self._end = secrets.token_hex(16), secrets.token_hex(16)
@@ -80,6 +81,7 @@ class Question:
             [python, *flags, run.script(script), self._begin, self._end, json.dumps(options)],
             deadline_s=deadline_s,
             env=env,
+            cwd=cwd,
         )
 
     def finish(self) -> Asked:

@@ -12,10 +12,26 @@ from ptsetup.probes._found import Found
 SCRIPT = "target_facts.py"
 
 
-def start(python: str, *, deadline_scale: float = 1.0, is_deep: bool = False) -> _ask.Question:
-    """Start the child that reads the target."""
+def start(
+    python: str,
+    *,
+    deadline_scale: float = 1.0,
+    is_deep: bool = False,
+    env: Mapping[str, str] | None = None,
+    cwd: str | None = None,
+) -> _ask.Question:
+    """Start the child that reads the target, with the user's own variables (``env``) and folder (``cwd``)."""
     deadline_s = (deadlines.TARGET_DEEP_S if is_deep else deadlines.TARGET_S) * deadline_scale
-    return _ask.Question(python, SCRIPT, {"cwd": os.getcwd(), "is_deep": is_deep}, deadline_s=deadline_s)  # noqa: PTH109
+    options = {"cwd": _here() if cwd is None else cwd, "is_deep": is_deep}
+    return _ask.Question(python, SCRIPT, options, deadline_s=deadline_s, env=env, cwd=cwd)
+
+
+def _here() -> str:
+    """The current folder; the root when it was deleted under us."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - a text
+    except OSError:
+        return os.path.abspath(os.sep)  # noqa: PTH100 - a text
 
 
 def finish(question: _ask.Question, choice: choose.Choice) -> Found:

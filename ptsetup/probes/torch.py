@@ -24,10 +24,19 @@ COMPANIONS = {
 """Distribution -> module that loads its compiled part, imported one by one under ``--deep``."""
 
 
-def start(python: str, *, deadline_scale: float = 1.0, is_deep: bool = False) -> _ask.Question:
+def start(
+    python: str,
+    *,
+    deadline_scale: float = 1.0,
+    is_deep: bool = False,
+    env: Mapping[str, str] | None = None,
+    cwd: str | None = None,
+) -> _ask.Question:
     """Start the import; it is the slowest of all children."""
     deadline_s = (deadlines.TORCH_DEEP_S if is_deep else deadlines.TORCH_S) * deadline_scale
-    return _ask.Question(python, SCRIPT, {"module": "torch", "is_deep": is_deep}, deadline_s=deadline_s)
+    return _ask.Question(
+        python, SCRIPT, {"module": "torch", "is_deep": is_deep}, deadline_s=deadline_s, env=env, cwd=cwd
+    )
 
 
 def finish(question: _ask.Question) -> Found:
