@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ptsetup import compat
 from ptsetup.facts import Distribution, OtherInterpreter
-from ptsetup.rules import pt2_conda, pt2_damage, pt2_managers, pt2_network, pt2_shadows
+from ptsetup.rules import pt2_conda, pt2_damage, pt2_managers, pt2_network, pt2_room, pt2_shadows
 from ptsetup.rules._case import Case
 from ptsetup.rules._installers import lacks_torch
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
@@ -190,22 +190,24 @@ def user_site(case: Case) -> Iterator[Finding]:
         message=message,
         subject="torch",
         evidence=evidence,
-        fixes=(
-            Fix(
-                text="Remove torch until none is left, then install it once more.",
-                commands=(pip(case, "uninstall", "-y", "torch"),),
-                kind="print",
-            ),
-            *fitting(
-                case,
-                Fix(
-                    text="Or shut the user's folder out.", shell="export PYTHONNOUSERSITE=1", systems=("linux", "macos")
-                ),
-                Fix(text="Or shut the user's folder out.", shell="setx PYTHONNOUSERSITE 1", systems=("windows",)),
-            ),
-        ),
+        fixes=_without_user_site(case),
         severity="error" if case.is_import_ok is False else "warning",
         certainty="certain" if mine or is_first else "likely",
+    )
+
+
+def _without_user_site(case: Case) -> tuple[Fix, ...]:
+    shut = "Or shut the user's folder out."
+    return (
+        Fix(
+            text="Remove torch until none is left, then install it once more.",
+            commands=(pip(case, "uninstall", "-y", "torch"),),
+        ),
+        *fitting(
+            case,
+            Fix(text=shut, shell="export PYTHONNOUSERSITE=1", systems=("linux", "macos")),
+            Fix(text=shut, shell="setx PYTHONNOUSERSITE 1", systems=("windows",)),
+        ),
     )
 
 
@@ -309,6 +311,7 @@ RULES = tuple(
             *pt2_conda.RULES,
             *pt2_managers.RULES,
             *pt2_network.RULES,
+            *pt2_room.RULES,
         ),
         key=lambda member: member.code,
     )

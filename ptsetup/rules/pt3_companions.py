@@ -8,7 +8,7 @@ from ptsetup.rules import pt3_extensions, pt3_kernels, pt3_numpy
 from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._pairs import expected, has_other_minor, is_released, local_of, local_tag, pinned_torch
 from ptsetup.rules._rule import Evidence, Finding, Fix, Severity, rule
-from ptsetup.rules._ways import another_build, fact
+from ptsetup.rules._ways import another_build, fact, pip
 
 FAILURES = r"torchvision|torchaudio|undefined symbol|symbol not found|cannot open shared object"
 LACKS = r"[^\n]{0,60}?(?:undefined symbol|symbol not found)"
@@ -220,38 +220,38 @@ def torchaudio(case: Case) -> Iterator[Finding]:
     is_named = bool(hit and re.search("different CUDA|whereas", hit.match[0]))
     if not (is_other_cuda or mismatch or is_named or hit):
         return
-    version = case.version_of("torchaudio")
-    if is_other_cuda:
-        message = (
-            f"torchaudio {version} is built for {mine}, torch {case.torch_base} for {own}: it refuses to be imported."
-        )
-    elif mismatch:
-        message = (
-            f"torchaudio {version} belongs to torch {pinned_torch(case, 'torchaudio')}, not to {case.torch_version}."
-        )
-    elif mismatch is False and not is_named:
-        message = f"torchaudio {version} belongs to torch {case.torch_base}, but was built by other makers or for another CUDA."
-    elif version and _is_vendor_build(case):
-        message = (
-            f"torchaudio {version} is built for the published torch, and torch {case.torch_version} is another maker's."
-        )
-    else:
-        message = "torchaudio does not fit the installed torch."
     yield Finding(
-        message=message,
+        message=_audio_message(case, mine if is_other_cuda else None, mismatch, is_named=is_named),
         subject="torchaudio",
         evidence=(*([hit.evidence] if hit else []), *_versions(case, "torchaudio")),
         fixes=(
             *_pair_fixes(case, "torchaudio"),
             Fix(
                 text="Or do without it: torchcodec and soundfile read and write audio files.",
-                commands=(("{python}", "-m", "pip", "uninstall", "-y", "torchaudio"),),
+                commands=(pip(case, "uninstall", "-y", "torchaudio"),),
                 kind="print",
             ),
         ),
         severity="note" if not hit and not is_other_cuda and (mismatch == "patch" or _is_unproven(case)) else "error",
         certainty="certain" if is_other_cuda or mismatch else "likely",
     )
+
+
+def _audio_message(case: Case, other_cuda: str | None, mismatch: str | bool | None, *, is_named: bool) -> str:
+    """In what the two do not fit."""
+    version = case.version_of("torchaudio")
+    if other_cuda:
+        build = f"torchaudio {version} is built for {other_cuda}, torch {case.torch_base} for {case.backend}"
+        return f"{build}: it refuses to be imported."
+    if mismatch:
+        return f"torchaudio {version} belongs to torch {pinned_torch(case, 'torchaudio')}, not to {case.torch_version}."
+    if mismatch is False and not is_named:
+        return f"torchaudio {version} belongs to torch {case.torch_base}, but was built by other makers or for another CUDA."
+    if version and _is_vendor_build(case):
+        return (
+            f"torchaudio {version} is built for the published torch, and torch {case.torch_version} is another maker's."
+        )
+    return "torchaudio does not fit the installed torch."
 
 
 def _is_vendor_build(case: Case) -> bool:

@@ -68,30 +68,27 @@ def xformers(case: Case) -> Iterator[Finding]:
                 else []
             ),
         ),
-        fixes=(
-            *(
-                [
-                    another_build(
-                        f"Take the torch that it was built for, {built}.",
-                        f"torch=={built.partition('+')[0]}",
-                        backend=built.partition("+")[2] or "auto",
-                    )
-                ]
-                if built
-                else []
-            ),
-            Fix(
-                text="Or take the xformers of the installed torch.",
-                commands=(pip(case, "install", "--upgrade", "--no-deps", "xformers"),),
-                kind="venv",
-            ),
-            Fix(
-                text="Or remove it: torch's scaled_dot_product_attention does the same.",
-                commands=(pip(case, "uninstall", "-y", "xformers"),),
-            ),
-        ),
+        fixes=_xformers_fixes(case, built),
         severity="error" if hit else "warning",
         certainty="certain" if built else "likely",
+    )
+
+
+def _xformers_fixes(case: Case, built: str | None) -> tuple[Fix, ...]:
+    """The torch for this xformers, the xformers for this torch, or neither."""
+    base, _, local = (built or "").partition("+")
+    own = another_build(f"Take the torch that it was built for, {built}.", f"torch=={base}", backend=local or "auto")
+    return (
+        *([own] if built else []),
+        Fix(
+            text="Or take the xformers of the installed torch.",
+            commands=(pip(case, "install", "--upgrade", "--no-deps", "xformers"),),
+            kind="venv",
+        ),
+        Fix(
+            text="Or remove it: torch's scaled_dot_product_attention does the same.",
+            commands=(pip(case, "uninstall", "-y", "xformers"),),
+        ),
     )
 
 

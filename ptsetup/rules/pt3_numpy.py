@@ -57,21 +57,7 @@ def triton(case: Case) -> Iterator[Finding]:
     hit = case.heard(triton)
     found = [d for name in TRITONS for d in case.dists(name) if d.version]
     if len({d.name for d in found}) > 1 and case.snapshot.origin == "probe":
-        named = " and ".join(f"{d.name} {d.version}" for d in found)
-        yield Finding(
-            message=f"{named} both own the folder triton.",
-            subject="triton",
-            evidence=(fact(case, "target.distributions", named, "metadata"),),
-            fixes=(
-                Fix(
-                    text="Remove all of them, then install torch's own again.",
-                    commands=(pip(case, "uninstall", "-y", *dict.fromkeys(d.name for d in found)),),
-                ),
-                another_build(
-                    "Then let torch bring its Triton.", f"torch=={case.torch_base}" if case.torch_base else "torch"
-                ),
-            ),
-        )
+        yield _two_tritons(case, found)
         return
     needed = _wanted_triton(case)
     mine = next((d for d in found if d.name == "triton"), None)
@@ -102,6 +88,25 @@ def triton(case: Case) -> Iterator[Finding]:
         ),
         severity="error" if hit else "warning",
         certainty="certain" if is_other else "likely",
+    )
+
+
+def _two_tritons(case: Case, found: list[Distribution]) -> Finding:
+    """Several packages that own the folder triton."""
+    named = " and ".join(f"{d.name} {d.version}" for d in found)
+    return Finding(
+        message=f"{named} both own the folder triton.",
+        subject="triton",
+        evidence=(fact(case, "target.distributions", named, "metadata"),),
+        fixes=(
+            Fix(
+                text="Remove all of them, then install torch's own again.",
+                commands=(pip(case, "uninstall", "-y", *dict.fromkeys(d.name for d in found)),),
+            ),
+            another_build(
+                "Then let torch bring its Triton.", f"torch=={case.torch_base}" if case.torch_base else "torch"
+            ),
+        ),
     )
 
 
