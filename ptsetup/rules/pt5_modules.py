@@ -50,7 +50,8 @@ def not_loaded(case: Case) -> Iterator[Finding]:
     """
     hit = case.heard(not_loaded)
     host = case.snapshot.host
-    if not _nvidia.is_plain(case) or _nvidia.works(case) or _nvidia.has_module(case):
+    # NVML talks to the module: where it has started, the module is there, whatever /proc shows of it
+    if not _nvidia.is_plain(case) or _nvidia.works(case) or _nvidia.has_module(case) or _nvidia.nvml_code(case) == 0:
         return
     is_told = _nvidia.nvml_code(case) == 9 or hit is not None
     is_seen = _nvidia.has_module(case) is False and _nvidia.has_library(case) and case.has_nvidia_device
