@@ -26,11 +26,14 @@ def interpreter() -> str | None:
 def torch_env(tmp_path_factory):
     """A virtual environment with a real torch and NumPy, made once per run. Never change it: copy it with hard links.
 
-    PTSETUP_TEST_TORCH_ENV names one that is there already.
+    PTSETUP_TEST_TORCH_ENV names one that is there already; else .cache/torch-env of this tree is taken, where it exists.
     """
     given = os.environ.get("PTSETUP_TEST_TORCH_ENV")
     if given:
         return pathlib.Path(given)
+    cached = pathlib.Path(__file__).parent.parent / ".cache" / "torch-env"
+    if any(cached.glob("lib/python3*/site-packages/torch/version.py")):
+        return cached
     builder = interpreter()
     if builder is None:
         pytest.skip(f"no Python {PYTHON} is here to hold torch")
