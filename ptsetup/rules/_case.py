@@ -331,4 +331,5 @@ class Case:
     def import_of(self, name: str) -> ImportResult | None:
         """How importing that package in a child ended (``--deep``); None when nobody tried."""
         torch = self.snapshot.torch
-        return next((r for r in (torch.imports or ()) if r.module == name), None) if torch else None
+        results = torch.imports or () if torch else ()
+        return next((r for r in results if r.module == name or r.module.startswith(f"{name}.")), None)

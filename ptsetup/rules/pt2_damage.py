@@ -231,7 +231,8 @@ def folder_empty(case: Case) -> Iterator[Finding]:
     ]
     has_whole = any(f.has_init for f in folders)
     hit = case.heard(folder_empty)
-    if (not empty and not hit) or has_whole or case.is_import_ok:
+    # An empty folder can be imported (as a namespace), so a good import proves nothing against it.
+    if has_whole or not (empty or (hit and not case.is_import_ok)):
         return
     dist = next(iter(case.dists("torch")), None)
     evidence: list[Evidence] = [hit.evidence] if hit else []

@@ -254,8 +254,9 @@ def duplicate(case: Case) -> Iterator[Finding]:
     changed = case.said(r"successfully (?:un)?installed (?:[^\n]* )?torch-(?P<version>\d+\.\d+\.\d+)")
     other = compat.version_tuple(changed.match["version"]) if changed else ()
     if len(found) > 1 and len(bases) > 1 and len(places) == 1 and not _is_conda_pair(found):
-        message = f"The environment records torch {' and '.join(sorted(d.version or '' for d in found))}."
-        evidence = [fact(case, "target.distributions", message[12:-1], "dist-info folders")]
+        named = "torch " + " and ".join(sorted(d.version or "" for d in found))
+        message = f"The environment records {named}."
+        evidence = [fact(case, "target.distributions", named, "dist-info folders")]
     elif real and bases and real not in bases:
         version = found[0].version
         message = f"The records say torch {version}, the files are those of {imported}."

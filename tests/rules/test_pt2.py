@@ -152,6 +152,13 @@ FIRES = (
         with_target(sys_path=(PathEntry(path="/overlay", kind="pythonpath", provides=("torch",)),)),
         "PYTHONPATH puts /overlay",
         "unset PYTHONPATH",
+    ),
+    Fires(
+        "PT206",
+        "PYTHONPATH brings a NumPy, torch works",
+        with_target(sys_path=(PathEntry(path="/overlay", kind="pythonpath", provides=("numpy",)),)),
+        "numpy of its own",
+        "unset PYTHONPATH",
         "warning",
     ),
     Fires(
@@ -269,6 +276,13 @@ FIRES = (
         bare(torch_folders=(TorchFolder(path=f"{SITE}/torch", has_init=False, has_version=False),)),
         f"{SITE}/torch holds no code",
         "install torch",
+    ),
+    Fires(
+        "PT211",
+        "which can be imported, as a namespace",
+        with_target(torch_folders=(TorchFolder(path=f"{SITE}/torch", has_init=False, has_version=True),)),
+        "holds no code",
+        "--force-reinstall",
     ),
     Fires(
         "PT211",
