@@ -23,7 +23,9 @@ def command(ctx: click.Context, /, dry_run: bool, is_yes: bool, no_prove: bool, 
 
     terminal: Terminal = ctx.obj
     wheels = index.load(options["index_file"])
-    snapshot = snapshot_for(options, wheels, terminal)
+    snapshot = _with_environment(
+        snapshot_for(options, wheels, terminal), options, wheels, terminal, is_sure=is_yes and not dry_run
+    )
     request = request_for(options)
     is_elsewhere = described_by(options).is_given or bool(options["snapshot_file"])
     if is_elsewhere:
@@ -43,6 +45,35 @@ def command(ctx: click.Context, /, dry_run: bool, is_yes: bool, no_prove: bool, 
         terminal.log("Nothing was changed.")
         ctx.exit(1)
     ctx.exit(_carry_out(plan, snapshot, settings, terminal, no_prove=no_prove))
+
+
+def _with_environment(snapshot: Any, options: dict[str, Any], wheels: Any, terminal: Terminal, *, is_sure: bool) -> Any:
+    """A Python that belongs to the system is left alone: offer to make .venv beside it and install into that."""
+    target = snapshot.target
+    if snapshot.origin != "probe" or target is None or not target.is_externally_managed or options["snapshot_file"]:
+        return snapshot
+    question = (
+        f"{target.executable} belongs to the operating system. Make the environment .venv here and install into it?"
+    )
+    if not is_sure and not (terminal.is_interactive and terminal.ask(question)):
+        return snapshot
+    from ptsetup import run
+    from ptsetup.errors import InstallFailed
+
+    made = run.run([target.executable, "-m", "venv", ".venv"], deadline_s=120)
+    if not made.is_ok:
+        from ptsetup.install.carry import uv_program
+
+        made = run.run([uv_program(), "venv", "--quiet", "--python", target.executable, ".venv"], deadline_s=120)
+    if not made.is_ok:
+        words = (made.stderr or made.stdout).strip().splitlines()
+        raise InstallFailed(
+            f"The environment .venv could not be made: {words[-1] if words else made.ending}.",
+            hint="Make one by hand (on Debian and Ubuntu: sudo apt install python3-venv), then: ptsetup install --python .venv",
+        )
+    terminal.log("Made the environment .venv.")
+    options["python"] = ".venv"
+    return snapshot_for(options, wheels, terminal)
 
 
 def _plan(snapshot: Any, request: Any, wheels: Any, settings: Any, terminal: Terminal, *, is_elsewhere: bool) -> Any:

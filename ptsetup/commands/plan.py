@@ -79,7 +79,15 @@ def command(ctx: click.Context, /, form: str, verbose: bool, **options: Any) -> 
     terminal: Terminal = ctx.obj
     wheels = index.load(options["index_file"])
     snapshot = snapshot_for(options, wheels, terminal)
-    made = plan(snapshot, request_for(options), wheels)
+    request = request_for(options)
+    if snapshot.origin == "probe" and not options["snapshot_file"]:
+        from ptsetup import install
+
+        made = install.confirm(
+            snapshot, request, wheels, install.Settings.of(snapshot.target.pip if snapshot.target else None)
+        )
+    else:
+        made = plan(snapshot, request, wheels)
     if form == "json":
         terminal.result_bytes(render.as_json(made))
     elif form == "requirements":

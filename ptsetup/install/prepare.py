@@ -42,6 +42,37 @@ def prepare(snapshot: Snapshot, request: Request, index: WheelIndex, settings: S
     return made
 
 
+def confirm(snapshot: Snapshot, request: Request, index: WheelIndex, settings: Settings) -> Plan:
+    """The Plan; where it rests on an announced build, the live index is asked, and the next best taken if it is not there.
+
+    Raises:
+        RequestError: the request cannot be read.
+    """
+    made = plan(snapshot, request, index)
+    for _ in range(TRIES):
+        if (
+            made.outcome != "install"
+            or made.status != "announced"
+            or "--index-url" not in made.commands[0]
+            or made.index_url is None
+        ):
+            return made
+        reached = ask(made.index_url, "torch", settings)
+        if reached.answer in ("unreachable", "refused"):
+            return replace(made, warnings=(*made.warnings, f"it could not be asked now: {reached.detail}"))
+        if not _is_absent(made, reached):
+            warnings = tuple(warning for warning in made.warnings if "announced" not in warning)
+            return replace(
+                made,
+                status="seen",
+                warnings=warnings,
+                reasons=(*made.reasons, f"{reached.detail} has it (asked just now)"),
+            )
+        request = replace(request, absent=(*request.absent, f"{made.torch}+{made.backend}@{made.origin}"))
+        made = plan(snapshot, request, index)
+    return made
+
+
 def _is_absent(made: Plan, reached: Page) -> bool:
     if reached.answer == "absent":
         return True
