@@ -71,9 +71,9 @@ FIRES = (
     Fires(
         "PT203",
         "torch.py in the working folder",
-        with_target(torch_origin="/work/torch.py"),
-        "/work/torch.py, not the installed package in",
-        "mv -- /work/torch.py",
+        with_target(torch_origin="/code/torch.py"),
+        "/code/torch.py, not the installed package in",
+        "mv -- /code/torch.py",
     ),
     Fires(
         "PT203",
@@ -92,9 +92,9 @@ FIRES = (
     Fires(
         "PT203",
         "the message names the file",
-        report("ImportError: cannot import name 'nn' from 'torch' (/home/me/work/torch.py)"),
-        "/home/me/work/torch.py stands in its place",
-        "mv -- /home/me/work/torch.py",
+        report("ImportError: cannot import name 'nn' from 'torch' (/home/me/code/torch.py)"),
+        "/home/me/code/torch.py stands in its place",
+        "mv -- /home/me/code/torch.py",
     ),
     Fires(
         "PT204",
@@ -580,7 +580,7 @@ SILENT = (
         report("AttributeError: module 'torch' has no attribute 'float8_e4m3fn'"),
     ),
     Silent("PT204", "nothing in the way", with_target(cwd_shadows=())),
-    Silent("PT204", "torch.py itself: PT203", with_target(cwd_shadows=("/work/torch.py",))),
+    Silent("PT204", "torch.py itself: PT203", with_target(cwd_shadows=("/code/torch.py",))),
     Silent(
         "PT204",
         "the real module",
