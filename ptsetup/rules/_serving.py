@@ -85,7 +85,9 @@ def _architectures(case: Case) -> tuple[tuple[str, ...], str, bool] | None:
     tag = case.backend if case.family == "cuda" else None
     if case.family not in ("cuda", None) or not (tag or case.torch_base):
         return None
-    rows = [b for b in case.index.builds if b.sass and (b.backend == tag if tag else b.torch == case.torch_base)]
+    platform = compat.platform_of(case.snapshot) or "linux_x86_64"
+    rows = [b for b in case.index.builds if b.sass and b.platform == platform]
+    rows = [b for b in rows if (b.backend == tag if tag else b.torch == case.torch_base)]
     names = tuple(sorted({name for row in rows for name in (*row.sass, *row.ptx)}))
     what = f"all builds for {tag}" if tag else f"all builds of torch {case.torch_base}"
     return (names, f"wheels_index.json ({what})", False) if names else None

@@ -24,9 +24,7 @@ from ptsetup.rules._ways import another_build, fact
 
 NO_DRIVER = r"found no NVIDIA driver on your system"
 
-SMI_MISSING = (
-    r"nvidia-smi['\"]?(?:: command)?(?:: | is )not (?:found|recognized)|command ['\"]nvidia-smi['\"] not found"
-)
+SMI_MISSING = r"nvidia-smi['\"]?(?::| is)? (?:command )?not (?:found|recognized)"
 
 
 @rule(

@@ -105,7 +105,9 @@ def needs_open(case: Case) -> Iterator[Finding]:
     if not (device and flavour == "proprietary") and (hit is None or flavour == "open"):
         return
     seen = (fact(case, "nvidia.kernel_module_flavor", flavour, "/proc/driver/nvidia/version"),) if flavour else ()
-    driver = _nvidia.newer_driver(case, "570", text="Install the driver's open flavour (570 or newer)")
+    loaded = case.driver_version[0] if case.driver_version else "570"
+    minimum = loaded if compat.at_least(loaded, "570") else "570"
+    driver = _nvidia.newer_driver(case, minimum, text="Install the driver's open flavour (570 or newer)")
     message = (
         f"{_named(case, device)} works only with NVIDIA's open kernel modules, and the proprietary ones are loaded."
     )

@@ -17,7 +17,7 @@ OUT_OF_MEMORY = (
 )
 
 TORCH_ACCOUNT = re.compile(
-    r"has a total capacity of (?P<total>[\d.]+) (?P<unit>[GM])iB.{0,40}?(?P<free>[\d.]+) (?P<free_unit>[GMK])iB is free",
+    r"has a total capac(?:i?)ty of (?P<total>[\d.]+) (?P<unit>[GM])iB.{0,40}?(?P<free>[\d.]+) (?P<free_unit>[GMK])iB is free",
     re.IGNORECASE,
 )
 OTHER_PROCESS = re.compile(r"Process (?P<pid>\d+) has (?P<used>[\d.]+) (?P<unit>[GM])iB memory in use", re.IGNORECASE)
@@ -85,7 +85,7 @@ def _by_torch(case: Case) -> Iterator[Finding]:
         return
     total = float(account["total"]) * UNITS[account["unit"].upper()]
     used = sum(float(m["used"]) * UNITS[m["unit"].upper()] for m in others)
-    if used < total / 2 or re.search(r"including non-PyTorch memory, this process has", hit.message.text) is None:
+    if used < total / 2 or "including non-pytorch memory" not in hit.message.text.lower():
         return
     listed = ", ".join(f"process {m['pid']} ({m['used']} {m['unit']}iB)" for m in others[:3])
     yield Finding(

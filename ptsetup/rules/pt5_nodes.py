@@ -190,7 +190,8 @@ def no_uvm(case: Case) -> Iterator[Finding]:
     host = case.snapshot.host
     uvm = _nvidia.node(case, "/dev/nvidia-uvm")
     is_other = bool(host and (host.wsl or host.jetson or host.system not in (None, "linux")))
-    if _nvidia.nvml_code(case) != 0 or _nvidia.works(case) or _nvidia.cuda_code(case) == 0 or is_other:
+    # where CUDA's start ended with a code of its own, that code tells the cause
+    if _nvidia.nvml_code(case) != 0 or _nvidia.works(case) or _nvidia.cuda_code(case) not in (None, 999) or is_other:
         return
     no_module = not case.is_container and _nvidia.has_module(case, "nvidia_uvm") is False
     no_node = uvm is not None and not uvm.exists

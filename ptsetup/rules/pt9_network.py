@@ -239,8 +239,11 @@ def skew(case: Case) -> Iterator[Finding]:
     )
 
 
+GIVEN_UP = r"DistNetworkError|DistStoreError|TimeoutError|RuntimeError.{0,120}(?:socket|connect)|timed out after|no route to host"
+"""What torch says when it has stopped trying; single failed attempts are part of a normal start."""
+
 UNREACHABLE = (
-    r"client socket has (?:failed to connect|timed out)",
+    r"client socket has (?:failed to connect.{0,160}(?:errno: ?1(?:10|11|13)\b|refused|no route)|timed out)",
     r"\[c10d\].{0,160}(?:errno: ?1(?:10|11|13)\b|connection (?:refused|timed out)|no route to host)",
     r"socket\.cpp.{0,200}(?:connection refused|connection timed out|no route to host)",
     r"NCCL WARN .{0,80}connect(?:ion)?.{0,40}(?:refused|timed out|no route to host)",
@@ -293,6 +296,7 @@ def unreachable(case: Case) -> Iterator[Finding]:
             Fix(text="Test the way to rank 0 from this machine.", shell=test, systems=("linux", "macos")),
             Fix(text="Start rank 0 first; open all ports between the nodes of the run.", kind="none"),
         ),
+        severity="error" if is_dead or case.said(GIVEN_UP) else "note",
         certainty="certain" if is_dead else "likely",
     )
 
