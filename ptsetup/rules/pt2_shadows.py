@@ -186,7 +186,7 @@ def module_shadowed(case: Case) -> Iterator[Finding]:
                 *([hit.evidence] if hit else []),
             ),
             fixes=_rename(case, shadows[0]),
-            severity="note" if case.is_import_ok and not hit else "error",
+            severity="warning" if case.is_import_ok and not hit else "error",
         )
         return
     path = hit.match.groupdict().get("path") if hit else None
@@ -233,7 +233,7 @@ BLEND = (
     "warning",
     "A variable puts another torch on the path",
     needs=("env|target.sys_path|messages",),
-    hides=("PT203", "PT204", "PT207", "PT301", "PT307", "PT404"),
+    hides=("PT203", "PT204", "PT207", "PT301", "PT302", "PT307", "PT31", "PT404"),
     layer=47,
     says=BLEND,
 )
@@ -261,7 +261,9 @@ def injected(case: Case) -> Iterator[Finding]:
         provided = [name for name in entry.provides if name in INJECTED]
         if entry.kind not in ("pythonpath", "pth") or not provided or (is_editable and entry.kind == "pth"):
             continue
-        yield _injection(case, "PYTHONPATH" if entry.kind == "pythonpath" else ".pth", entry.path, ", ".join(provided))
+        variable = "PYTHONPATH" if entry.kind == "pythonpath" else ".pth"
+        is_in_front = "torch" in provided and any(d.location not in (None, entry.path) for d in case.dists("torch"))
+        yield _injection(case, variable, entry.path, ", ".join(provided), is_in_front=is_in_front)
         return
     hit = case.heard(injected)
     for name in LIBRARY_PATHS:
@@ -288,10 +290,16 @@ def _foreign_libtorch(case: Case, value: str) -> str | None:
     return None
 
 
-def _injection(case: Case, variable: str, path: str, what: str, hit: Hit | None = None) -> Finding:
+def _injection(
+    case: Case, variable: str, path: str, what: str, hit: Hit | None = None, *, is_in_front: bool = False
+) -> Finding:
+    """``is_in_front``: the environment's own torch is never imported."""
     is_pth = variable == ".pth"
     failed = (
-        hit is not None or case.is_import_ok is False or case.said(r"undefined symbol|symbol not found") is not None
+        is_in_front
+        or hit is not None
+        or case.is_import_ok is False
+        or case.said(r"undefined symbol|symbol not found") is not None
     )
     return Finding(
         message=f"{'A .pth file' if is_pth else variable} puts {path} on the path, which brings {what} of its own.",

@@ -105,6 +105,14 @@ FIRES = (
     ),
     Fires(
         "PT204",
+        "it is there, but torch alone was imported",
+        with_target(cwd_shadows=("/work/random.py",)),
+        "/work/random.py",
+        "mv",
+        "warning",
+    ),
+    Fires(
+        "PT204",
         "the message names the file",
         report("ImportError: cannot import name 'Random' from 'random' (/home/me/random.py)"),
         "/home/me/random.py",
