@@ -195,8 +195,9 @@ def slurm(case: Case) -> Iterator[Finding]:
         Slurm documentation, gres.conf and generic resources
     """
     job, cluster = case.env("SLURM_JOB_ID"), case.env("SLURM_CLUSTER_NAME")
-    granted = [case.env(n) for n in ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "CUDA_VISIBLE_DEVICES", "SLURM_GPUS_ON_NODE")]
-    if not (job or cluster) or any(value and value != "0" for value in granted[:2] + granted[3:]) or granted[2]:
+    # a list of numbers in the first three (0 is the first GPU), a count in the last one
+    listed = any(case.env(name) for name in ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "CUDA_VISIBLE_DEVICES"))
+    if not (job or cluster) or listed or case.env("SLURM_GPUS_ON_NODE") not in (None, "", "0"):
         return
     if not _sees_no_gpu(case) or case.family == "cpu" or case.snapshot.origin == "report":
         return
