@@ -94,9 +94,14 @@ class Case:
         return tuple(found)
 
     @cached_property
+    def _lowered(self) -> tuple[tuple[Message, str], ...]:
+        """Every message with its text in lower case, to rule patterns out by a word of theirs."""
+        return tuple((message, message.text.lower()) for message in self.messages)
+
+    @cached_property
     def _all_text(self) -> str:
-        """Every message in lower case, to rule patterns out by a word of theirs."""
-        return "\n".join(message.text for message in self.messages).lower()
+        """All of it in lower case."""
+        return "\n".join(text for _, text in self._lowered)
 
     def heard(self, rule_or_patterns: "Rule | tuple[re.Pattern[str], ...]") -> Hit | None:
         """The first message that one of the patterns (a rule's ``says``) fits."""
@@ -107,14 +112,16 @@ class Case:
     def said(self, *patterns: str) -> Hit | None:
         """The first message that one of the regular expressions fits (case ignored).
 
-        A pattern is compiled only when a text that every match must hold occurs somewhere: most never are.
+        A pattern is compiled only when a text that every match must hold occurs somewhere (most never are), and put only to
+        the messages that hold it: a log's long lines cost nothing.
         """
-        possible = [compiled(pattern) for pattern in patterns if literal_of(pattern) in self._all_text]
+        words = [(literal_of(pattern), pattern) for pattern in patterns]
+        possible = [(word, compiled(pattern)) for word, pattern in words if word in self._all_text]
         if not possible:
             return None
-        for message in self.messages:
-            for pattern in possible:
-                match = pattern.search(message.text)
+        for message, text in self._lowered:
+            for word, pattern in possible:
+                match = pattern.search(message.text) if word in text else None
                 if match:
                     return Hit(message, match)
         return None

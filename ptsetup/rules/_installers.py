@@ -23,13 +23,13 @@ WRONG_WHEEL = (
     r"(?P<name>torch\w*)-(?P<version>[\w.+%]+)-(?P<tag>cp3\d+)-\w+-(?P<platform>[\w.]+)\.whl is not a supported wheel"
 )
 POETRY = r"unable to find installation candidates for (?P<name>torch(?:vision|audio)?) \((?P<version>[\d.]+)[^)]*\)"
-CONDA_LIST = r"(?:py)?torch\w*[^\n]{0,40} -> python\[version='(?P<spec>[^']+)'"
+CONDA_LIST = r"(?:py)?torch\w{0,20}[^\n]{0,40} -> python\[version='(?P<spec>[^']+)'"
 UV_PLATFORM = (
     r"you're on [\w ]{1,20} \(`(?P<mine>\w+)`\), but `(?P<name>[\w.-]+)` \(v(?P<version>[^)]+)\) only has wheels for the"
     r" following platforms?: (?P<tags>.*)"
 )
 UV_NO_PLATFORM = (
-    r"(?P<name>torch\w*)\S{0,40} has no wheels with a matching platform tag(?: \(e\.g\., `(?P<mine>\w+)`\))?"
+    r"(?P<name>torch\w{0,20})\S{0,40} has no wheels with a matching platform tag(?: \(e\.g\., `(?P<mine>\w+)`\))?"
 )
 PLATFORM = (UV_PLATFORM, UV_NO_PLATFORM)
 NO_MATCH = r"no matching distribution found for (?P<name>torch(?:vision|audio)?)\b"

@@ -248,10 +248,13 @@ def folder_empty(case: Case) -> Iterator[Finding]:
 
 
 BROKEN_FILE = (
-    rf"(?P<file>\S*{OWN_LIBRARIES}\.(?:so|dylib)[\w.]*): (?:file too short|invalid ELF header)",
+    rf"(?<!\S)(?P<file>\S{{0,400}}?{OWN_LIBRARIES}\.(?:so|dylib)[\w.]{{0,40}}): (?:file too short|invalid ELF header)",
     rf"(?P<file>{OWN_LIBRARIES}\.(?:so|dylib)[\w.]*): cannot open shared object file",
-    r"(?P<file>\S*torch/lib/\S+\.so[\w.]*): (?:file too short|invalid ELF header|cannot open shared object file|ELF load command past end)",
-    r"(?P<file>\S*(?:torch|torchvision|torchaudio|nvidia|numpy|triton)\S*\.(?:so|dylib)[\w.]*): (?:file too short|invalid ELF header)",
+    r"(?<!\S)(?=\S{0,300}torch/lib/)(?P<file>\S{1,400}?\.so[\w.]{0,40}): (?:cannot open shared object file|ELF load command past end)",
+    (
+        r"(?<!\S)(?=\S{0,300}(?:torch|nvidia|numpy|triton))(?P<file>\S{1,400}?\.(?:so|dylib)[\w.]{0,40}): "
+        r"(?:file too short|invalid ELF header)"
+    ),
     r"library not loaded: (?P<file>@rpath/lib(?:torch|c10)\w*\.dylib)",
     r"no module named ['\"](?P<file>numpy\.(?:core|_core)\._multiarray_umath)['\"]",
     r"importing the (?P<file>numpy C-extensions) failed",

@@ -221,7 +221,7 @@ def _has_lower_bound(dist: Distribution) -> bool:
 
 
 CONFLICT = (
-    r"(?P<who>[A-Za-z][\w.-]*) (?P<version>\d\S*) (?:requires|has requirement|depends on)"
+    r"(?<![\w.-])(?P<who>[A-Za-z][\w.-]{0,80}) (?P<version>\d\S{0,60}) (?:requires|has requirement|depends on)"
     r" (?P<need>(?:torch|triton|numpy|nvidia-)[^,]*?(?:, ?[<>=!~][^,]*)*), but you(?:'ll)? have"
     r" (?P<have>[\w-]+) (?P<is>\S+) which is incompatible"
 )

@@ -101,7 +101,7 @@ def _xformers_fixes(case: Case, built: str | None) -> tuple[Fix, ...]:
     hides=("PT307",),
     layer=71,
     says=(
-        r"flash_attn\S*\.(?:so|pyd)\S*:? ?undefined symbol",
+        r"flash_attn\S{0,200}?\.(?:so|pyd)[\w.]{0,40}:? ?undefined symbol",
         r"flash_attn_(?:2_|3_)?cuda\S*.{0,40}(?:undefined symbol|DLL load failed|cannot open shared object)",
         r"DLL load failed while importing flash_attn_(?:2_|3_)?cuda",
     ),
@@ -193,7 +193,7 @@ OTHER_CUDA = (
 """A package asks for the CUDA of another major than torch's."""
 
 FOREIGN = (
-    rf"(?P<file>\S+\.(?:so|pyd)[\w.]*): undefined symbol: (?P<symbol>{MANGLED}|\w*(?:at|c10|torch)\w*)",
+    rf"(?<!\S)(?P<file>\S{{1,400}}\.(?:so|pyd)[\w.]{{0,40}}): undefined symbol: (?P<symbol>{MANGLED}|\w{{0,80}}(?:at|c10|torch)\w*)",
     rf"dlopen\((?P<file>\S+\.(?:so|dylib))[^\n]{{0,60}}symbol not found[^\n]{{0,10}} '?(?P<symbol>{MANGLED})",
     r"(?P<file>libtorch_cuda_(?:cu|cpp)\.so|libcaffe2\w*\.so)\S*: cannot open shared object file",
     r"(?P<file>lib(?:c10|torch)\w*\.(?:so|dylib))\S*: cannot open shared object file",

@@ -154,7 +154,7 @@ def cudnn(case: Case) -> Iterator[Finding]:
     "No room is left for a library's static thread storage",
     needs=("messages",),
     layer=65,
-    says=(r"(?P<file>\S+): cannot allocate memory in static TLS block",),
+    says=(r"(?<!\S)(?P<file>\S{1,400}): cannot allocate memory in static TLS block",),
     import_needed=True,
 )
 def static_tls(case: Case) -> Iterator[Finding]:
