@@ -44,7 +44,7 @@ def _located(evidence: Evidence, snapshot: Snapshot) -> Evidence:
     path = evidence.path if snapshot.sources else ""
     while path and not (evidence.source or "").startswith("report line"):
         if path in snapshot.sources:
-            return replace(evidence, source=snapshot.sources[path])  # type: ignore[no-any-return]
+            return replace(evidence, source=snapshot.sources[path])
         path = path.rpartition(".")[0]
     return evidence
 

@@ -79,10 +79,19 @@ def works(case: Case) -> bool:
     return bool(nvidia and nvidia.cuda and nvidia.cuda.init_rc == 0 and nvidia.cuda.count)
 
 
+ANSWERS = frozenset({35, 46, 102, 802, 803, 804, 805, 807})
+"""What cuInit says only after it has spoken with the kernel module."""
+
+
+def has_answered(case: Case) -> bool:
+    """The kernel module was spoken with, whatever it said: by NVML (0 fine, 18 another version) or by CUDA."""
+    return case.snapshot.origin != "report" and (nvml_code(case) in (0, 18) or cuda_code(case) in ANSWERS)
+
+
 def has_module(case: Case, name: str = "nvidia") -> bool | None:
     """That kernel module is loaded; None when nobody could look."""
     nvidia, host = case.snapshot.nvidia, case.snapshot.host
-    if name == "nvidia" and nvidia and nvidia.kernel_module_version:
+    if name == "nvidia" and ((nvidia and nvidia.kernel_module_version) or has_answered(case)):
         return True
     return name in host.kernel_modules if host and host.kernel_modules is not None else None
 

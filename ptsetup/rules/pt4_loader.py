@@ -57,7 +57,7 @@ def _shadows(case: Case) -> list[tuple[Library, Library]]:
     "ld-library-path-shadow",
     "warning",
     "LD_LIBRARY_PATH puts another CUDA before torch's own",
-    needs=("target.shadow_libraries|env.LD_LIBRARY_PATH|messages",),
+    needs=("target.shadow_libraries|nvidia.libraries|env.LD_LIBRARY_PATH|messages",),
     hides=("PT402", "PT404", "PT408", "PT409"),
     layer=58,
     says=SHADOW_TEXT,
@@ -85,6 +85,7 @@ def ld_library_path(case: Case) -> Iterator[Finding]:
     hit = case.heard(ld_library_path)
     shadows = [pair for pair in _shadows(case) if pair[0].via != "LD_PRELOAD"]
     folders = _ld_path(case)
+    yield from _no_libraries(case)
     if hit and (case.is_import_ok is True and case.snapshot.origin == "probe"):
         hit = None
     if not shadows and not hit:
@@ -123,6 +124,26 @@ def ld_library_path(case: Case) -> Iterator[Finding]:
         severity=severity,
         certainty="certain" if shadows and not hit else "likely",
     )
+
+
+def _no_libraries(case: Case) -> Iterator[Finding]:
+    """Files there that bear the name of a driver library and are no library: the loader stumbles over them."""
+    nvidia = case.snapshot.nvidia
+    value = case.env("LD_LIBRARY_PATH") or ""
+    for library in (nvidia.libraries or ()) if nvidia else ():
+        folder = library.path.rpartition("/")[0].rstrip("/")
+        if library.is_text and folder in {entry.rstrip("/") for entry in value.split(":")}:
+            yield Finding(
+                message=f"{library.path} bears the name of a driver library, stands on LD_LIBRARY_PATH, and is no library at all.",
+                subject=library.soname,
+                evidence=(
+                    fact(case, "nvidia.libraries", f"{library.path}: text", "the file's first bytes"),
+                    fact(case, "env.LD_LIBRARY_PATH", value, "the environment"),
+                ),
+                fixes=unset(case, "LD_LIBRARY_PATH", text=f"Run without LD_LIBRARY_PATH, or take {folder} out of it."),
+                severity="error" if case.family == "cuda" or case.has_nvidia_device else "warning",
+            )
+            return
 
 
 ALLOCATORS = r"tcmalloc|jemalloc|mimalloc"

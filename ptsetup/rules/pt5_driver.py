@@ -173,7 +173,8 @@ def _is_elsewhere(case: Case) -> bool:
     """CUDA works, no NVIDIA GPU is meant, or the driver comes with the board."""
     host, amd = case.snapshot.host, case.snapshot.amd
     has_other = bool(amd and amd.gpus) and not case.gpus
-    return _nvidia.works(case) or case.has_nvidia_device is False or has_other or bool(host and host.jetson)
+    is_absent = case.has_nvidia_device is False and not _nvidia.has_answered(case)
+    return _nvidia.works(case) or is_absent or has_other or bool(host and host.jetson)
 
 
 def _gap(case: Case) -> bool | None:
@@ -260,7 +261,9 @@ def mismatch(case: Case) -> Iterator[Finding]:
     module = nvidia.kernel_module_version if nvidia else None
     library = nvidia.user_library_version if nvidia else None
     is_different = _nvidia.is_plain(case) and _differ(module, library)
-    if _nvidia.nvml_code(case) != 18 and not is_different and (hit is None or _is_compat(case, hit)):
+    is_refused = _nvidia.cuda_code(case) == 803 and not case.is_container
+    is_told = is_refused or (hit is not None and not _is_compat(case, hit))
+    if _nvidia.nvml_code(case) != 18 and not is_different and not is_told:
         return
     if _uses_compat(case) or (_nvidia.nvml_code(case) == 0 and _nvidia.works(case)):
         return
@@ -270,6 +273,7 @@ def mismatch(case: Case) -> Iterator[Finding]:
         subject="NVIDIA driver",
         evidence=(
             *([fact(case, "nvidia.nvml.init_rc", 18, "NVML")] if _nvidia.nvml_code(case) == 18 else []),
+            *([fact(case, "nvidia.cuda.init_rc", 803, "cuInit")] if is_refused else []),
             *([fact(case, "nvidia.kernel_module_version", module, "/proc/driver/nvidia/version")] if module else []),
             *([fact(case, "nvidia.user_library_version", library, "the library's file name")] if library else []),
             *([hit.evidence] if hit else []),

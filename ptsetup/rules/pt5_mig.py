@@ -161,7 +161,7 @@ MODES = {2: "prohibited", 3: "exclusive process"}
     "compute-mode-exclusive",
     "error",
     "The GPU lets one program in only, or none",
-    needs=("nvidia.gpus|messages",),
+    needs=("nvidia.cuda.init_rc|nvidia.gpus|messages",),
     hides=("PT513", "PT524"),
     layer=28,
     says=(*BUSY, EXCLUSIVE),

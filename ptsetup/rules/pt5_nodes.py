@@ -42,7 +42,10 @@ def nodes_missing(case: Case) -> Iterator[Finding]:
         return
     expected = ["/dev/nvidiactl", *(f"/dev/nvidia{gpu.minor}" for gpu in case.gpus if gpu.minor is not None)]
     missing = [path for path in expected if (found := _nvidia.node(case, path)) and not found.exists]
-    if not missing or (_nvidia.nvml_code(case) == 0 and "/dev/nvidiactl" in missing):
+    if _nvidia.has_answered(case) and "/dev/nvidiactl" in missing:
+        missing = []  # NVML or CUDA has used it: the list of files is not the one that counts
+    if not missing:
+        yield from _none_offered(case)
         return
     yield Finding(
         message=f"The NVIDIA module is loaded, but {', '.join(missing)} do{'es' if len(missing) == 1 else ''} not exist.",
@@ -64,6 +67,31 @@ def nodes_missing(case: Case) -> Iterator[Finding]:
             ),
         ),
         severity=_nvidia.wanted(case, "error"),
+    )
+
+
+def _none_offered(case: Case) -> Iterator[Finding]:
+    """NVML lists GPUs and CUDA finds none (100), although nothing hides them: their device files cannot be used."""
+    nvml = case.snapshot.nvidia.nvml if case.snapshot.nvidia else None
+    is_hidden = case.env("CUDA_VISIBLE_DEVICES") is not None or any(gpu.mig_current for gpu in case.gpus)
+    if nvml is None or not nvml.count or _nvidia.cuda_code(case) != 100 or is_hidden or case.is_container:
+        return
+    yield Finding(
+        message=f"NVML lists {nvml.count} GPU{'s' * (nvml.count > 1)}, and CUDA is offered none (code 100).",
+        subject="/dev/nvidia0",
+        evidence=(
+            fact(case, "nvidia.nvml.count", nvml.count, "NVML"),
+            fact(case, "nvidia.cuda.init_rc", 100, "cuInit"),
+        ),
+        fixes=(
+            Fix(
+                text="Make the device files anew.",
+                commands=(("sudo", "nvidia-modprobe", "-c", "0", "-u"),),
+                systems=("linux",),
+            ),
+        ),
+        severity=_nvidia.wanted(case, "error"),
+        certainty="likely",
     )
 
 
@@ -112,10 +140,11 @@ def no_rights(case: Case) -> Iterator[Finding]:
     refused = [gpu for gpu in case.gpus if gpu.handle_rc == 4]
     closed = [n for n in _nvidia.gpu_nodes(case) if n.mode and n.mode[-1:].isdigit() and int(n.mode[-1:]) & 6 != 6]
     code = _nvidia.nvml_code(case)
-    if _nvidia.works(case) or case.is_container or not (denied or refused or code == 4 or hit):
+    is_call_refused = _nvidia.cuda_code(case) == 304
+    if _nvidia.works(case) or case.is_container or not (denied or refused or code == 4 or hit or is_call_refused):
         return
     is_rights = case.said(*NO_RIGHTS) is not None
-    if not (denied or refused or code == 4 or is_rights) and not closed:
+    if not (denied or refused or code == 4 or is_rights or is_call_refused) and not closed:
         return
     is_batch = bool(refused) and not denied and case.env("SLURM_JOB_ID") is not None
     node = next(iter((*denied, *closed)), None)
@@ -131,6 +160,7 @@ def no_rights(case: Case) -> Iterator[Finding]:
             *(_node_fact(case, n) for n in (denied or closed)[:2]),
             *(_nvidia.gpu_fact(case, gpu, "handle_rc", 4) for gpu in refused[:2]),
             *([fact(case, "nvidia.nvml.init_rc", 4, "NVML")] if code == 4 else []),
+            *([fact(case, "nvidia.cuda.init_rc", 304, "cuInit")] if is_call_refused else []),
             *([hit.evidence] if hit else []),
         ),
         fixes=() if is_batch else _join(node),

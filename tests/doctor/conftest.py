@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -35,14 +36,22 @@ class Environment:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return path
 
-    def claim_cuda(self, version="2.13.0+cu126", cuda="12.6"):
-        """Let the files say that this is a build for CUDA (a stand-in: a CUDA wheel is gigabytes)."""
-        text = (self.site / "torch" / "version.py").read_text()
-        lines = [
-            f"__version__ = '{version}'" if line.startswith("__version__ =") else f"cuda = '{cuda}'" if line.startswith("cuda") else line
-            for line in text.splitlines()
-        ]  # fmt: skip
-        self.write(self.site / "torch" / "version.py", "\n".join(lines))
+    def claim_cuda(self):
+        """Let a CPU build's files say that it is one for CUDA 13.0 (a stand-in: the real one is gigabytes); a CUDA build stays as it is."""
+        version = self.site / "torch" / "version.py"
+        text = version.read_text()
+        if re.search(r"^cuda.*= '", text, re.MULTILINE):
+            return
+        text = re.sub(r"^__version__ = '([\d.]+).*'", r"__version__ = '\1+cu130'", text, flags=re.MULTILINE)
+        self.write(version, re.sub(r"^cuda(.*)= None", r"cuda\1= '13.0'", text, flags=re.MULTILINE))
+        (record,) = self.site.glob("torch-*.dist-info/RECORD")
+        rows = re.sub(
+            r"^torch/version.py,.*$",
+            f"torch/version.py,,{version.stat().st_size}",
+            record.read_text(),
+            flags=re.MULTILINE,
+        )
+        self.write(record, rows)
 
     def doctor(self, *words, env=None, cwd=None, prefix=()):
         """``ptsetup doctor`` on it, in a process of its own: the document."""
