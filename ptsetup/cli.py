@@ -5,8 +5,6 @@ import importlib
 import os
 import pathlib
 import sys
-import tempfile
-import time
 from collections.abc import Sequence
 
 import click
@@ -141,6 +139,8 @@ def _invoke(argv: list[str], terminal: Terminal) -> int:
 
 
 def _report_bug(bug: Exception, terminal: Terminal) -> int:
+    import tempfile
+    import time
     import traceback
 
     text = "".join(traceback.format_exception(bug))

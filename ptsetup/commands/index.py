@@ -59,7 +59,9 @@ def verify(ctx: click.Context, file: str | None) -> None:
     for problem in problems:
         terminal.result(f"{problem}\n")
     verdict = f"{len(problems)} problems" if problems else "sound"
-    terminal.result(f"{source.path} ({source.kind}, of {wheels.date}, sha256 {source.digest[:16]}): {verdict}\n")
+    terminal.result(
+        f"{source.path} ({source.kind}, of {wheels.date}, sha256 {index.digest(source.path)[:16]}): {verdict}\n"
+    )
     ctx.exit(1 if problems else 0)
 
 

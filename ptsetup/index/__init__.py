@@ -19,7 +19,7 @@ from ptsetup.index.records import (
     XpuSupport,
     gpu_key,
 )
-from ptsetup.index.store import Source, cache_path, dump, find, load, locate, parse, save
+from ptsetup.index.store import Source, cache_path, digest, dump, find, load, locate, parse, save
 
 __all__ = [
     "SCHEMA",
@@ -40,6 +40,7 @@ __all__ = [
     "WheelIndex",
     "XpuSupport",
     "cache_path",
+    "digest",
     "dump",
     "find",
     "gpu_key",

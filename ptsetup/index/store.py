@@ -1,11 +1,9 @@
 """Where wheels_index.json lies, and how it is read: shipped, cached by ``index update``, or named by the user."""
 
 import functools
-import hashlib
 import os
 import pathlib
 import sys
-import tempfile
 from collections.abc import Mapping
 
 import msgspec
@@ -25,8 +23,7 @@ class Source(Record, frozen=True, kw_only=True):
     path: str
     kind: str
     """``shipped``, ``cached``, ``named``."""
-    digest: str
-    """sha256 of the file."""
+    size_bytes: int
     note: str | None = None
     """Why another file was passed over."""
 
@@ -122,6 +119,13 @@ def _find(path: str | None, cache: str) -> tuple[WheelIndex, Source]:
     return cached if cached[0].date > shipped[0].date else shipped
 
 
+def digest(path: str) -> str:
+    """sha256 of a file, in hexadecimal."""
+    import hashlib
+
+    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
+
+
 def _read(file: pathlib.Path, kind: str) -> tuple[WheelIndex, Source]:
     try:
         data = file.read_bytes()
@@ -129,7 +133,7 @@ def _read(file: pathlib.Path, kind: str) -> tuple[WheelIndex, Source]:
         raise WheelIndexError(
             f"{file} cannot be read: {problem.strerror}.", hint="Check the path after --index."
         ) from None
-    return parse(data, str(file)), Source(path=str(file), kind=kind, digest=hashlib.sha256(data).hexdigest())
+    return parse(data, str(file)), Source(path=str(file), kind=kind, size_bytes=len(data))
 
 
 def dump(index: WheelIndex) -> bytes:
@@ -151,6 +155,8 @@ def save(index: WheelIndex, path: pathlib.Path) -> None:
     Raises:
         WheelIndexError: the folder cannot be written.
     """
+    import tempfile
+
     temporary = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
