@@ -239,7 +239,7 @@ def dll_order(case: Case) -> Iterator[Finding]:
 @rule(
     "PT114",
     "windows-pagefile-small",
-    "warning",
+    "error",
     "The page file is too small for several processes with torch",
     needs=("host.memory.commit_limit_bytes|messages",),
     says=(r"\[WinError 1455\]", r"paging file is too small"),

@@ -32,7 +32,7 @@ TRITON_TEXT = (
 @rule(
     "PT310",
     "triton-version",
-    "warning",
+    "error",
     "Triton is not the one that torch asks for",
     needs=("target.distributions|messages",),
     layer=74,
@@ -97,6 +97,7 @@ def _two_tritons(case: Case, found: list[Distribution]) -> Finding:
     return Finding(
         message=f"{named} both own the folder triton.",
         subject="triton",
+        severity="warning",
         evidence=(fact(case, "target.distributions", named, "metadata"),),
         fixes=(
             Fix(

@@ -99,15 +99,15 @@ FIRES = (
     Fires(
         "PT204",
         "random.py in the working folder",
-        broken(with_target(cwd_shadows=("/work/random.py",))),
-        "/work/random.py",
-        "mv -- /work/random.py",
+        broken(with_target(cwd_shadows=("/home/me/p/random.py",))),
+        "/home/me/p/random.py",
+        "mv -- /home/me/p/random.py",
     ),
     Fires(
         "PT204",
         "it is there, but torch alone was imported",
-        with_target(cwd_shadows=("/work/random.py",)),
-        "/work/random.py",
+        with_target(cwd_shadows=("/home/me/p/random.py",)),
+        "/home/me/p/random.py",
         "mv",
         "warning",
     ),
@@ -628,7 +628,7 @@ SILENT = (
     Silent(
         "PT211",
         "an empty folder elsewhere",
-        with_target(torch_folders=(TorchFolder(path="/work/torch", has_init=False),)),
+        with_target(torch_folders=(TorchFolder(path="/home/me/p/torch", has_init=False),)),
     ),
     Silent(
         "PT212",

@@ -251,7 +251,7 @@ FIRES = (
     Fires(
         "PT307",
         "the loader's message",
-        report("ImportError: /work/vllm/vllm/_C.abi3.so: undefined symbol: _ZN5torch3jit17parseSchemaOrNameERKSsb"),
+        report("ImportError: /src/vllm/vllm/_C.abi3.so: undefined symbol: _ZN5torch3jit17parseSchemaOrNameERKSsb"),
         "vllm was compiled for another torch",
         "--no-build-isolation",
     ),
