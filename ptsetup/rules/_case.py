@@ -297,8 +297,9 @@ class Case:
 
     @cached_property
     def system(self) -> str | None:
-        """``linux``, ``windows``, ``macos``; None when nobody could tell."""
-        return self.snapshot.host.system if self.snapshot.host else None
+        """``linux``, ``windows``, ``macos``; None when nobody could tell, or for any other system."""
+        system = self.snapshot.host.system if self.snapshot.host else None
+        return system if system in ("linux", "windows", "macos") else None
 
     @cached_property
     def python(self) -> tuple[int, ...]:
