@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-import secrets
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -76,7 +76,7 @@ class Question:
         cwd: str | None = None,
     ) -> None:
         """Start it."""
-        self._begin, self._end = secrets.token_hex(16), secrets.token_hex(16)
+        self._begin, self._end = os.urandom(16).hex(), os.urandom(16).hex()
         self._child = run.Child(
             [python, *flags, run.script(script), self._begin, self._end, json.dumps(options)],
             deadline_s=deadline_s,
