@@ -1,6 +1,7 @@
 """PT2xx: which torch is imported, and from where. Damage stands in pt2_damage, installers in pt2_managers and pt2_network."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 
 from ptsetup import compat
 from ptsetup.facts import Distribution, OtherInterpreter
@@ -170,6 +171,9 @@ def user_site(case: Case) -> Iterator[Finding]:
     mine = [d for d in found if user and (d.location or "").replace("\\", "/").startswith(user)]
     origin = (target.torch_origin or "").replace("\\", "/") if target else ""
     is_first = bool(user and target and target.is_venv and origin.startswith(user + "/"))
+    in_home = re.match(USER_FOLDER, origin)
+    if in_home and found and not _is_recorded(case, found):
+        user, is_first = in_home[0], True
     hit = case.heard(user_site)
     if target and target.is_user_site_enabled is False:
         return
@@ -194,6 +198,16 @@ def user_site(case: Case) -> Iterator[Finding]:
         severity="error" if case.is_import_ok is False else "warning",
         certainty="certain" if mine or is_first else "likely",
     )
+
+
+USER_FOLDER = r".*?(?:/\.local/lib/python3\.\d+/site-packages|/Roaming/Python/Python3\d+/site-packages)(?=/torch/)"
+"""The user's own folder of packages, in the path from which torch was imported."""
+
+
+def _is_recorded(case: Case, found: Sequence[Distribution]) -> bool:
+    """The torch that was imported is one of those that are recorded."""
+    imported = case.snapshot.torch.version if case.snapshot.torch else None
+    return imported is None or compat.version_tuple(imported.partition("+")[0]) in {_base(d) for d in found}
 
 
 def _without_user_site(case: Case) -> tuple[Fix, ...]:

@@ -112,7 +112,7 @@ def no_compiler(case: Case) -> Iterator[Finding]:
     needs=("target.has_python_h|messages",),
     layer=76,
     says=(
-        r"Python\.h['\"]?: no such file or directory|Python\.h file not found|cannot open include file: 'Python\.h'",
+        r"Python\.h['\"]?: no such file or directory|Python\.h['\"]? (?:file )?not found|cannot open include file: 'Python\.h'",
     ),
 )
 def no_headers(case: Case) -> Iterator[Finding]:
@@ -225,7 +225,9 @@ def no_msvc(case: Case) -> Iterator[Finding]:
 
 TRITON_BUILD = (
     r"cannot find -lcuda\b",
-    r"libcuda\.so cannot be found|assert len\(dirs\).{0,40}libcuda\.so",
+    r"libcuda\.so cannot (?:be )?found|assert len\(dirs\).{0,40}libcuda\.so",
+    r"\bcuda\.h['\"]?: no such file or directory",
+    r"Command '\[.{0,120}(?:gcc|g\+\+|cc|clang|cl\.exe|tcc\.exe)'.{0,900}(?:-lcuda|triton).{0,900}returned non-zero exit status",
     r"cannot find ptxas|ptxas fatal|PTXASError|Internal Triton PTX codegen error",
     r"TRITON_(?:PTXAS|LIBDEVICE)_PATH.{0,60}(?:not found|no such file)",
 )
@@ -262,7 +264,7 @@ def triton_tools(case: Case) -> Iterator[Finding]:
     names = [n for n in ("TRITON_PTXAS_PATH", "TRITON_LIBDEVICE_PATH", "TRITON_LIBCUDA_PATH") if case.env(n)]
     if not hit and not names:
         return
-    is_link = case.said(r"cannot find -lcuda\b", r"libcuda\.so cannot be found") is not None
+    is_link = case.said(r"cannot find -lcuda\b", r"libcuda\.so cannot (?:be )?found") is not None
     library = next(
         (
             lib.path
