@@ -24,8 +24,7 @@ def main():
 
     told = answer.Answer(sys.argv[1], sys.argv[2])
     looking.look(told, json.loads(sys.argv[3]))
-    sys.stderr.flush()
-    os._exit(0)
+    answer.leave()
 
 
 if __name__ == "__main__":

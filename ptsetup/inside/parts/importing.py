@@ -79,5 +79,9 @@ def look_at_torch(told, torch, options):
     for stage, step in steps:
         facts = answer.Guarded("torch")
         told.tell(stage)
-        step(facts, torch)
+        try:
+            step(facts, torch)
+        except Exception as problem:
+            # something that calls itself torch and has not even the names that are asked
+            facts.note(stage.replace(" ", "_"), "failed", "%s: %s" % (type(problem).__name__, problem))
         told.tell(stage, facts.facts, facts.unknowns)
