@@ -88,8 +88,8 @@ def missing(case: Case) -> Iterator[Finding]:
             *([hit.evidence] if hit else []),
         ),
         fixes=_nvidia.newer_driver(case, None),
-        severity=_nvidia.wanted(case, "error"),
-        certainty="certain" if bound and has_nothing else "likely",
+        severity=_nvidia.wanted(case, "error" if bound or case.gpus or case.expect else "warning"),
+        certainty="certain" if bound and has_nothing else "likely" if bound or case.gpus else "possible",
     )
 
 

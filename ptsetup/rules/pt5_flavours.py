@@ -207,7 +207,10 @@ def dropped(case: Case) -> Iterator[Finding]:
     device = next((d for d in _unlisted(case) if _last_of(case, _capability(case, d)) not in (None, 0)), None)
     last = _last_of(case, _capability(case, device)) if device else limit
     is_seen = bool(branch and last and branch > last and (device or _nvidia.nvml_code(case) not in (0, None)))
-    if (not is_seen and hit is None) or (_nvidia.works(case) and device is None):
+    # nvidia-smi lists only what its driver supports
+    is_listed = any(gpu.source == "nvidia-smi" for gpu in case.gpus)
+    is_told = case.snapshot.origin == "report" and bool(branch and limit and branch > limit) and not is_listed
+    if not (is_seen or is_told or hit) or (_nvidia.works(case) and device is None):
         return
     told = hit.match.groupdict() if hit else {}
     last = int(told["branch"]) if told.get("branch") else last
@@ -216,7 +219,14 @@ def dropped(case: Case) -> Iterator[Finding]:
         f"; {last} was the last branch that did." if last else "."
     )
     fixes = _nvidia.newer_driver(case, str(last) if last else None, text=f"Install driver branch {last or 580}")
-    yield _dropped(case, device if is_seen else None, message, _nvidia.driver_fact(case), hit, fixes)
+    seen = _nvidia.driver_fact(case) or _card_fact(case)
+    yield _dropped(case, device if is_seen else None, message, seen, hit, fixes)
+
+
+def _card_fact(case: Case) -> tuple[Evidence, ...]:
+    """The first GPU by its name."""
+    gpu = next((gpu for gpu in case.gpus if gpu.name), None)
+    return (_nvidia.gpu_fact(case, gpu, "name", gpu.name, "its name"),) if gpu else ()
 
 
 def _last_of(case: Case, capability: tuple[int, int] | None) -> int | None:

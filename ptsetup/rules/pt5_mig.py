@@ -67,6 +67,10 @@ def no_instances(case: Case) -> Iterator[Finding]:
 
 
 MIG_ASSERT = r"device >= 0 && device < num_gpus"
+ONLY_ONE = (
+    r"device_count\(\)\D{0,20}\b1\b|only (?:one|1) (?:gpu|device)"
+    r"|(?:shows?|sees?|detects?|finds?|uses?|visible)\b.{0,12}\bonly (?:one|1)\b"
+)
 
 
 @rule(
@@ -99,7 +103,7 @@ def mig_choice(case: Case) -> Iterator[Finding]:
         pytorch/pytorch#130181, #102715, #95784, #131650
     """
     asserted = case.said(MIG_ASSERT, r"invalid device ordinal")
-    split = [gpu for gpu in case.gpus if gpu.mig_current == 1 and gpu.mig_devices]
+    split = [gpu for gpu in case.gpus if gpu.mig_current == 1 and (gpu.mig_devices or asserted)]
     named = case.said(r"\bMIG \d+[cg]\.\d+gb\b") if asserted else None
     if not split and not (asserted and named):
         return
@@ -107,6 +111,7 @@ def mig_choice(case: Case) -> Iterator[Finding]:
     instances = [device for gpu in split for device in gpu.mig_devices or ()]
     wrong = _is_wrong(value, instances)
     looks = case.snapshot.env is not None and case.snapshot.origin != "report"
+    asserted = asserted or (case.said(ONLY_ONE) if len(instances) > 1 else None)
     if not asserted and not (wrong and (looks or value is not None)):
         return
     uuid = next((device.uuid for device in instances if device.uuid), None)
@@ -120,7 +125,7 @@ def mig_choice(case: Case) -> Iterator[Finding]:
     )
     yield Finding(
         message=(
-            f"{_nvidia.name_of(split[0])} is cut into {len(instances)} MIG instances, and one process can use one of them only"
+            f"{_nvidia.name_of(split[0])} is cut into {len(instances) or 'several'} MIG instances, and one process can use one of them only"
             if split
             else "The GPU is cut into MIG instances, and one process can use one of them only"
         )
@@ -152,7 +157,7 @@ BUSY = (
     r"CUDA-capable devices?(?:\(s\))? (?:is/are|are|is) busy or unavailable",
     r"cudaErrorDevicesUnavailable|CUDA_ERROR_DEVICE_UNAVAILABLE",
 )
-EXCLUSIVE = r"nvidia-smi\b.{0,30}(?:-c|--compute-mode)[ =]?(?:3|EXCLUSIVE_PROCESS)\b|exclusive[ _-]process|E\. ?Process"
+EXCLUSIVE = r"\bexclusive mode\b|nvidia-smi\b.{0,30}(?:-c|--compute-mode)[ =]?(?:3|EXCLUSIVE_PROCESS)\b|exclusive[ _-]process|E\. ?Process"
 MODES = {2: "prohibited", 3: "exclusive process"}
 
 
@@ -212,7 +217,7 @@ def exclusive(case: Case) -> Iterator[Finding]:
             *([told.evidence] if told else []),
         ),
         fixes=(*_nvidia.on_host(case, *((reset,) if has_default else (default,))), fewer),
-        severity="error" if busy or code == 46 or (gpu and gpu.compute_mode == 2) else "warning",
+        severity="error" if code == 46 or (busy and (strict or told)) or (gpu and gpu.compute_mode == 2) else "warning",
         certainty="certain" if strict else "likely",
     )
 

@@ -259,7 +259,10 @@ def no_uvm(case: Case) -> Iterator[Finding]:
     )
 
 
-UNKNOWN = r"CUDA unknown error|cudaErrorUnknown|CUDA_ERROR_UNKNOWN"
+UNKNOWN = (
+    r"CUDA unknown error|cudaErrorUnknown|CUDA_ERROR_UNKNOWN"
+    r"|cuda runtime error \((?:30|999)\)|error=(?:30|999) ?: unknown error|UNKNOWN_ERROR\(99\)"
+)
 REFUSED = r"CUDA driver initialization failed|cudaErrorInitializationError|CUDA_ERROR_NOT_INITIALIZED"
 AFTER_SLEEP = (
     r"\b(?:after|from|since) (?:a |the )?(?:suspend|resum|sleep|hibernat|waking|wake)",

@@ -13,6 +13,9 @@ from ptsetup.rules._ways import another_build, fact, unset
 OLD_FOR_PACKAGES = (7, 0)
 """Below this capability many compiled packages (vLLM, Triton, flash-attn) carry nothing, whatever torch carries."""
 
+NOT_SUPPORTED = r"CUDA error: operation not supported|cudaErrorNotSupported|CUDA_ERROR_NOT_SUPPORTED"
+"""CUDA 12.1 and later use large kernel parameters, which a driver before 530 does not know (NVIDIA's announcement)."""
+
 UNSUPPORTED_PTX = (
     r"PTX was compiled with an unsupported toolchain",
     r"cudaErrorUnsupportedPtxVersion|CUDA_ERROR_UNSUPPORTED_PTX_VERSION",
@@ -47,10 +50,12 @@ def ptx(case: Case) -> Iterator[Finding]:
     Sources
         yerfor/GeneFacePlusPlus#192, MadryLab/trak#68, pytorch/pytorch#146056; NVIDIA, CUDA compatibility
     """
-    hit = case.heard(ptx)
+    hit = case.heard(ptx) or case.said(NOT_SUPPORTED)
     need = compat.version_tuple(case.cuda_build or "")[:2]
     speaks = case.cuda_driver_version
     is_behind = speaks is not None and len(need) == 2 and speaks[0][0] == need[0] and speaks[0] < need
+    if hit and not is_behind and case.heard(ptx) is None:
+        hit = None  # of other causes than the driver
     if hit is None and not (is_behind and case.family == "cuda" and need[0] >= 11):
         return
     full, _ = (

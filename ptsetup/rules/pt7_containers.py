@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ptsetup.rules import _containers, _nvidia, pt7_limits, pt7_runtime, pt7_sites, pt7_wsl
-from ptsetup.rules._case import Case
+from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._ways import fact
 
@@ -18,6 +18,10 @@ NOT_INSIDE = (
     r"libcuda\.so\.1: cannot open shared object file",
     r"no CUDA-capable device is detected",
 )
+
+
+STARTED = (r"\b(?:docker|podman|nerdctl) (?:container )?run\b", r"\b(?:singularity|apptainer) (?:exec|run|shell)\b")
+WITH_GPU = r"--gpus|--runtime[= ]?nvidia|--device|nvidia-docker|--nv\b|--nvccli|driver: nvidia|nvidia\.com/gpu"
 
 
 @rule(
@@ -50,7 +54,7 @@ def without_gpu(case: Case) -> Iterator[Finding]:
     Sources
         NVIDIA container toolkit documentation (docker-specialized, cdi-support)
     """
-    hit = case.heard(without_gpu)
+    hit = case.heard(without_gpu) or _is_started_bare(case)
     is_banner = hit is not None and re.search(BANNER, hit.match[0], re.IGNORECASE) is not None
     if _nvidia.works(case) or case.family == "cpu" or (hit and case.has_nvidia_device is False and not is_banner):
         return
@@ -76,6 +80,15 @@ def without_gpu(case: Case) -> Iterator[Finding]:
         severity="error" if hit or is_seen or case.expect in ("cuda", "rocm", "xpu") else "warning",
         certainty="certain" if lacks and is_seen else "likely",
     )
+
+
+def _is_started_bare(case: Case) -> Hit | None:
+    """The command with which a report started its container hands over no GPU, and torch finds none."""
+    torch = case.snapshot.torch
+    is_blind = bool(torch and torch.is_cuda_available is False)
+    if case.snapshot.origin != "report" or not is_blind or case.said(WITH_GPU):
+        return None
+    return case.said(*STARTED)
 
 
 def _has(case: Case, path: str) -> bool | None:

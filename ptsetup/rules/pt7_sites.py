@@ -105,8 +105,8 @@ NOT_LICENSED = (
     "error",
     "The virtual GPU has no licence",
     needs=("nvidia.gpus|nvidia.cuda.init_rc|messages",),
-    hides=("PT513", "PT536"),
-    layer=28,
+    hides=("PT513", "PT523", "PT536"),
+    layer=27,
     says=NOT_LICENSED,
 )
 def vgpu(case: Case) -> Iterator[Finding]:

@@ -17,6 +17,12 @@ OLDEST_KERNEL = "5.10.43.3"
 
 NO_DRIVER = r"found no NVIDIA driver on your system"
 NO_LIBRARY = r"libcuda\.so(?:\.1)?: cannot open shared object file|no libcuda|libcuda\.so(?:\.1)? not found"
+CUDA_FAILS = (
+    NO_DRIVER,
+    r"CUDA driver version is insufficient for CUDA runtime version",
+    r"CUDA-capable devices?(?:\(s\))? (?:is/are|are|is) busy or unavailable",
+    r"couldn'?t communicate with the NVIDIA driver|failed to initialize NVML",
+)
 IN_WINDOWS = "in Windows"
 
 
@@ -295,7 +301,7 @@ def too_many(case: Case) -> Iterator[Finding]:
     "error",
     "This WSL is too old for CUDA",
     needs=("host.wsl",),
-    hides=("PT501", "PT536", "PT701", "PT710", "PT711", "PT712", "PT513"),
+    hides=("PT501", "PT502", "PT504", "PT536", "PT701", "PT710", "PT711", "PT712", "PT513", "PT523"),
     layer=19,
 )
 def too_old(case: Case) -> Iterator[Finding]:
@@ -315,8 +321,9 @@ def too_old(case: Case) -> Iterator[Finding]:
     Sources
         NVIDIA, CUDA on WSL user guide
     """
-    host = _wsl(case)
-    if host is None or (case.family in ("cpu", "rocm", "xpu") and not case.said(NO_DRIVER)):
+    hit = case.said(*CUDA_FAILS)
+    host = case.snapshot.host if hit else _wsl(case)
+    if host is None or (case.family in ("cpu", "rocm", "xpu") and not hit):
         return
     is_one = host.wsl == 1
     is_old = host.wsl == 2 and compat.at_least(host.kernel, OLDEST_KERNEL) is False
@@ -334,10 +341,16 @@ def too_old(case: Case) -> Iterator[Finding]:
             fact(case, "host.wsl", host.wsl, "kernel name")
             if is_one
             else fact(case, "host.kernel", host.kernel, "uname -r"),
+            *([hit.evidence] if hit else []),
         ),
         fixes=(_update("Update WSL and start it anew.", *steps, ("wsl", "--shutdown")),),
-        severity=_nvidia.wanted(case, "error" if case.family == "cuda" or case.said(NO_DRIVER) else "warning"),
+        severity=_nvidia.wanted(case, "error" if case.family == "cuda" or hit or _is_blind(case) else "warning"),
     )
+
+
+def _is_blind(case: Case) -> bool:
+    """By torch itself CUDA is not available."""
+    return bool(case.snapshot.torch and case.snapshot.torch.is_cuda_available is False)
 
 
 RULES = (driver_inside, not_found, no_dxg, too_many, too_old)

@@ -71,7 +71,21 @@ FIRES = (
     Fires(
         "PT501", "on Fedora", host(bare_driver(), distribution="fedora", distribution_like=()), "driver", "akmod-nvidia"
     ),
-    Fires("PT501", "the words of torch", report(NO_DRIVER), "no NVIDIA driver answers", "install the NVIDIA driver"),
+    Fires(
+        "PT501",
+        "the words of torch alone",
+        report(NO_DRIVER),
+        "no NVIDIA driver answers",
+        "install the NVIDIA driver",
+        "warning",
+    ),
+    Fires(
+        "PT501",
+        "the words of torch, and a card",
+        report(NO_DRIVER, nvidia=Nvidia(gpus=(Gpu(name="RTX 3070"),))),
+        "for RTX 3070",
+        "install the NVIDIA driver",
+    ),
     Fires(
         "PT501",
         "no nvidia-smi, and a card is named",
@@ -226,6 +240,13 @@ FIRES = (
         "branch 470",
     ),
     Fires(
+        "PT509",
+        "a card and a driver in a report",
+        report(nvidia=Nvidia(smi=Smi(driver_version="590.48.01"), gpus=(Gpu(name="NVIDIA GeForce GTX 1070"),))),
+        "Driver 590.48.01 no longer supports NVIDIA GeForce GTX 1070",
+        "branch 580",
+    ),
+    Fires(
         "PT510",
         "a module without its files",
         host(
@@ -285,6 +306,13 @@ FIRES = (
         "code 3",
         "restart",
         "warning",
+    ),
+    Fires(
+        "PT513",
+        "in old words",
+        report("RuntimeError: cuda runtime error (999) : unknown error at THCGeneral.cpp:50"),
+        "999",
+        "rmmod nvidia_uvm",
     ),
     Fires("PT514", "handle code 15", card(dead(), handle_rc=15), "is lost", "sudo reboot"),
     Fires("PT514", "Xid 79", log(Xid(code=79, bdf="0000:01:00", text=FELL_OFF)), "0000:01:00 is lost", "power cables"),
@@ -594,6 +622,11 @@ SILENT = (
         "PT508",
         "a newer card, though the words fit",
         said(unlisted(RTX_5090), "NVRM: does not include the required GPU"),
+    ),
+    Silent(
+        "PT509",
+        "nvidia-smi lists it",
+        report(nvidia=Nvidia(smi=Smi(driver_version="590.48"), gpus=(Gpu(name="GTX 1070", source="nvidia-smi"),))),
     ),
     Silent("PT509", "branch 580", unlisted(GTX_1080, "proprietary")),
     Silent("PT509", "a newer card", unlisted(RTX_5090, "open", "595.71.05")),

@@ -109,6 +109,17 @@ FIRES = (
         "--gpus all",
     ),
     Fires(
+        "PT701",
+        "started without GPUs",
+        replace(
+            report("docker run -it --rm image:gpu ipython"),
+            host=Host(container="docker"),
+            torch=Torch(result=builders.torch().result, is_cuda_available=False),
+        ),
+        "not to be seen inside",
+        "--gpus all",
+    ),
+    Fires(
         "PT702",
         "docker's words",
         report('could not select device driver "" with capabilities: [[gpu]].'),
@@ -377,6 +388,15 @@ SILENT = (
     Silent("PT701", "the GPU is inside", container(device_nodes=(node("/dev/nvidiactl"),))),
     Silent("PT701", "an image for the CPU", container(builders.cpu_machine(), device_nodes=NO_GPU_NODES)),
     Silent("PT701", "WSL has another device", host(empty(), wsl=2, device_nodes=(node("/dev/dxg"), *NO_GPU_NODES))),
+    Silent(
+        "PT701",
+        "started with GPUs",
+        replace(
+            report("docker run -it --gpus all image"),
+            host=Host(container="docker"),
+            torch=Torch(result=builders.torch().result, is_cuda_available=False),
+        ),
+    ),
     Silent(
         "PT702",
         "the toolkit is there",
