@@ -32,6 +32,10 @@ class Asked(Record, frozen=True, kw_only=True):
         """At least one stage was reached."""
         return bool(self.stages)
 
+    def section(self, name: str) -> dict[str, Any]:
+        """The facts told under a name; {} when there are none."""
+        return _mapping(self.facts.get(name))
+
     @property
     def stage(self) -> str | None:
         """The last stage that was reached."""
@@ -126,8 +130,9 @@ def understand(completed: run.Completed, begin: str, end: str) -> Asked:
         if told is None:
             continue
         stages.append(str(told.get("stage")))
-        _merge(facts, told.get("facts") or {})
-        unknowns += [reason for row in told.get("unknowns") or () if (reason := _unknown(row))]
+        _merge(facts, _mapping(told.get("facts")))
+        rows = told.get("unknowns")
+        unknowns += [reason for row in rows if (reason := _unknown(row))] if isinstance(rows, list) else []
     return Asked(facts=facts, stages=tuple(stages), unknowns=tuple(unknowns), completed=completed)
 
 
@@ -154,6 +159,11 @@ def _decoded(text: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return told if isinstance(told, dict) else None
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    """What should be a dictionary; {} when a child told something else."""
+    return value if isinstance(value, dict) else {}
 
 
 def _merge(into: dict[str, Any], facts: Mapping[str, Any]) -> None:

@@ -30,7 +30,7 @@ def choose(
         TargetError: what was asked for, or what the environment names, does not exist.
     """
     env = os.environ if env is None else env
-    folder = pathlib.Path(cwd) if cwd is not None else pathlib.Path.cwd()
+    folder = pathlib.Path(here() if cwd is None else cwd)
     if python is not None:
         return Choice(executable=_named(python, env), chosen_by="--python")
     for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
@@ -48,6 +48,14 @@ def choose(
     if not sys.executable:
         raise TargetError("The interpreter that runs ptsetup does not know its own path.", hint=ELSEWHERE)
     return Choice(executable=sys.executable, chosen_by="own")
+
+
+def here() -> str:
+    """The current folder; the root when it was deleted under us."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - a text
+    except OSError:
+        return os.path.abspath(os.sep)  # noqa: PTH100 - a text
 
 
 def interpreter_in(prefix: str | os.PathLike[str]) -> str | None:

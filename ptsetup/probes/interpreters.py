@@ -85,7 +85,7 @@ def _prefixes(target: Target, env: Mapping[str, str]) -> Iterator[tuple[str, str
         if env.get(variable):
             yield env[variable], None
     for name in (".venv", "venv", "env"):
-        yield os.path.abspath(name), None  # noqa: PTH100 - never raises
+        yield os.path.join(choose.here(), name), None  # noqa: PTH118 - a text
     for path in _on_path(env.get("PATH", "")):
         yield prefix_of(path), path
     if target.base_prefix:

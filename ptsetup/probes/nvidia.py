@@ -141,7 +141,7 @@ class _Asking:
 def nvml_of(asked: _ask.Asked, unknowns: list[Unknown]) -> tuple[Nvml, tuple[Gpu, ...] | None]:
     """What the NVML child told before it ended; why it told no more is added to ``unknowns``."""
     unknowns += asked.unknowns
-    nvml, odd = _ask.record(Nvml, asked.facts.get("nvml") or {}, "nvidia.nvml")
+    nvml, odd = _ask.record(Nvml, asked.section("nvml"), "nvidia.nvml")
     unknowns += odd
     is_hung = asked.completed.ending == "timeout"
     nvml = replace(nvml, seconds=round(asked.completed.seconds, 3), is_hung=is_hung)
@@ -157,13 +157,13 @@ def nvml_of(asked: _ask.Asked, unknowns: list[Unknown]) -> tuple[Nvml, tuple[Gpu
             code = nvml.init_rc if nvml.init_rc != 0 else nvml.count_rc
             unknowns.append(Unknown(path="nvidia.gpus", reason="failed", detail=f"NVML answers with code {code}."))
         return nvml, None
-    return nvml, _gpus(asked.facts.get("gpus") or {}, unknowns)
+    return nvml, _gpus(asked.section("gpus"), unknowns)
 
 
 def _gpus(facts: Mapping[str, Any], unknowns: list[Unknown]) -> tuple[Gpu, ...]:
     gpus: list[Gpu] = []
     for index in sorted((name for name in facts if name.isdigit()), key=int):
-        gpu, odd = _ask.record(Gpu, facts[index], f"nvidia.gpus[{len(gpus)}]")
+        gpu, odd = _ask.record(Gpu, facts[index] if isinstance(facts[index], dict) else {}, f"nvidia.gpus[{len(gpus)}]")
         unknowns += odd
         gpus.append(gpu)
     return tuple(gpus)
@@ -171,7 +171,7 @@ def _gpus(facts: Mapping[str, Any], unknowns: list[Unknown]) -> tuple[Gpu, ...]:
 
 def cuda_of(asked: _ask.Asked, unknowns: list[Unknown]) -> CudaDriver:
     """What the libcuda child told before it ended."""
-    cuda, odd = _ask.record(CudaDriver, asked.facts.get("cuda") or {}, "nvidia.cuda")
+    cuda, odd = _ask.record(CudaDriver, asked.section("cuda"), "nvidia.cuda")
     unknowns += odd
     is_hung = asked.completed.ending == "timeout"
     if asked.problem is not None:

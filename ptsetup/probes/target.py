@@ -1,6 +1,5 @@
 """The target interpreter and what is installed in it, read by a script that runs in it and imports nothing of it."""
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,16 +21,8 @@ def start(
 ) -> _ask.Question:
     """Start the child that reads the target, with the user's own variables (``env``) and folder (``cwd``)."""
     deadline_s = (deadlines.TARGET_DEEP_S if is_deep else deadlines.TARGET_S) * deadline_scale
-    options = {"cwd": _here() if cwd is None else cwd, "is_deep": is_deep}
+    options = {"cwd": choose.here() if cwd is None else cwd, "is_deep": is_deep}
     return _ask.Question(python, SCRIPT, options, deadline_s=deadline_s, env=env, cwd=cwd)
-
-
-def _here() -> str:
-    """The current folder; the root when it was deleted under us."""
-    try:
-        return os.getcwd()  # noqa: PTH109 - a text
-    except OSError:
-        return os.path.abspath(os.sep)  # noqa: PTH100 - a text
 
 
 def finish(question: _ask.Question, choice: choose.Choice) -> Found:
@@ -80,7 +71,7 @@ def found(asked: _ask.Asked, choice: choose.Choice) -> Found:
             + (f" ({last[0][:200]})." if last else "."),
             hint=choose.ELSEWHERE,
         )
-    facts: dict[str, Any] = dict(asked.facts.get("target") or {})
+    facts: dict[str, Any] = dict(asked.section("target"))
     facts["chosen_by"] = choice.chosen_by
     facts.setdefault("executable", choice.executable)
     section, odd = _ask.record(Target, facts, "target")

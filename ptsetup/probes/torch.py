@@ -61,7 +61,7 @@ def found(asked: _ask.Asked) -> Found:
 
 def result_of(module: str, asked: _ask.Asked) -> tuple[ImportResult, tuple[Unknown, ...]]:
     """How the import ended."""
-    told: Mapping[str, Any] = asked.facts.get("result") or {}
+    told = asked.section("result")
     done = asked.completed
     is_ok = told.get("is_ok")
     if is_ok is None and asked.problem is not None:
@@ -102,7 +102,7 @@ def _peers(python: str, deadline_scale: float) -> tuple[str, ...] | None:
     options = {"module": "torch", "is_for_peers": True}
     asked = _ask.ask(python, SCRIPT, options, deadline_s=deadlines.PEERS_S * deadline_scale)
     if "p2p_problems" in asked.facts:
-        return tuple(map(str, asked.facts["p2p_problems"]))
+        return tuple(map(str, asked.facts["p2p_problems"] or ()))
     if asked.stage is not None and asked.stage.startswith("copy"):
         return (f"{asked.stage.removeprefix('copy from ')}: the child {asked.problem}",)
     return None
