@@ -37,6 +37,7 @@ _DOCKER = re.compile(
     r"\b(?P<tool>docker|podman|nerdctl|nvidia-docker)\b(?:[ -]compose)?\s+(?:container )?(?P<verb>run|exec|up|build)\b",
     re.IGNORECASE,
 )
+_CAPABILITIES = re.compile(r"--gpus\b[^\n]{0,60}?\bcapabilities=([a-z,]+?)(?=[\"'\s]|,device|,count|$)")
 _APPTAINER = re.compile(r"\b(?:apptainer|singularity) (?:exec|run|shell)\b")
 _IMAGE = re.compile(
     r"pytorch(?:/pytorch)?[:@](?P<version>\d+\.\d+(?:\.\d+)?)(?:-cuda(?P<cuda>\d{1,2}\.\d))?", re.IGNORECASE
@@ -107,6 +108,9 @@ class Commands:
                     self.draft.env.setdefault(match["name"], (number, value))
 
     def _container(self, text: str, number: int) -> None:
+        capabilities = _CAPABILITIES.search(text)
+        if capabilities:
+            self.draft.env.setdefault("NVIDIA_DRIVER_CAPABILITIES", (number, capabilities[1]))
         match = _DOCKER.search(text)
         if match:
             tool = match["tool"].lower()

@@ -140,6 +140,13 @@ def _driver(draft: Draft, value: str, line: int, worth: int) -> None:
         draft.note("nvidia.smi.driver_version", number[0] if number else None, line, worth)
 
 
+def _open_modules(draft: Draft, value: str, line: int, worth: int) -> None:
+    """The template of NVIDIA's open modules asks for their version."""
+    version = re.match(r"\d{3}\.\d{1,3}(?:\.\d{1,3})?", value)
+    draft.note("nvidia.kernel_module_version", version[0] if version else None, line, worth)
+    draft.note("nvidia.kernel_module_flavor", "open" if version else None, line, worth)
+
+
 def _nvcc(draft: Draft, value: str, line: int, _worth: int) -> None:
     """``CUDA runtime version`` of collect_env is what nvcc says, not what torch uses."""
     version = re.match(r"\d+\.\d+[\d.]*", value)
@@ -365,6 +372,7 @@ PROSE: dict[str, Handler] = {
     "cuda driver": _driver,
     "graphics driver": _driver,
     "nvidia drivers": _driver,
+    "nvidia open gpu kernel modules": _open_modules,
     "libc": _system.note_libc,
     "glibc": _system.note_libc,
     "mps built": _mps_built,

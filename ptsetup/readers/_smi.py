@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from ptsetup.facts import Gpu, GpuProcess, MigDevice, Xid, replace
 from ptsetup.readers import _labels
-from ptsetup.readers._draft import MEASURED, PRINTED, SAID, Draft
+from ptsetup.readers._draft import HINTED, MEASURED, PRINTED, SAID, Draft
 from ptsetup.readers._lines import Line
 
 MIB = 1024 * 1024
@@ -138,6 +138,10 @@ class Smi:
     def _header(self, header: "re.Match[str]", number: int) -> None:
         draft = self.draft
         draft.note("nvidia.smi.driver_version", header["driver"] or header["smi"], number, MEASURED)
+        if header["driver"] and header["smi"].split(".")[0] != header["driver"].split(".")[0]:
+            # only under WSL is the program another than the driver: it is Linux's, the driver is that of Windows
+            draft.note("host.wsl", 2, number, HINTED)
+            draft.note("host.system", "linux", number, HINTED)
         if header["cuda"] and header["cuda"][0].isdigit():
             draft.note("nvidia.smi.cuda_version", header["cuda"], number, MEASURED)
 

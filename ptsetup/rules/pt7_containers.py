@@ -86,8 +86,11 @@ def _is_started_bare(case: Case) -> Hit | None:
     """The command with which a report started its container hands over no GPU, and torch finds none."""
     torch = case.snapshot.torch
     is_blind = bool(torch and torch.is_cuda_available is False)
-    if case.snapshot.origin != "report" or not is_blind or case.said(WITH_GPU):
+    if case.snapshot.origin != "report" or not is_blind:
         return None
+    bare = case.said(r"\b(?:singularity|apptainer) (?:exec|run|shell)\b(?!.*--(?:nv|rocm))")
+    if bare or case.said(WITH_GPU):
+        return bare
     return case.said(*STARTED)
 
 

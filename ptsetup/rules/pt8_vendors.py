@@ -129,11 +129,13 @@ def render_group(case: Case) -> Iterator[Finding]:
     denied = [
         n for n in nodes if n.exists and n.open_errno in DENIED and n.path.startswith(("/dev/kfd", "/dev/dri/render"))
     ]
+    closed = _closed(case)
+    denied = denied or closed
     kfd = _nvidia.node(case, "/dev/kfd")
     is_ours = wants_rocm(case) or (
         kfd is not None and kfd.exists and case.family in (None, "cpu") and not _vendors.has_nvidia(case)
     )
-    if _works(case) or not ((denied and is_ours) or hit):
+    if _works(case) or not ((denied and (is_ours or closed)) or hit):
         return
     if hit and kfd is not None and kfd.open_errno == 0 and not denied:
         return
@@ -146,15 +148,36 @@ def render_group(case: Case) -> Iterator[Finding]:
         subject=node.path if node else "/dev/kfd",
         evidence=(
             *(
-                fact(case, "host.device_nodes", f"{n.path}: mode {n.mode}, group {n.group}, permission denied", "ls -l")
+                fact(
+                    case,
+                    "host.device_nodes",
+                    f"{n.path}: mode {n.mode}, group {n.group}{'' if closed else ', permission denied'}",
+                    "ls -l",
+                )
                 for n in denied[:2]
             ),
             *([hit.evidence] if hit else []),
         ),
         fixes=_join(case, group, is_waiting=is_waiting),
-        severity="error" if is_ours or hit else "note",
-        certainty="certain" if denied else "likely",
+        severity="error" if is_ours or hit or closed else "note",
+        certainty="certain" if denied and not closed else "likely",
     )
+
+
+def _closed(case: Case) -> list[DeviceNode]:
+    """Of a report in which torch finds no GPU: the AMD device files that only a group may open."""
+    torch = case.snapshot.torch
+    is_blind = (torch and torch.is_cuda_available is False) or case.said(r"No (?:CUDA|HIP) GPUs are available")
+    if case.snapshot.origin != "report" or not is_blind:
+        return []
+    nodes = (case.snapshot.host.device_nodes if case.snapshot.host else None) or ()
+    return [
+        n
+        for n in nodes
+        if n.path.startswith(("/dev/kfd", "/dev/dri/render"))
+        and n.open_errno is None
+        and (n.mode or "7")[-1:] in ("0", "1", "4", "5")
+    ]
 
 
 def _just_joined(case: Case, node: DeviceNode | None, group: str) -> bool:
