@@ -1,4 +1,4 @@
-"""PT5xx: NVIDIA's driver. Here: is it there, new enough, and of one piece; modules, nodes and hardware stand in pt5_*."""
+"""PT5xx: NVIDIA's driver. Here: is it there, and of one piece; the rest of the family stands in pt5_*."""
 
 import re
 from collections.abc import Iterator
@@ -16,11 +16,12 @@ from ptsetup.rules import (
     pt5_nodes,
     pt5_speed,
     pt5_start,
+    pt5_too_old,
     pt5_xids,
 )
 from ptsetup.rules._case import Case, Hit
-from ptsetup.rules._rule import Evidence, Finding, Fix, rule
-from ptsetup.rules._ways import another_build, fact
+from ptsetup.rules._rule import Finding, Fix, rule
+from ptsetup.rules._ways import fact
 
 NO_DRIVER = r"found no NVIDIA driver on your system"
 
@@ -91,133 +92,6 @@ def missing(case: Case) -> Iterator[Finding]:
         severity=_nvidia.wanted(case, "error" if bound or case.gpus or case.expect else "warning"),
         certainty="certain" if bound and has_nothing else "likely" if bound or case.gpus else "possible",
     )
-
-
-OLD_MINIMUM = {(9, 0): "384.81", (9, 1): "390.46", (9, 2): "396.26", (10, 0): "410.48", (10, 1): "418.39"}
-"""Linux drivers of CUDA releases that the index leaves out (CUDA release notes, table of drivers)."""
-
-TOO_OLD = r"(?:NVIDIA )?driver on your system is too old(?: \(found version (?P<found>\d{4,5})\))?"
-INSUFFICIENT = r"CUDA driver version is insufficient for (?:the )?CUDA runtime version|cudaErrorInsufficientDriver"
-UNSATISFIED = r"unsatisfied condition: (?:cuda|driver) ?>= ?(?P<needs>[\d.]+)"
-
-
-@rule(
-    "PT502",
-    "driver-too-old-for-wheel",
-    "error",
-    "The driver is older than the CUDA of the wheel needs",
-    needs=("target.wheel|torch.cuda_build_version|messages",),
-    hides=("PT603", "PT604", "PT513", "PT536", "PT307", "PT930", "PT408"),
-    layer=25,
-    says=(TOO_OLD, INSUFFICIENT, UNSATISFIED),
-    is_starred=True,
-)
-def too_old(case: Case) -> Iterator[Finding]:
-    """What is wrong
-        torch was built with a CUDA whose major release is newer than the driver speaks. CUDA 13 needs driver 580 or
-        newer, 12 needs 525, 11 needs 450; before CUDA 11 each release needs its own driver. Within one major an older
-        driver will do.
-
-    Why it matters
-        CUDA does not start: "The NVIDIA driver on your system is too old (found version 12040)". The GPU stays idle.
-
-    See it yourself
-        nvidia-smi --query-gpu=driver_version --format=csv,noheader
-        python -c "import torch; print(torch.version.cuda)"
-
-    Fix
-        Either install a newer driver and restart, or install a build of torch for a CUDA that this driver speaks.
-        Where you may not change the driver, or none is made for the GPU any more, take the second way.
-
-    Sources
-        NVIDIA, CUDA compatibility; pytorch/pytorch#190385, #162531, sgl-project/sglang#11395, Nerogar/OneTrainer#1572
-    """
-    hit = case.heard(too_old)
-    if _is_elsewhere(case):
-        return
-    gap = _gap(case)
-    if gap is None and (hit is None or _is_refuted(case, hit)):
-        return
-    build = f"CUDA {case.cuda_build}" if case.cuda_build else "the CUDA of the installed torch"
-    minimum = _minimum(case)
-    speaks = case.cuda_driver_version
-    driver = case.driver_version
-    seen = f"driver {driver[0]}" if driver else "the driver"
-    upto = f" speaks CUDA {'.'.join(map(str, speaks[0]))} at most" if speaks else " is older"
-    needs = f", which needs driver {minimum} or newer" if minimum else ""
-    yield Finding(
-        message=f"torch {case.torch_version or ''} is built with {build}{needs}; {seen}{upto}.".replace("  ", " "),
-        subject="NVIDIA driver",
-        evidence=(
-            *([hit.evidence] if hit else []),
-            *_nvidia.driver_fact(case),
-            *_speaks_fact(case),
-            *([fact(case, "target.wheel.cuda", build, "torch/version.py")] if case.cuda_build else []),
-        ),
-        fixes=_two_ways(case, minimum),
-        severity=_nvidia.wanted(case, "error"),
-        certainty="certain" if gap or (hit and case.cuda_build) else "likely",
-    )
-
-
-def _speaks_fact(case: Case) -> tuple[Evidence, ...]:
-    speaks = case.cuda_driver_version
-    if speaks is None:
-        return ()
-    path = {"NVML": "nvidia.nvml.cuda_driver_version", "cuDriverGetVersion": "nvidia.cuda.version"}
-    value = f"CUDA {'.'.join(map(str, speaks[0]))}"
-    return (fact(case, path.get(speaks[1], "nvidia.smi.cuda_version"), value, speaks[1]),)
-
-
-def _is_elsewhere(case: Case) -> bool:
-    """CUDA works, no NVIDIA GPU is meant, or the driver comes with the board."""
-    host, amd = case.snapshot.host, case.snapshot.amd
-    has_other = bool(amd and amd.gpus) and not case.gpus
-    is_absent = case.has_nvidia_device is False and not _nvidia.has_answered(case)
-    return _nvidia.works(case) or is_absent or has_other or bool(host and host.jetson)
-
-
-def _gap(case: Case) -> bool | None:
-    """The driver is too old for the build by the facts; None when they do not show it."""
-    need = compat.version_tuple(case.cuda_build or "")[:2]
-    if len(need) < 2 or case.family != "cuda" or _nvidia.cuda_code(case) == 0:
-        return None
-    speaks, driver = case.cuda_driver_version, case.driver_version
-    if speaks:
-        # before CUDA 11 there is no minor-version compatibility
-        return True if speaks[0][0] < need[0] or (need[0] < 11 and speaks[0] < need) else None
-    return True if driver and compat.at_least(driver[0], _minimum(case)) is False else None
-
-
-def _minimum(case: Case) -> str | None:
-    """The oldest driver with which the installed build starts."""
-    need = compat.version_tuple(case.cuda_build or "")[:2]
-    if len(need) < 2:
-        hit = case.said(UNSATISFIED)
-        return hit.match["needs"] if hit and "driver" in hit.match[0].lower() else None
-    full, loose = compat.minimum_driver(
-        (need[0], need[1]), case.index, is_windows=compat.counts_as_windows(case.snapshot)
-    )
-    return (loose if need[0] >= 11 else full or OLD_MINIMUM.get((need[0], need[1]))) or full
-
-
-def _is_refuted(case: Case, hit: Hit) -> bool:
-    """The text cannot be true of what is known: the driver speaks the build's CUDA."""
-    need = compat.version_tuple(case.cuda_build or "")[:2]
-    found = hit.match.groupdict().get("found")
-    speaks = (int(found) // 1000, int(found) % 1000 // 10) if found else None
-    if found is None and case.cuda_driver_version and case.family == "cuda":
-        speaks = case.cuda_driver_version[0]
-    return bool(speaks and len(need) == 2 and need[0] >= 11 and speaks[0] >= need[0] and not found)
-
-
-def _two_ways(case: Case, minimum: str | None) -> tuple[Fix, ...]:
-    driver = _nvidia.newer_driver(case, minimum)
-    speaks = case.cuda_driver_version
-    most = f"{speaks[0][0]}.x" if speaks and speaks[0][0] >= 11 else ".".join(map(str, speaks[0])) if speaks else ""
-    upto = f" (CUDA {most} or older)" if most else ""
-    build = another_build(f"{'Or install' if driver else 'Install'} a build of torch that this driver carries{upto}.")
-    return (*driver, build)
 
 
 MISMATCH = r"driver/library version mismatch"
@@ -333,8 +207,8 @@ RULES = tuple(
     sorted(
         (
             missing,
-            too_old,
             mismatch,
+            *pt5_too_old.RULES,
             *pt5_modules.RULES,
             *pt5_flavours.RULES,
             *pt5_nodes.RULES,

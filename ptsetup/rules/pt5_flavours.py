@@ -176,7 +176,7 @@ IGNORED = r"The (?P<driver>\d{3}\.[\d.]+\d) NVIDIA driver will ignore"
     "driver-branch-dropped-gpu",
     "error",
     "This driver branch no longer supports the GPU",
-    needs=("nvidia.nvml|nvidia.kernel_module_version|messages",),
+    needs=("nvidia.nvml|nvidia.kernel_module_version|nvidia.smi|messages",),
     hides=HIDES,
     layer=16,
     says=(LEGACY, r"NVRM:\s*(?:supported through|this GPU).{0,80}legacy", IGNORED),

@@ -233,8 +233,12 @@ def no_dxg(case: Case) -> Iterator[Finding]:
     )
 
 
-NO_MEMORY = (r"out of memory", r"cudaErrorMemoryAllocation", r"unable to allocate enough memory")
-COUNTED = r"(?<![\d.])(?P<count>[3-9]|1\d) ?[x\u00d7] ?(?:nvidia|geforce|rtx|gtx|tesla|quadro|titan|[ah]\d{2,3})"
+NO_MEMORY = (r"out[ _]of[ _]memory", r"cudaErrorMemoryAllocation", r"unable to allocate enough memory")
+COUNTED = (
+    r"(?<![\d.])(?P<count>[3-9]|1\d) ?[x\u00d7] ?(?:nvidia|geforce|rtx|gtx|tesla|quadro|titan|[ah]\d{2,3})",
+    r"\b(?P<count>[3-9]|1\d) (?:GPUs|cards)\b",
+    r"GPUs is (?:greater than or equal to|>=|at least) (?P<count>[3-9])\b",
+)
 MANY = 8
 """WSL2 maps so many GPUs for sure; with large cards the limit is met earlier."""
 
@@ -269,7 +273,7 @@ def too_many(case: Case) -> Iterator[Finding]:
         return
     value = case.env("CUDA_VISIBLE_DEVICES")
     named = len(_visible.read(value).taken) if value else 0
-    told = case.said(COUNTED)
+    told = case.said(*COUNTED)
     count = max(named, len(_visible.visible(case)), int(told.match["count"]) if told and not named else 0)
     hit = case.said(*NO_MEMORY)
     code = _nvidia.cuda_code(case)

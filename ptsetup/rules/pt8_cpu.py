@@ -7,7 +7,10 @@ from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact
 
-ILLEGAL = r"illegal instruction|SIGILL|0xC000001D|EXCEPTION_ILLEGAL_INSTRUCTION|exit(?:ed)? (?:with )?(?:code|status)[: ]+(?:132|-4)\b"
+ILLEGAL = (
+    r"il+egal instruction|SIGILL|trap invalid opcode|0xC000001D|EXCEPTION_ILLEGAL_INSTRUCTION",
+    r"exit(?:ed)? (?:with )?(?:code|status)[: ]+(?:132|-4)\b",
+)
 
 WITHOUT_AVX2 = re.compile(
     r"\bceleron\b|\bpentium\b|\batom\b|core(?:\(tm\))?2|\bcore 2\b|phenom|athlon(?!.{0,12}gold 7)|opteron|\bfx-?\d{4}|\bA(?:4|6|8|10)-\d{4}"
@@ -29,7 +32,7 @@ FEATURELESS_VM = re.compile(r"qemu|kvm", re.IGNORECASE)
     needs=("host.cpu|messages",),
     hides=("PT991", "PT202"),
     layer=12,
-    says=(ILLEGAL,),
+    says=ILLEGAL,
 )
 def no_avx2(case: Case) -> Iterator[Finding]:
     """What is wrong

@@ -170,7 +170,7 @@ def no_headers(case: Case) -> Iterator[Finding]:
 
 NO_MSVC = (
     r"Compiler: cl is not found|cl(?:\.exe)?['\"]? is not recognized|cannot find (?:the )?(?:MSVC|Visual Studio)",
-    r"stdlib\.h['\"]?:? (?:file not found|no such file)|cannot open include file: '(?:stdlib|stdio|corecrt)\.h'",
+    r"stdlib\.h['\"]?:? (?:file not found|no such file)|cannot open include file: '(?:stdlib|stdio|corecrt|crtdbg)\.h'",
     r"Microsoft Visual C\+\+ 14\.\d or greater is required",
 )
 
