@@ -20,6 +20,7 @@ SHADOW_TEXT = (
     rf"undefined symbol: \w+, version (?P<where>{CUDA_LIBRARY}\.so[\w.]*)",
     r"undefined symbol: (?:__)?nvJitLink\w*",
     rf"{CUDA_LIBRARY}\.so[\w.]*: undefined symbol",
+    rf"symbol \w+,? version \S+ not defined in file (?P<where>{CUDA_LIBRARY}\.so[\w.]*)",
     r"could not load library lib(?:cudnn|cublas)\w*\.so[\w.]*\. error: (?P<where>/\S+)",
     r"undefined symbol: (?:cublas|cudnn|cusparse|cusolver|cufft|curand)\w+",
 )

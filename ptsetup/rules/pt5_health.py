@@ -9,7 +9,7 @@ from ptsetup.rules.pt5_xids import reset, restart, xid_facts, xids
 
 LOST = (
     r"GPU is lost\b",
-    r"has fallen off the bus",
+    r"has fallen off the bus|NVRM:? +fallen off the bus",
     r"unable to determine the device handle for (?:the )?GPU",
     r"NVML_?ERROR_?GPU_?IS_?LOST|NVMLError_GpuIsLost",
     r"CUDA_ERROR_DEVICE_UNAVAILABLE.{0,40}lost|device (?:has been )?lost",
