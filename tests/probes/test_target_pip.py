@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from ptsetup.probes import pip_settings
 from tests.probes.targets import environment, looked
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the places of the files are those of Linux")
@@ -43,7 +44,9 @@ def test_nothing_is_configured(home):
     pip = config(home)
     assert (pip.index_url, pip.extra_index_urls, pip.find_links, pip.constraints) == (None, (), (), ())
     assert (pip.no_index, pip.proxy, pip.problems) == (False, None, ())
-    assert set(pip.sources.values()) <= {"/etc/pip.conf"}, "only the file of the machine itself, which no variable moves"
+    assert set(pip.sources.values()) <= {"/etc/pip.conf"}, (
+        "only the file of the machine itself, which no variable moves"
+    )
 
 
 def test_a_file_of_the_user(home):
@@ -74,6 +77,13 @@ def test_credentials_are_taken_out(home):
     assert pip.index_url == "https://mirror.example/simple"
     assert pip.proxy == "proxy.example:3128"
     assert pip.extra_index_urls == ("https://a.example/", "https://b.example/")
+
+
+def test_for_an_installation_they_are_kept(home, monkeypatch):
+    """The installer needs them; this way leads into no Snapshot."""
+    for name, value in {**home, "PIP_INDEX_URL": "https://user:secret@mirror.example/simple"}.items():
+        monkeypatch.setenv(name, value)
+    assert pip_settings.read(sys.executable).index_url == "https://user:secret@mirror.example/simple"
 
 
 FILES = ("etc/pip/pip.conf", "home/.pip/pip.conf", "home/.config/pip/pip.conf")
