@@ -99,6 +99,8 @@ ROOT_ONLY = (
     r"works? (?:fine |well |only )?(?:as|with|under|for) (?:root|sudo|(?:the )?superuser)",
     r"only (?:works |available )?(?:as|for|with) (?:root|sudo|superuser)",
     r"(?:works|ok|fine) (?:when run |if run )?(?:as|with) (?:root|sudo)",
+    r"\bunless (?:as |with |run as )?(?:root|sudo|superuser)\b|only if .{0,24}\broot\b",
+    r"\bnon[- ]root user.{0,80}(?:false|fail|error|no gpu|cannot|can't)",
 )
 NO_RIGHTS = (
     r"failed to initialize NVML: insufficient permissions",
@@ -137,14 +139,17 @@ def no_rights(case: Case) -> Iterator[Finding]:
     """
     hit = case.heard(no_rights)
     denied = [n for n in _nvidia.gpu_nodes(case) if n.open_errno in DENIED]
+    if case.is_container:
+        denied = [n for n in denied if n.open_errno == 13]  # 1 is the control group's doing: PT704
     refused = [gpu for gpu in case.gpus if gpu.handle_rc == 4]
     closed = [n for n in _nvidia.gpu_nodes(case) if n.mode and n.mode[-1:].isdigit() and int(n.mode[-1:]) & 6 != 6]
     code = _nvidia.nvml_code(case)
     is_call_refused = _nvidia.cuda_code(case) == 304
-    if _nvidia.works(case) or case.is_container or not (denied or refused or code == 4 or hit or is_call_refused):
+    if _nvidia.works(case) or not (denied or refused or code == 4 or hit or is_call_refused):
         return
     is_rights = case.said(*NO_RIGHTS) is not None
-    if not (denied or refused or code == 4 or is_rights or is_call_refused) and not closed:
+    is_certain = denied or refused or code == 4 or is_rights or is_call_refused or closed
+    if not is_certain and not _is_blind(case):
         return
     is_batch = bool(refused) and not denied and case.env("SLURM_JOB_ID") is not None
     node = next(iter((*denied, *closed)), None)
@@ -163,9 +168,30 @@ def no_rights(case: Case) -> Iterator[Finding]:
             *([fact(case, "nvidia.cuda.init_rc", 304, "cuInit")] if is_call_refused else []),
             *([hit.evidence] if hit else []),
         ),
-        fixes=() if is_batch else _join(node),
-        severity="note" if is_batch else _nvidia.wanted(case, "error"),
+        fixes=() if is_batch else _into_container(node) if case.is_container else _join(node),
+        severity="note" if is_batch else _nvidia.wanted(case, "error" if is_certain else "warning"),
         certainty="certain" if denied else "likely",
+    )
+
+
+def _is_blind(case: Case) -> bool:
+    """By torch there is no CUDA, or it cannot be started."""
+    torch = case.snapshot.torch
+    failed = case.said(
+        r"cudaGetDeviceCount|No CUDA GPUs are available|not able to use (?:the )?GPU|CUDA initialization"
+    )
+    return bool(torch and torch.is_cuda_available is False) or failed is not None
+
+
+def _into_container(node: DeviceNode | None) -> tuple[Fix, ...]:
+    number = str(node.gid) if node and node.gid is not None else "$(stat -c %g /dev/nvidiactl)"
+    return (
+        Fix(
+            text="Start the container with the group that owns the device files; this shows that it works.",
+            shell=f"docker run --rm --gpus all --group-add {number} --user 1000 ubuntu nvidia-smi -L",
+            where="on the host",
+        ),
+        Fix(text="Or run it as root, if it is only for you.", kind="none", where="on the host"),
     )
 
 

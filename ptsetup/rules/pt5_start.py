@@ -140,6 +140,14 @@ def hangs(case: Case) -> Iterator[Finding]:
     )
 
 
+NO_GPU_SAID = (
+    r"(?:doesn'?t|does not|don'?t|do not|didn'?t) have (?:an? |any |the )?(?:nvidia |dedicated |discrete )?(?:gpu|graphics card)",
+    r"\b(?:non|no)[- ](?:nvidia )?gpu (?:laptop|machine|computer|pc|server|system)",
+    r"\bwith(?:out| no) (?:a |an |any )?(?:nvidia )?(?:gpu|graphics card)\b",
+    r"\bintel i[3579]\b.{0,12}graphics card|\bonly (?:has |have )?(?:an? )?(?:intel|integrated) (?:gpu|graphics)",
+)
+"""A person says that there is none."""
+
 ASKS_FOR_CUDA = (
     r"torch not compiled with CUDA enabled",
     r"found no NVIDIA driver on your system",
@@ -158,7 +166,7 @@ ASKS_FOR_CUDA = (
     "note",
     "No GPU that torch can use is in this machine",
     needs=("host.pci|intel.gpus|amd.gpus|messages",),
-    hides=("PT501", "PT701", "PT702", "PT930"),
+    hides=("PT401", "PT501", "PT701", "PT702", "PT930"),
     layer=14,
     says=ASKS_FOR_CUDA,
 )
@@ -187,9 +195,10 @@ def no_accelerator(case: Case) -> Iterator[Finding]:
     intel = case.snapshot.intel.gpus if case.snapshot.intel else None
     amd = case.snapshot.amd.gpus if case.snapshot.amd else None
     is_mac = case.system == "macos" and not case.gpus
-    if bus is None and not intel and not amd and not is_mac:
+    told = case.said(*NO_GPU_SAID) if hit and not case.gpus and case.snapshot.origin == "report" else None
+    if bus is None and not intel and not amd and not is_mac and not told:
         return
-    if (case.has_nvidia_device is not False and not is_mac) or _is_usable(case) or _nvidia.works(case):
+    if (case.has_nvidia_device is not False and not is_mac and not told) or _is_usable(case) or _nvidia.works(case):
         return
     if hit is None and case.family != "cuda" and case.expect != "cuda":
         return
@@ -199,6 +208,8 @@ def no_accelerator(case: Case) -> Iterator[Finding]:
     bus_fact = fact(case, "host.pci" if bus is not None else "intel.gpus", ", ".join(names) or "no GPU", "PCI bus")
     if is_mac:
         have, bus_fact = ": it is a Mac", fact(case, "host.system", "macos", "the system")
+    elif told:
+        bus_fact = told.evidence
     other = 'the GPU of Apple silicon (device="mps") or the CPU' if is_mac else 'the CPU (device="cpu")'
     yield Finding(
         message=f"This machine has no NVIDIA GPU{have}" + (", and the program asks for CUDA." if hit else "."),
@@ -221,6 +232,7 @@ def no_accelerator(case: Case) -> Iterator[Finding]:
             ),
         ),
         severity="error" if is_wanted else "note",
+        certainty="likely" if told else "certain",
     )
 
 

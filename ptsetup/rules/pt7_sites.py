@@ -53,7 +53,8 @@ def jetson(case: Case) -> Iterator[Finding]:
     cuda = compat.version_tuple(case.cuda_build or "")[:2]
     if generation >= 7 and cuda >= (13, 2):
         return
-    is_failing = bool(torch and torch.is_cuda_available is False)
+    hit = case.said(r"no kernel image is available")
+    is_failing = bool(torch and torch.is_cuda_available is False) or hit is not None
     requires = (case.wheel.requires if case.wheel else None) or ()
     is_generic = any(text.startswith("nvidia-") for text in requires) or case.family == "cpu"
     own = JETPACK_CUDA.get(generation)
@@ -75,7 +76,8 @@ def jetson(case: Case) -> Iterator[Finding]:
                 if case.torch_version
                 else []
             ),
-            *([fact(case, "torch.is_cuda_available", "False", "torch")] if is_failing else []),
+            *([hit.evidence] if hit else []),
+            *([fact(case, "torch.is_cuda_available", "False", "torch")] if is_failing and not hit else []),
         ),
         fixes=(
             another_build("Install the torch that NVIDIA builds for this JetPack."),

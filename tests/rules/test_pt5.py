@@ -576,6 +576,45 @@ FIRES = (
     ),
 )
 
+FIRES += (
+    Fires(
+        "PT511",
+        "a container's user is in no such group",
+        container(
+            nvml(init_rc=4, count=None),
+            device_nodes=(node("/dev/nvidiactl", mode="660", group="video", gid=44, open_errno=13),),
+        ),
+        "mode 660, group video",
+        "--group-add 44",
+    ),
+    Fires(
+        "PT511",
+        "root alone sees the GPU",
+        report("torch finds the GPU only if I use the root user", "unexpected error from cudaGetDeviceCount()"),
+        "refuses this user",
+        "usermod",
+        "warning",
+    ),
+    Fires(
+        "PT536",
+        "a person says that there is none",
+        report("AssertionError: Torch not compiled with CUDA enabled", "my computer doesn't have a GPU"),
+        "the program asks for CUDA",
+        "CPU",
+    ),
+    Fires(
+        "PT502",
+        "the release alone, in a report",
+        report(
+            nvidia=Nvidia(smi=Smi(driver_version="410.78", cuda_version="10.0")),
+            torch=replace(dead().torch, version=None, cuda_build_version=None, arch_list=None),
+            **only_target(wheel=Wheel(version="1.4.0")),
+        ),
+        "built with CUDA 10.1",
+        "418.39",
+    ),
+)
+
 SILENT = (
     Silent("PT501", "healthy", builders.machine()),
     Silent("PT501", "inside a container", container(bare_driver())),
@@ -637,6 +676,12 @@ SILENT = (
         container(dead(), device_nodes=(node("/dev/nvidiactl", exists=False),)),
     ),
     Silent("PT510", "nobody looked", dead()),
+    Silent(
+        "PT511",
+        "not permitted any more: PT704",
+        container(dead(), device_nodes=(node("/dev/nvidiactl", open_errno=1),)),
+    ),
+    Silent("PT536", "nobody asked for CUDA", report("my computer doesn't have a GPU")),
     Silent("PT511", "everybody may", host(dead(), device_nodes=(node("/dev/nvidiactl"),))),
     Silent("PT511", "root only, said of something else", report("the installer works only with sudo")),
     Silent("PT512", "loaded", cuda(999)),
