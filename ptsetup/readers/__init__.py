@@ -53,7 +53,7 @@ def read(text: bytes | str) -> Snapshot:
     draft = Draft()
     packages, commands, smi = Packages(draft), Commands(draft), Smi(draft)
     draft.is_collect_env = _COLLECT_ENV.search(plain) is not None
-    for line in _worth_reading(_lines.clean(plain)):
+    for line in _worth_reading(_lines.with_headings(_lines.clean(plain))):
         _dates.scan(draft, line.text)
         commands.read(line)
         is_done = smi.read(line) or packages.read(line) or _labels.read(draft, line)

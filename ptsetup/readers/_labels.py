@@ -54,7 +54,7 @@ def read(draft: Draft, line: Line) -> bool:
     if collect is not None and value and len(value) < 400:
         collect(draft, value, line.number, SAID)
         return False
-    handler = PROSE.get(key_of(label)) or PROSE.get(key_of(label.rpartition(",")[2]))
+    handler = PROSE.get(key_of(label)) or PROSE.get(key_of(re.split(r", |\. ", label)[-1]))
     if handler is not None and value and len(value) < 400:
         handler(draft, value, line.number, SAID)
     return False

@@ -48,6 +48,29 @@ def clean(text: str) -> tuple[Line, ...]:
     return tuple(found)
 
 
+_HEADING = re.compile(r"^\s{0,3}#{2,5}\s+(?P<label>[A-Za-z][^\n:?]{1,60}?)\s*$")
+_UNCHECKED = re.compile(r"^\s*[-*] \[ \]\s")
+
+
+def with_headings(lines: tuple[Line, ...]) -> tuple[Line, ...]:
+    """The same with the answers of issue forms as labelled lines: a heading, and below it a value of one line.
+
+    What is not ticked in a list of boxes is left out.
+    """
+    found: list[Line] = []
+    label: str | None = None
+    for line in lines:
+        heading = _HEADING.match(line.text)
+        if _UNCHECKED.match(line.text):
+            continue
+        if label is not None and heading is None and len(line.text) < 120 and ":" not in line.text:
+            found.append(Line(line.number, f"{label}: {line.text.strip()}"))
+        else:
+            found.append(line)
+        label = heading["label"] if heading else None
+    return tuple(found)
+
+
 def _clean_line(raw: str) -> str:
     if len(raw) > LINE_LIMIT:
         raw = raw[: LINE_LIMIT * 3 // 4] + " " + raw[-LINE_LIMIT // 4 :]

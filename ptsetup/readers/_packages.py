@@ -51,7 +51,11 @@ _PIP_LIST_HEAD = re.compile(r"^\s*Package\s+Version(?:\s+Editable.*)?$")
 _UV_CHANGE = re.compile(rf"^\s*(?P<sign>[+~-]) (?P<name>[a-z0-9][\w.-]*)==(?P<version>{VERSION})\s*$")
 _PRINTED_VERSION = re.compile(r"torch\.__version__")
 _ORIGIN = re.compile(r"(?:[A-Za-z]:\\|/|~|\.\.\.)\S*[/\\]torch[/\\]__init__\.py")
-_AVAILABLE = re.compile(r"torch\.(?P<device>cuda|xpu|backends\.mps)\.is_available\(\)")
+_AVAILABLE = re.compile(r"(?<![\w.])(?:torch\.)?(?P<device>cuda|xpu|backends\.mps|mps)\.is_available(?:\(\))?(?![\w(])")
+_SAID = re.compile(r"^[^\n]{0,40}?(?<!if )(?<!else )\b(?P<answer>true|false)\b", re.IGNORECASE)
+_NOT_AVAILABLE = re.compile(r"\bcuda (?:device )?(?:is |was )?not ava(?:il|li)able\b", re.IGNORECASE)
+"""What programs say before they give up."""
+
 _YOU_HAVE = re.compile(rf"PyTorch (?P<built>{VERSION}).{{0,60}}\(you have (?P<version>{VERSION})\)")
 """What xFormers prints: the torch that it was built for, and the one that is installed."""
 
@@ -125,11 +129,13 @@ class Packages:
         asked = _AVAILABLE.search(text)
         if asked:
             path = f"torch.is_{asked['device'].lower().rpartition('.')[2]}_available"
-            said = re.match(r"[)\s:=>`'\"-]{0,12}(?:\w+ )?(true|false)\b", text[asked.end() :], re.IGNORECASE)
+            said = _SAID.match(text[asked.end() :])
             if said:
-                self.draft.note(path, said[1].lower() == "true", number, PRINTED)
+                self.draft.note(path, said["answer"].lower() == "true", number, PRINTED)
             else:
                 self.awaits_answer = path
+        elif _NOT_AVAILABLE.search(text):
+            self.draft.note("torch.is_cuda_available", False, number, SAID)
 
     def _show(self, text: str, number: int) -> bool:
         field = _SHOW_FIELD.match(text)

@@ -194,12 +194,13 @@ OTHER_CUDA = (
 
 FOREIGN = (
     rf"(?<!\S)(?P<file>\S{{1,400}}\.(?:so|pyd)[\w.]{{0,40}}): undefined symbol: (?P<symbol>{MANGLED}|\w{{0,80}}(?:at|c10|torch)\w*)",
-    rf"dlopen\((?P<file>\S+\.(?:so|dylib))[^\n]{{0,60}}symbol not found[^\n]{{0,10}} '?(?P<symbol>{MANGLED})",
+    rf"dlopen\((?P<file>\S+\.(?:so|dylib))[^\n]{{0,60}}symbol not found[^\n]{{0,10}} ['(]?_?(?P<symbol>{MANGLED})",
     r"(?P<file>libtorch_cuda_(?:cu|cpp)\.so|libcaffe2\w*\.so)\S*: cannot open shared object file",
     r"(?P<file>lib(?:c10|torch)\w*\.(?:so|dylib))\S*: cannot open shared object file",
     OTHER_CUDA,
     r"DLL load failed while importing (?P<file>_C|\w+_cuda|\w+_ext): The specified procedure",
     r"\[WinError 127\].*error loading \W?(?P<file>\S+\.(?:pyd|dll))",
+    r"\[WinError 127\][^\n]{0,60}procedure could not be found:? \W?(?P<file>\S+\.pyd)",
 )
 OWN_FILES = (
     r"(?:^|/)(?:torch/|functorch/)|torchvision|torchaudio|flash_attn|xformers|lib(?:torch|c10)\w*\.so|torch/lib|nvidia/"
