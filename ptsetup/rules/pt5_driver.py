@@ -17,6 +17,7 @@ from ptsetup.rules import (
     pt5_speed,
     pt5_start,
     pt5_too_old,
+    pt5_uvm,
     pt5_xids,
 )
 from ptsetup.rules._case import Case, Hit
@@ -212,6 +213,7 @@ RULES = tuple(
             *pt5_modules.RULES,
             *pt5_flavours.RULES,
             *pt5_nodes.RULES,
+            *pt5_uvm.RULES,
             *pt5_start.RULES,
             *pt5_fabric.RULES,
             *pt5_health.RULES,
