@@ -325,6 +325,10 @@ def macos_too_old(case: Case) -> Iterator[Finding]:
     )
 
 
+WRONG_ARCHITECTURE = r"(?:torch|numpy)\S*[^\n]{0,300}incompatible architecture \(have '(?P<have>x86_64|arm64)', need '(?P<need>x86_64|arm64)e?'\)"
+"""An environment made by the Python of one architecture is run by that of the other."""
+
+
 @rule(
     "PT109",
     "rosetta-python",
@@ -333,6 +337,7 @@ def macos_too_old(case: Case) -> Iterator[Finding]:
     needs=("host.hardware_machine|host.is_rosetta|host.cpu|apple.chip",),
     hides=("PT101", "PT102", "PT106", "PT107", "PT108", "PT202", "PT840"),
     layer=48,
+    says=(WRONG_ARCHITECTURE,),
 )
 def rosetta(case: Case) -> Iterator[Finding]:
     """What is wrong
@@ -351,17 +356,22 @@ def rosetta(case: Case) -> Iterator[Finding]:
     Sources
         pytorch/pytorch#146236
     """
-    if case.system not in (None, "macos") or _machine(case) != "x86_64" or not _is_apple_silicon(case):
+    hit = case.heard(rosetta)
+    is_translated = _machine(case) == "x86_64" and _is_apple_silicon(case)
+    if case.system not in (None, "macos") or not (is_translated or hit):
         return
     host = case.snapshot.host
     chip = (host.cpu.model if host and host.cpu else None) or "Apple silicon"
     python = "3.13"
     yield Finding(
-        message=f"Python is built for x86_64 and runs translated on {chip}: no MPS, and no torch after {LAST_INTEL_MAC}.",
+        message=f"Python is built for x86_64 and runs translated on {chip}: no MPS, and no torch after {LAST_INTEL_MAC}."
+        if is_translated or hit is None
+        else f"Python runs as {hit.match['need']}, and this torch was installed for {hit.match['have']}.",
         subject="Python",
         evidence=(
-            fact(case, "target.machine", "x86_64", "the interpreter"),
-            fact(case, "host.hardware_machine", chip, "sysctl"),
+            *([hit.evidence] if hit else []),
+            *([fact(case, "target.machine", "x86_64", "the interpreter")] if is_translated else []),
+            *([fact(case, "host.hardware_machine", chip, "sysctl")] if is_translated else []),
         ),
         fixes=(
             Fix(

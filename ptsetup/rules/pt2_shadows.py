@@ -220,7 +220,7 @@ BLEND = (
     r"type object 'torch\._C\.[\w.]+' has no attribute",
     r"'module' object has no attribute '(?:\w+(?:StorageBase|TensorBase)|_init_names)'",
     r"cannot import name '\w+' from 'torch\._C[\w.]*'",
-    r"(?:lib(?:torch|c10|shm)\w*|torch[\\/]_C\S*?)\.so[\w.]*:? undefined symbol: (?:_Z|THP)\w+",
+    r"(?:lib(?:torch(?!text|audio|vision)|c10|shm)\w*|torch[\\/]_C\S*?)\.so[\w.]*:? undefined symbol: (?:_Z|THP)\w+",
     r"symbol not found[^\n]{0,200}(?:libtorch|libc10|torch[\\/]lib)[^\n]{0,80}expected in[^\n]{0,200}(?:libtorch|libc10)",
     r"only one extension type can be registered|library .{0,20}torch.{0,40} registered multiple times",
 )

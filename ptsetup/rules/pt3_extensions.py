@@ -203,7 +203,7 @@ FOREIGN = (
     r"\[WinError 127\][^\n]{0,60}procedure could not be found:? \W?(?P<file>\S+\.pyd)",
 )
 OWN_FILES = (
-    r"(?:^|/)(?:torch/|functorch/)|torchvision|torchaudio|flash_attn|xformers|lib(?:torch|c10)\w*\.so|torch/lib|nvidia/"
+    r"(?:^|/)(?:torch/|functorch/)|torchvision|torchaudio|flash_attn|xformers|lib(?:torch(?!text)|c10)\w*\.so|torch/lib|nvidia/"
     r"|/lib(?:cu|nv|nccl|mkl|stdc)\w*"
 )
 """Files of torch, of packages with rules of their own, and of NVIDIA's libraries (PT40x)."""
