@@ -325,7 +325,10 @@ def macos_too_old(case: Case) -> Iterator[Finding]:
     )
 
 
-WRONG_ARCHITECTURE = r"(?:torch|numpy)\S*[^\n]{0,300}incompatible architecture \(have '(?P<have>x86_64|arm64)', need '(?P<need>x86_64|arm64)e?'\)"
+WRONG_ARCHITECTURE = (
+    r"(?:torch|numpy)\S*[^\n]{0,300}incompatible architecture "
+    r"\(have '(?P<have>x86_64|arm64)', need '(?P<need>x86_64|arm64)e?'\)"
+)
 """An environment made by the Python of one architecture is run by that of the other."""
 
 

@@ -10,7 +10,7 @@ from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import fact
 
 FABRIC_TEXTS = (
-    r"error[ =]802\b|\b802 system error|code=802\b|system not yet initialized|cudaErrorSystemNotReady|CUDA_ERROR_SYSTEM_NOT_READY",
+    r"error[ =]802\b|\[802\]|\b802 system error|code=802\b|system not yet initialized|cudaErrorSystemNotReady|CUDA_ERROR_SYSTEM_NOT_READY",
     r"fabric ?manager.{0,80}(?:don'?t match|does not match|mismatch|version mismatch)",
     r"fabric ?manager.{0,60}(?:not running|failed|inactive|never reported|not (?:been )?(?:started|initiali[sz]ed|installed))",
 )

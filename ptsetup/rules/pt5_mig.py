@@ -112,7 +112,9 @@ def mig_choice(case: Case) -> Iterator[Finding]:
     wrong = _is_wrong(value, instances)
     looks = case.snapshot.env is not None and case.snapshot.origin != "report"
     asserted = asserted or (case.said(ONLY_ONE) if len(instances) > 1 else None)
-    if not asserted and not (wrong and (looks or value is not None)):
+    torch = case.snapshot.torch
+    is_blind = bool(torch and torch.is_cuda_available is False and case.snapshot.origin == "report")
+    if not asserted and not (wrong and (looks or is_blind or value is not None)):
         return
     uuid = next((device.uuid for device in instances if device.uuid), None)
     choose = Fix(
