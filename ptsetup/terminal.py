@@ -42,6 +42,12 @@ class Terminal:
         """Write a line of progress to stderr."""
         _write(sys.stderr, line + "\n")
 
+    def status(self, text: str = "") -> None:
+        """Rewrite the one moving line of progress on stderr; an empty text clears it. Nothing where stderr does not move."""
+        if self.is_moving:
+            columns = shutil.get_terminal_size((80, 24)).columns
+            _write(sys.stderr, f"\r\x1b[2K{text[: max(1, columns - 1)]}")
+
     def ask(self, question: str) -> bool:
         """Ask a yes-or-no question on stderr; yes is the default. Only with a terminal."""
         return click.confirm(question, default=True, err=True)

@@ -68,6 +68,11 @@ SERIES_OF = {
 }
 
 
+def percent(share: float) -> str:
+    """``85 %``."""
+    return f"{100 * share:.0f} %"
+
+
 def wanted(profile: str, only: tuple[str, ...] = (), skip: tuple[str, ...] = ()) -> tuple[Entry, ...]:
     """The speed checks of a profile, or those named (by name or group); ``only`` reaches beyond the profile."""
     depth = PROFILES.index(profile)
@@ -120,7 +125,7 @@ def _rate(name: str, speed: Speed) -> Check:
     elif metric.is_noisy:
         verdict, detail = (
             "noisy",
-            f"processes differ by {metric.spread:.0%}; within one the middle half spans {metric.iqr:.0%}",
+            f"processes differ by {percent(metric.spread)}; within one the middle half spans {percent(metric.iqr)}",
         )
     elif floor is not None and metric.rate < floor[0]:
         verdict, detail = "slow", floor[1]
@@ -134,7 +139,7 @@ def why_noisy(speed: Speed) -> str:
     gate = speed.gate
     words = [f"a loop that only computes took {gate.spin:.2f} times its CPU time"] if gate.spin > SPIN_LIMIT else []
     if gate.pressure is not None and gate.pressure >= PRESSURE_LIMIT:
-        words.append(f"tasks waited for a CPU {gate.pressure:.0%} of the time")
+        words.append(f"tasks waited for a CPU {percent(gate.pressure)} of the time")
     return "other work used the CPUs: " + " and ".join(words)
 
 
@@ -145,7 +150,7 @@ def _table_floor(speed: Speed, metric: Metric) -> tuple[float, str] | None:
         return None
     floor = ACHIEVABLE_FLOOR * ceiling.achievable * ceiling.datasheet
     text = (
-        f"floor: {ACHIEVABLE_FLOOR:.0%} of the {ceiling.achievable:.0%} of {ceiling.datasheet / 1e12:g} TFLOP/s "
+        f"floor: {percent(ACHIEVABLE_FLOOR)} of the {percent(ceiling.achievable)} of {ceiling.datasheet / 1e12:g} TFLOP/s "
         f"that others reached ({ACHIEVABLE_SOURCE})"
     )
     return floor, text
@@ -157,7 +162,7 @@ def _gpus(speed: Speed) -> Check:
         return _check("speed.gpus", "unavailable", detail="nothing was measured on every GPU")
     slowest = min(shares, key=lambda device: shares[device])
     verdict = "slow" if shares[slowest] < NODE_FLOOR else "ok"
-    detail = f"slowest: {slowest}, {shares[slowest]:.0%} of the best (floor {NODE_FLOOR:.0%})"
+    detail = f"slowest: {slowest}, {percent(shares[slowest])} of the best (floor {percent(NODE_FLOOR)})"
     return _check("speed.gpus", verdict, detail=detail, data={"shares": shares})
 
 
@@ -182,7 +187,7 @@ def _sustained(speed: Speed) -> Check:
     return _check(
         "speed.sustained",
         verdict,
-        detail=f"the last 5 s ran at {share:.0%} of the first 5 s (floor {SUSTAINED_FLOOR:.0%})",
+        detail=f"the last 5 s ran at {percent(share)} of the first 5 s (floor {percent(SUSTAINED_FLOOR)})",
         data={"share": share},
     )
 

@@ -107,13 +107,17 @@ def timing(
 
 def with_speed(report: Report, speed: Speed | None, found: tuple[Check, ...], *, seconds: float) -> Report:
     """The report with the speed part in it."""
-    is_failed = any(check.verdict in FAILED for check in found)
-    slow = [check for check in found if check.verdict == "slow"]
-    verdict = "wrong" if is_failed or report.verdict == "wrong" else "slow" if slow else report.verdict
+    checks = (*report.checks, *found)
+    words = {check.verdict for check in checks}
+    verdict = "wrong" if words & FAILED else "slow" if "slow" in words else "ok"
+    place = "the CPU" if report.device == "cpu" else f"{report.device} ({report.device_name})"
+    if speed is not None and len(speed.devices) > 1:
+        place = f"{report.device_name} and {len(speed.devices) - 1} more"
     changed: Report = replace(
         report,
         speed=speed,
-        checks=(*report.checks, *found),
+        checks=checks,
+        headline=headline(report.versions, place, checks, seconds),
         verdict=verdict,
         seconds=seconds,
         machine={**report.machine, **machine_class(speed)},
@@ -145,21 +149,13 @@ def _peaks() -> WheelIndex | None:
 def _report(
     session: "_Session", checks: Sequence[Check], *, profile: str, python: str, seed: int, seconds: float
 ) -> Report:
-    bad = [check for check in checks if check.verdict in ("wrong", "crashed", "timeout")]
     info = session.info
+    bad = [check for check in checks if check.verdict in FAILED]
     device = str(info.get("device", "cpu"))
-    name = (
-        "the CPU" if device == "cpu" else f"{device} ({info.get('device_name')})" if info.get("device_name") else device
-    )
-    version = info.get("versions", {}).get("torch", "?")
-    ran = [check for check in checks if check.verdict not in ("skipped", "unavailable", "unsupported")]
-    if bad:
-        headline = f"torch {version} computes wrong here: {len(bad)} of {len(ran)} checks failed. Do not train on this machine."
-    else:
-        headline = f"torch {version} computes right on {name}: {len(ran)} checks in {seconds:.1f} s."
+    title = f"{device} ({info.get('device_name')})" if info.get("device_name") else device
     return Report(
         verdict="wrong" if bad else "ok",
-        headline=headline,
+        headline=headline(info.get("versions", {}), "the CPU" if device == "cpu" else title, checks, seconds),
         profile=profile,
         seed=seed,
         device=str(info.get("device", "cpu")),
@@ -177,6 +173,19 @@ def _report(
         peak_bytes=session.peak_bytes,
         checks=tuple(checks),
     )
+
+
+def headline(versions: Mapping[str, str], place: str, checks: Sequence[Check], seconds: float) -> str:
+    """The answer in a sentence."""
+    version = versions.get("torch", "?")
+    bad = [check for check in checks if check.verdict in FAILED]
+    ran = [check for check in checks if check.verdict not in ("skipped", "unavailable", "unsupported")]
+    if bad:
+        return f"torch {version} computes wrong here: {len(bad)} of {len(ran)} checks failed. Do not train on this machine."
+    slow = [check.title for check in ran if check.verdict == "slow"]
+    count = f"{len(ran)} check{'s' if len(ran) != 1 else ''}"
+    ending = f" Slow: {', '.join(slow)}." if slow else ""
+    return f"torch {version} computes right on {place}: {count} in {seconds:.1f} s.{ending}"
 
 
 class _Session:

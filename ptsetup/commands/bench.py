@@ -1,8 +1,15 @@
 """``ptsetup bench``: prove that the installed torch computes right, and say how fast."""
 
+import pathlib
+import time
+from typing import TYPE_CHECKING
+
 import click
 
 from ptsetup.terminal import Terminal
+
+if TYPE_CHECKING:
+    from ptsetup.bench import Report
 
 
 @click.command()
@@ -29,6 +36,10 @@ from ptsetup.terminal import Terminal
     default="text",
     help="How to print it.",
 )
+@click.option("--html", "page", metavar="FILE", help="Also write one self-contained page.")
+@click.option("--save", metavar="FILE", help="Keep this run's speed in FILE (added to the runs in it).")
+@click.option("--compare", metavar="FILE", help="Tell whether this machine became slower than the runs kept in FILE.")
+@click.option("--repeat", type=click.IntRange(1, 20), default=1, show_default=True, help="Time the speed part N times.")
 @click.option("--schema", "is_schema", is_flag=True, help="Print the JSON Schema of the result.")
 @click.option("--timeout-scale", type=float, default=1.0, metavar="X", help="Multiply every deadline (slow disks).")
 @click.pass_context
@@ -42,6 +53,10 @@ def command(
     skip: tuple[str, ...],
     seed: int,
     form: str,
+    page: str | None,
+    save: str | None,
+    compare: str | None,
+    repeat: int,
     timeout_scale: float,
     *,
     is_list: bool,
@@ -60,6 +75,8 @@ def command(
     if is_list:
         terminal.result(render.as_list(bench.ENTRIES, width=terminal.width))
         return
+    keeping = _Keeping(save, compare, repeat)
+    progress = Progress(terminal)
     report = bench.prove(
         interpreter(python),
         device=device,
@@ -67,9 +84,17 @@ def command(
         only=names,
         skip=left_out,
         seed=seed,
-        progress=terminal.log if terminal.is_moving else None,
+        progress=progress,
         deadline_scale=timeout_scale,
+        repeat=repeat if save or compare or repeat > 1 else 0,
     )
+    progress.end()
+    report = keeping.settle(report)
+    if page:
+        from ptsetup.commands import _output
+        from ptsetup.render import html
+
+        _output.write(page, html.as_html(report).encode())
     if form == "json":
         terminal.result_bytes(render.as_json(report))
     elif form == "ndjson":
@@ -78,7 +103,66 @@ def command(
         terminal.result(render.as_markdown(report))
     else:
         terminal.result(render.as_text(report, terminal.style, width=terminal.width, is_unicode=terminal.is_unicode))
-    ctx.exit(1 if report.failed else 0)
+    is_slower = report.comparison is not None and report.comparison.is_slower
+    ctx.exit(1 if report.failed or is_slower else 0)
+
+
+class _Keeping:
+    """What ``--save`` and ``--compare`` ask for; the files are read before anything is measured."""
+
+    def __init__(self, save: str | None, compare: str | None, repeat: int) -> None:
+        from ptsetup.bench import compare as comparing
+
+        self.save, self.repeat = save, repeat
+        self.name = compare
+        self.before = comparing.load(compare) if compare else None
+        self.there = comparing.load(save) if save and pathlib.Path(save).exists() else None
+
+    def settle(self, report: "Report") -> "Report":
+        """The report with the comparison in it; the runs are kept."""
+        from ptsetup.bench import compare as comparing
+        from ptsetup.facts import replace
+
+        if not (self.save or self.before):
+            return report
+        runs = comparing.runs_of(report, self.repeat)
+        if self.before and self.name:
+            comparing.require_same_class(self.before, runs[0], self.name)
+            told = comparing.compare(self.before.runs, runs)
+            slower = report.verdict == "ok" and told.is_slower
+            report = replace(report, comparison=told, verdict="slow" if slower else report.verdict)
+        if self.save:
+            from ptsetup.commands import _output
+
+            _output.write(self.save, comparing.added(self.there, runs, self.save))
+        return report
+
+
+class Progress:
+    """Progress on stderr: one moving line on a terminal, else a line every few seconds. What fails is left standing."""
+
+    EVERY_S = 5.0
+
+    def __init__(self, terminal: Terminal) -> None:
+        self.terminal, self.count = terminal, 0
+        self.since = time.monotonic()
+
+    def __call__(self, line: str) -> None:
+        """Take a line."""
+        self.count += 1
+        text = " ".join(line.split())
+        if text.rpartition(" ")[2] in ("wrong", "crashed", "timeout"):
+            self.terminal.status()
+            self.terminal.log(f"  {text}")
+        elif self.terminal.is_moving:
+            self.terminal.status(f"  {self.count:>3}  {text}")
+        elif time.monotonic() - self.since > self.EVERY_S:
+            self.since = time.monotonic()
+            self.terminal.log(f"  {self.count:>3}  {text}")
+
+    def end(self) -> None:
+        """Take the moving line away."""
+        self.terminal.status()
 
 
 def interpreter(python: str | None) -> str:

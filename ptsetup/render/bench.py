@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from ptsetup.bench import FAILED, Check, Entry, Report
+from ptsetup.bench import Check, Entry, Report
 from ptsetup.render import rates
 
 Style = Callable[..., str]
@@ -62,10 +62,12 @@ def wrap(text: str, width: int, indent: str = "") -> list[str]:
 
 def _failure(check: Check, report: Report, style: Style, width: int) -> list[str]:
     """What failed, by how much, what it points to, and what to type next."""
-    first = f"  {check.title} ({check.name})  {style(check.verdict, fg='red', bold=True)}"
+    plain = f"  {check.title} ({check.name})  {check.verdict}"
     words = difference(check)
-    lines = [first + (f"  {words}" if words and len(first) + len(words) <= width + 8 else "")]
-    if words and not lines[0].endswith(words):
+    is_short = len(plain) + 2 + len(words) <= width
+    head = plain.removesuffix(check.verdict) + style(check.verdict, fg="red", bold=True)
+    lines = [f"{head}  {words}" if words and is_short else head]
+    if words and not is_short:
         lines += wrap(words, width, "    ")
     if check.detail:
         lines += wrap(check.detail, width, "    ")
@@ -96,7 +98,7 @@ def _table(report: Report, style: Style, width: int, *, is_unicode: bool) -> lis
 
 def _row(check: Check, group: str, report: Report, style: Style, width: int) -> list[str]:
     measured = rates.line(check, report) or brief(check)
-    if check.verdict in ("slow", "noisy") and check.detail:
+    if check.verdict in ("slow", "noisy") and check.detail and measured != check.detail:
         measured = f"{measured}; {check.detail}" if measured else check.detail
     word = style(f"{check.verdict:<6}", fg=COLOURS.get(check.verdict))
     if width < NARROW:
@@ -182,14 +184,11 @@ def brief(check: Check) -> str:
     if "loss" in data and "accuracy" in data and "loss_bound" in data:
         return f"loss {data['loss']:.3f}, {100 * data['accuracy']:.1f} % right"
     if check.error is None or check.tolerance is None:
-        return check.detail if check.group == "speed" or check.verdict in FAILED else ""
+        return check.detail if check.group == "speed" else ""
     if check.tolerance == 0:
         return "exact" if check.error == 0 else "not equal"
     unit = {"rel": "", "abs": "", "count": ""}.get(check.unit, f" {check.unit}")
     return f"{short(check.error)} of {short(check.tolerance)}{unit}"
-
-
-measured = brief
 
 
 def short(value: float) -> str:

@@ -2,7 +2,7 @@
 
 from ptsetup.bench import Check, Report
 from ptsetup.bench.fastness import SERIES_OF, chief
-from ptsetup.bench.series import Ceiling, Metric, Speed
+from ptsetup.bench.series import Ceiling, Speed
 
 MLP_FLOP = 3 * 2 * 64 * (784 * 128 + 128 * 10) - 2 * 64 * 784 * 128
 """Of one training step of the MLP 784-128-10 on 64 samples: forward, and backward twice that; the first layer needs no input gradient."""
@@ -30,7 +30,7 @@ def three(value: float) -> str:
 
 def percent(share: float) -> str:
     """``94 %``."""
-    return f"{100 * share:.0f} %"
+    return f"{100 * share:.0f} %" if share >= 0.01 or share <= 0 else f"{100 * share:.1g} %"
 
 
 def line(check: Check, report: Report) -> str:
@@ -42,15 +42,11 @@ def line(check: Check, report: Report) -> str:
     if metric is None:
         return ""
     text = amount(metric.rate, f"{metric.unit}/s")
-    if check.name != "speed.matmul":
-        return text
-    top = ceiling_of(metric, speed)
-    sheet = f", {percent(metric.rate / top.datasheet)} of data sheet" if top and top.datasheet else ""
-    return f"{text}, {metric.dtype}{sheet}"
+    return f"{text}, {metric.dtype}" if check.name == "speed.matmul" else text
 
 
 def one_thread(speed: Speed) -> str:
-    """What one thread reaches, where several were used: ``With 1 thread: 1,836 steps/s, 114 GFLOP/s.``"""
+    """What one thread reaches, where several were used: ``With 1 thread: 1,836 steps/s``."""
     metric = chief(speed, "speed.mlp")
     if metric is None or metric.threads in (None, 1):
         return ""
@@ -61,18 +57,6 @@ def one_thread(speed: Speed) -> str:
     flops = max((one.rate for one in alone if (one.name, one.dtype) == ("matmul", "float32")), default=None)
     parts = [part for part in (steps, amount(flops, "FLOP/s") if flops else None) if part]
     return f"{metric.threads} threads{used}. With 1 thread: {', '.join(parts)}." if parts else ""
-
-
-def ceiling_of(metric: Metric, speed: Speed) -> Ceiling | None:
-    """The best product of the same device, type and number of threads."""
-    return next(
-        (
-            one
-            for one in speed.ceilings
-            if (one.device, one.dtype, one.threads) == (metric.device, metric.dtype, metric.threads)
-        ),
-        None,
-    )
 
 
 def mlp_share(speed: Speed) -> float | None:

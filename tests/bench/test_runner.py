@@ -1,0 +1,111 @@
+"""What the runner makes of a torch that crashes, hangs, or is not there."""
+
+import json
+import os
+import subprocess
+import sys
+import venv
+
+import msgspec
+import pytest
+
+from ptsetup import bench
+from ptsetup.errors import TargetError
+from ptsetup.render import html
+
+ENDINGS = """
+import os, signal, sys, time
+if sys.argv and sys.argv[0].endswith("bench_main.py"):
+    import torch
+    import torch.nn.functional as f
+    def end(*a, **k):
+        what = os.environ["PTSETUP_TEST_ENDING"]
+        if what == "hang":
+            signal.pause()
+        os.kill(os.getpid(), getattr(signal, what))
+    f.embedding = end
+"""
+
+
+def prove(torch_env, tmp_path, ending, **options):
+    (tmp_path / "usercustomize").mkdir()
+    (tmp_path / "usercustomize" / "sitecustomize.py").write_text(
+        ENDINGS.replace('sys.argv and sys.argv[0].endswith("bench_main.py")', "True")
+    )
+    env = {**os.environ, "PYTHONPATH": str(tmp_path / "usercustomize"), "PTSETUP_TEST_ENDING": ending}
+    only = ("tensor.shape", "embedding.rows", "autograd.clip")
+    return bench.prove(str(torch_env / "bin" / "python"), device="cpu", only=only, env=env, **options)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("ending", "meaning"), [("SIGSEGV", "clash of libraries"), ("SIGKILL", "out of memory"), ("SIGILL", "newer CPU")]
+)
+def test_a_crash_is_pinned_on_its_check_and_the_rest_goes_on(torch_env, tmp_path, ending, meaning):
+    report = prove(torch_env, tmp_path, ending)
+    verdicts = {check.name: check.verdict for check in report.checks}
+    assert verdicts == {"tensor.shape": "ok", "autograd.clip": "ok", "embedding.rows": "crashed"}
+    (bad,) = report.failed
+    assert ending in bad.detail
+    assert meaning in bad.detail
+
+
+@pytest.mark.torch
+def test_a_hang_is_pinned_on_its_check(torch_env, tmp_path):
+    report = prove(torch_env, tmp_path, "hang", deadline_scale=0.15)
+    assert {check.name: check.verdict for check in report.checks}["embedding.rows"] == "timeout"
+
+
+def test_without_torch_there_is_a_sentence_and_exit_code_3(tmp_path):
+    venv.create(tmp_path / "env", with_pip=False)
+    python = str(tmp_path / "env" / "bin" / "python")
+    with pytest.raises(TargetError, match="torch is not installed"):
+        bench.prove(python)
+    done = subprocess.run(
+        [sys.executable, "-m", "ptsetup", "bench", "--python", python], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (3, False)
+
+
+def test_a_torch_that_raises_is_told_with_its_words(tmp_path):
+    venv.create(tmp_path / "env", with_pip=False)
+    site = next((tmp_path / "env" / "lib").glob("python*")) / "site-packages"
+    (site / "torch.py").write_text("raise ImportError('libfoo.so: cannot open shared object file')\n")
+    with pytest.raises(TargetError, match="libfoo"):
+        bench.prove(str(tmp_path / "env" / "bin" / "python"))
+
+
+def test_an_unknown_check_is_wrong_use():
+    done = subprocess.run(
+        [sys.executable, "-m", "ptsetup", "bench", "--only", "nothing"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+
+
+TOPICS = (
+    "autograd", "backpropagation", "chain rule", "nn.Module", "cross-entropy", "MSE", "L1", "BCE", "gradient descent", "momentum", "Adam", "AdamW",
+    "scheduler", "DataLoader", "MLP", "save", "distributed data parallel", "DataParallel", "model parallelism", "dropout", "weight decay",
+    "multi-task", "ModuleList", "Sequential", "transfer learning", "few-shot", "REINFORCE", "self-supervised", "contrastive", "masked", "GAN", "VAE",
+    "autoencoder", "convolutional", "RNN", "LSTM", "GRU", "CNN + GRU", "scaled dot-product", "multi-head", "self-attention", "convolutional attention",
+    "visualisation", "grid_sample", "interpolate", "TensorBoard", "profiler", "torch.compile", "AMP", "CUDA graph", "FFT", "linear algebra", "sparse",
+)  # fmt: skip
+
+
+def test_every_topic_is_found_in_the_list():
+    done = subprocess.run(
+        [sys.executable, "-m", "ptsetup", "bench", "--list"], capture_output=True, text=True, check=True
+    )
+    text = " ".join(done.stdout.split()).lower()
+    assert [topic for topic in TOPICS if topic.lower() not in text] == []
+
+
+@pytest.mark.torch
+def test_the_report_survives_json_and_the_page_needs_no_network(torch_env):
+    report = bench.prove(str(torch_env / "bin" / "python"), device="cpu", only=("loss.mean", "train.mlp"))
+    data = msgspec.json.encode(report)
+    assert msgspec.json.decode(data, type=bench.Report) == report
+    assert {"name", "verdict", "error", "tolerance", "seconds", "reveals"} <= set(json.loads(data)["checks"][0])
+    page = html.as_html(report)
+    assert "src=" not in page
+    assert "<link" not in page
+    assert "Error against tolerance" in page
