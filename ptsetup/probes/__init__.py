@@ -75,9 +75,8 @@ class _Work:
         from ptsetup.probes import nvidia
 
         found = nvidia.probe(deadline_scale=self.scale, is_deep=self.is_deep)
-        is_hung = found.status == "timeout" or bool(found.record.cuda and found.record.cuda.is_hung)
-        if self.importing is not None and is_hung:
-            self.importing.hurry("cuda", deadlines.HURRY_S * self.scale)
+        if self.importing is not None and found.status == "timeout":
+            self.importing.hurry("mapped", deadlines.HURRY_S * self.scale)
         return found
 
     def disks(self, target: Target | None) -> Found:

@@ -44,7 +44,7 @@ class Asked(Record, frozen=True, kw_only=True):
     @property
     def problem(self) -> str | None:
         """One clause on how it went wrong; None when the child ended as it should."""
-        done, after = self.completed, f" after the stage {self.stage}" if self.stage else ""
+        done, after = self.completed, f" (last stage: {self.stage})" if self.stage else ""
         if done.ending == "timeout":
             return f"gave no answer within {done.seconds:.0f} s{after}" + (
                 " and could not be ended" if done.is_left_behind else ""

@@ -183,8 +183,8 @@ def cuda_of(asked: _ask.Asked, unknowns: list[Unknown]) -> CudaDriver:
 
 
 def _status(section: Nvidia) -> str:
-    nvml = section.nvml
-    if nvml is not None and nvml.is_hung:
+    nvml, cuda = section.nvml, section.cuda
+    if (nvml is not None and nvml.is_hung) or (cuda is not None and cuda.is_hung):
         return "timeout"
     if nvml is not None and nvml.init_rc == 0:
         return "found"
@@ -194,18 +194,13 @@ def _status(section: Nvidia) -> str:
 
 
 def _detail(section: Nvidia) -> str | None:
-    nvml = section.nvml
-    status = _status(section)
+    nvml, status = section.nvml, _status(section)
     if status == "found":
         return None if section.gpus else "The driver works and lists no GPU."
     if status == "absent":
         return "Neither NVIDIA's kernel module nor its libraries are here."
     if status == "timeout":
-        return "NVML did not answer."
+        return "NVML did not answer." if nvml is not None and nvml.is_hung else "cuInit did not answer."
     if nvml is None:
         return "NVML was not asked."
-    return (
-        f"NVML answers with code {nvml.init_rc}."
-        if nvml.init_rc is not None
-        else (nvml.load_error or "NVML gave no answer.")
-    )
+    return nvml.load_error or f"NVML answers with code {nvml.init_rc}."

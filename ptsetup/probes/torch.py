@@ -76,7 +76,7 @@ def result_of(module: str, asked: _ask.Asked) -> tuple[ImportResult, tuple[Unkno
         "stderr": asked.stderr_tail,
     }
     if is_ok is False and not told.get("error_type"):
-        ending["message"] = f"Importing {module} {asked.problem}."
+        ending["message"] = _sentence(module, asked, is_imported=False)
     result, unknowns = _ask.record(ImportResult, {**told, **ending}, "torch.result")
     return result, unknowns
 
@@ -121,11 +121,17 @@ def is_missing(result: ImportResult) -> bool:
     return result.error_type == "ModuleNotFoundError" and f"'{result.module}'" in (result.message or "")
 
 
+def _sentence(module: str, asked: _ask.Asked, *, is_imported: bool) -> str:
+    return (
+        f"Asking {module} for its devices {asked.problem}." if is_imported else f"Importing {module} {asked.problem}."
+    )
+
+
 def _detail(result: ImportResult, asked: _ask.Asked) -> str | None:
     if is_missing(result):
         return f"{result.module} is not installed in the target."
     if asked.problem is not None:
-        return f"Importing {result.module} {asked.problem}."
+        return _sentence(result.module, asked, is_imported=bool(result.is_ok))
     if result.is_ok:
         return None
     return f"Importing {result.module} raised {result.error_type}."

@@ -35,7 +35,7 @@ def test_stages_are_merged():
 def test_a_line_that_was_cut_short_is_passed_over():
     told = asked(stage("one", {"a": 1}) + stage("two", {"a": 2})[:-25], ending="timeout", exit_code=None, seconds=7.0)
     assert (told.stages, told.facts) == (("one",), {"a": 1})
-    assert told.problem == "gave no answer within 7 s after the stage one"
+    assert told.problem == "gave no answer within 7 s (last stage: one)"
 
 
 def test_damaged_answers():
@@ -52,7 +52,7 @@ def test_unknowns_of_a_wrong_shape_are_left_out():
 
 def test_endings_in_words():
     assert asked("").problem == "ended without an answer"
-    assert asked(stage("x"), exit_code=None, signal=11).problem == "died of signal 11 after the stage x"
+    assert asked(stage("x"), exit_code=None, signal=11).problem == "died of signal 11 (last stage: x)"
     assert asked("", exit_code=3).problem == "ended with exit code 3"
     assert asked("", ending="flooded", exit_code=None).problem == "wrote without end and was ended"
     assert (

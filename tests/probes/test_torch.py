@@ -110,7 +110,7 @@ def test_a_signal(tmp_path, number):
     found = look(tmp_path, f"import os; os.kill(os.getpid(), {int(number)})")
     result = found.record.result
     assert (found.status, result.is_ok, result.signal, result.stage) == ("failed", False, int(number), "import")
-    assert result.message == f"Importing torch died of signal {int(number)} after the stage import."
+    assert result.message == f"Importing torch died of signal {int(number)} (last stage: import)."
 
 
 def test_an_end_without_a_word(tmp_path):

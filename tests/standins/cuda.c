@@ -33,20 +33,30 @@ int cuGetErrorString(int code, const char **into) { (void)code; *into = "an erro
 int cuGetErrorName(int code, const char **into) { (void)code; *into = "CUDA_ERROR_OF_STANDIN"; return 0; }
 int cuGetExportTable(const void **table, const void *id) { (void)id; *table = 0; return 500; }
 
+/* The runtime library asks for everything by name, first of all for the function that it asks with, and gives up ("no driver") when
+ * a name is unknown. What is not meant to be called answers 999. */
+static int unknown(void) { return 999; }
+
 struct name { const char *text; void *function; };
+int cuGetProcAddress(const char *wanted, void **into, int version, unsigned long long flags);
+int cuGetProcAddress_v2(const char *wanted, void **into, int version, unsigned long long flags, int *status);
 static const struct name names[] = {
     {"cuInit", cuInit}, {"cuDriverGetVersion", cuDriverGetVersion}, {"cuDeviceGetCount", cuDeviceGetCount},
     {"cuGetErrorString", cuGetErrorString}, {"cuGetErrorName", cuGetErrorName}, {"cuGetExportTable", cuGetExportTable},
 };
-static int find(const char *wanted, void **into) {
+
+static void *find(const char *wanted, int version) {
+    if (!strcmp(wanted, "cuGetProcAddress")) return version >= 12000 ? (void *)cuGetProcAddress_v2 : (void *)cuGetProcAddress;
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
-        if (!strcmp(names[i].text, wanted)) { *into = names[i].function; return 0; }
-    *into = 0;
-    return 500; /* CUDA_ERROR_NOT_FOUND */
+        if (!strcmp(names[i].text, wanted)) return names[i].function;
+    return unknown;
 }
-int cuGetProcAddress(const char *wanted, void **into, int version, unsigned long long flags) { (void)version, (void)flags; return find(wanted, into); }
+int cuGetProcAddress(const char *wanted, void **into, int version, unsigned long long flags) {
+    (void)flags;
+    *into = find(wanted, version);
+    return 0;
+}
 int cuGetProcAddress_v2(const char *wanted, void **into, int version, unsigned long long flags, int *status) {
-    (void)version, (void)flags;
     if (status) *status = 0;
-    return find(wanted, into);
+    return cuGetProcAddress(wanted, into, version, flags);
 }

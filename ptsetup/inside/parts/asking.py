@@ -40,6 +40,8 @@ def build(facts, torch):
     facts("num_threads", torch.get_num_threads)
     facts("has_cxx11_abi", lambda: bool(torch._C._GLIBCXX_USE_CXX11_ABI))
     facts("arch_list", lambda: architectures(torch))
+    if has_cuda(torch) and sys.platform == "linux":
+        facts("nccl_version", lambda: nccl(torch))
 
 
 def architectures(torch):
@@ -48,16 +50,6 @@ def architectures(torch):
         return []
     flags = torch._C._cuda_getArchFlags()
     return flags.split() if flags else []
-
-
-def libraries(facts, torch):
-    """cuDNN and NCCL, which a wrong copy on the path makes raise."""
-    try:
-        facts.facts["cudnn_version"] = torch.backends.cudnn.version()
-    except Exception as problem:
-        facts.facts["cudnn_error"] = str(problem)[:2000]
-    if has_cuda(torch) and sys.platform == "linux":
-        facts("nccl_version", lambda: nccl(torch))
 
 
 def nccl(torch):
@@ -101,6 +93,14 @@ def described(properties_of, index):
     if hasattr(properties, "uuid"):
         one["uuid"] = str(properties.uuid)
     return one
+
+
+def cudnn(facts, torch):
+    """Version of cuDNN, which a wrong copy on the path makes raise; this starts the driver."""
+    try:
+        facts.facts["cudnn_version"] = torch.backends.cudnn.version()
+    except Exception as problem:
+        facts.facts["cudnn_error"] = str(problem)[:2000]
 
 
 def others(facts, torch):

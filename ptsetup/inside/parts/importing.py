@@ -25,6 +25,8 @@ def look(told, options):
         result = failure(problem)
         result.update(seconds=time.time() - started, warnings=heard, is_ok=False)
         told.tell("raised", {"result": result})
+        if name == "torch":
+            step_by_step(told, [("mapped", asking.mapped)], None)
         return
     result = {"is_ok": True, "seconds": time.time() - started, "warnings": heard}
     result["version"] = text_or_none(getattr(module, "__version__", None))
@@ -66,16 +68,17 @@ def text_or_none(value):
 
 
 def look_at_torch(told, torch, options):
-    """Tell what torch says of itself, then of each kind of device; a stage is told before each step that may hang or crash."""
-    steps = [
-        ("build", asking.build),
-        ("libraries", asking.libraries),
-        ("cuda", asking.cuda),
-        ("devices", asking.devices),
-    ]
-    steps += [("others", asking.others), ("mapped", asking.mapped)]
+    """Tell what torch says of itself, first what touches no driver, then each kind of device."""
+    steps = [("build", asking.build), ("mapped", asking.mapped), ("cuda", asking.cuda), ("devices", asking.devices)]
+    # what has been loaded is looked at twice: a driver that hangs must not cost it, and asking loads more
+    steps += [("cudnn", asking.cudnn), ("others", asking.others), ("loaded", asking.mapped)]
     if options.get("is_deep"):
-        steps.append(("device test", asking.device_test))
+        steps.append(("device_test", asking.device_test))
+    step_by_step(told, steps, torch)
+
+
+def step_by_step(told, steps, torch):
+    """Tell a stage before each step, which may hang or crash, and again with what it found."""
     for stage, step in steps:
         facts = answer.Guarded("torch")
         told.tell(stage)
@@ -83,5 +86,5 @@ def look_at_torch(told, torch, options):
             step(facts, torch)
         except Exception as problem:
             # something that calls itself torch and has not even the names that are asked
-            facts.note(stage.replace(" ", "_"), "failed", "%s: %s" % (type(problem).__name__, problem))
+            facts.note(stage, "failed", "%s: %s" % (type(problem).__name__, problem))
         told.tell(stage, facts.facts, facts.unknowns)
