@@ -3,6 +3,20 @@
 from ptsetup.facts._record import Record
 
 
+class Library(Record, frozen=True, kw_only=True):
+    """One shared library file."""
+
+    soname: str
+    """``libcudnn.so.9``."""
+    path: str
+    version: str | None = None
+    """What follows ``.so.`` in the real file's name."""
+    via: str | None = None
+    """How the loader gets there: ``wheel``, ``LD_LIBRARY_PATH``, ``ld.so.cache``, ``PATH``, ``conda``, ``LD_PRELOAD``."""
+    is_text: bool | None = None
+    """Not a library at all: text or empty."""
+
+
 class Libc(Record, frozen=True, kw_only=True):
     """The C library that programs of this system link to."""
 
@@ -191,11 +205,19 @@ class Program(Record, frozen=True, kw_only=True):
     """Why it does not run, where that was tried."""
 
 
+class Xid(Record, frozen=True, kw_only=True):
+    """One NVIDIA Xid error."""
+
+    code: int
+    bdf: str | None = None
+    text: str | None = None
+
+
 class KernelLog(Record, frozen=True, kw_only=True):
     """What the kernel log says since boot."""
 
     is_readable: bool
-    xids: tuple["Xid", ...] = ()
+    xids: tuple[Xid, ...] = ()
     oom_kills: tuple[str, ...] = ()
     nvrm_errors: tuple[str, ...] = ()
     """Other ``NVRM:`` lines that report a failure."""
@@ -203,14 +225,6 @@ class KernelLog(Record, frozen=True, kw_only=True):
     """Lines by which the kernel refused a module: unsigned under secure boot, built for another kernel."""
     has_resume: bool | None = None
     """The machine was suspended since boot."""
-
-
-class Xid(Record, frozen=True, kw_only=True):
-    """One NVIDIA Xid error."""
-
-    code: int
-    bdf: str | None = None
-    text: str | None = None
 
 
 class Service(Record, frozen=True, kw_only=True):
@@ -280,7 +294,7 @@ class Host(Record, frozen=True, kw_only=True):
     network: Network | None = None
     package_versions: dict[str, str] | None = None
     """System packages of interest (libnvidia-compute-580, nvidia-fabricmanager-580, cuda-compat-12-8), version each."""
-    loader_cache: tuple["Library", ...] | None = None
+    loader_cache: tuple[Library, ...] | None = None
     """Libraries of interest that the dynamic loader would find (libcuda.so.1, libcudart, libavutil ...)."""
     cdi_specs: tuple[str, ...] | None = None
     """Files in /etc/cdi and /var/run/cdi that name nvidia."""
@@ -294,17 +308,3 @@ class Host(Record, frozen=True, kw_only=True):
     """Why torch.compile's cache folder cannot be used; None with ``disks`` known means that it can."""
     nccl_config: dict[str, str] | None = None
     """Settings in /etc/nccl.conf and NCCL_CONF_FILE."""
-
-
-class Library(Record, frozen=True, kw_only=True):
-    """One shared library file."""
-
-    soname: str
-    """``libcudnn.so.9``."""
-    path: str
-    version: str | None = None
-    """What follows ``.so.`` in the real file's name."""
-    via: str | None = None
-    """How the loader gets there: ``wheel``, ``LD_LIBRARY_PATH``, ``ld.so.cache``, ``PATH``, ``conda``, ``LD_PRELOAD``."""
-    is_text: bool | None = None
-    """Not a library at all: text or empty."""
