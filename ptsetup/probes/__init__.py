@@ -88,15 +88,18 @@ class _Work:
         record = disks.probe({**paths, **disks.usual()}, deadline_scale=self.scale, unknowns=unknowns)
         return Found(record=record, unknowns=tuple(unknowns))
 
-    def torch(self, target: Target | None) -> Found:
-        """What importing torch said, and under ``--deep`` its companions."""
+    def torch(self) -> Found:
+        """What importing torch said."""
         from ptsetup.probes import torch
 
         if self.importing is None:
             return Found(status="skipped", detail="Importing torch was not asked for.")
-        found = torch.finish(self.importing)
-        if not self.is_deep or found.record is None or not found.record.result.is_ok:
-            return found
+        return torch.finish(self.importing)
+
+    def deepened(self, found: Found, target: Target | None) -> Found:
+        """The same with its companions and copies between GPUs (``--deep``)."""
+        from ptsetup.probes import torch
+
         deeper = torch.deepen(found.record, target, self.choice.executable, deadline_scale=self.scale)
         return replace(found, record=deeper)
 
@@ -104,18 +107,29 @@ class _Work:
 def _gather(crew: Crew, work: _Work, reading: _ask.Question) -> Snapshot:
     from ptsetup.probes import amd, apple, environ, host, intel, target
 
-    crew.start("host", lambda: host.probe(deadline_scale=work.scale, is_online=work.is_online))
-    crew.start("nvidia", work.nvidia)
-    crew.start("amd", lambda: amd.probe(deadline_scale=work.scale))
-    crew.start("intel", lambda: intel.probe(deadline_scale=work.scale))
-    crew.start("apple", lambda: apple.probe(deadline_scale=work.scale))
+    deadline_s = deadlines.THREAD_S * work.scale
+    # its child has a deadline of its own
+    crew.start("torch", work.torch, deadline_s=deadlines.TORCH_DEEP_S * work.scale + deadline_s)
+    crew.start("host", lambda: host.probe(deadline_scale=work.scale, is_online=work.is_online), deadline_s=deadline_s)
+    crew.start("nvidia", work.nvidia, deadline_s=deadline_s)
+    crew.start("amd", lambda: amd.probe(deadline_scale=work.scale), deadline_s=deadline_s)
+    crew.start("intel", lambda: intel.probe(deadline_scale=work.scale), deadline_s=deadline_s)
+    crew.start("apple", lambda: apple.probe(deadline_scale=work.scale), deadline_s=deadline_s)
     crew.do("env", lambda: Found(record=environ.take()))
     looked: Target | None = crew.do("target", lambda: target.finish(reading, work.choice)).record
-    crew.start("disks", lambda: work.disks(looked))
+    crew.start("disks", lambda: work.disks(looked), deadline_s=deadline_s)
     if looked is not None:
-        crew.start("around", lambda: target.around(looked, os.environ))
-    crew.do("torch", lambda: work.torch(looked))
-    return _assembled(crew.wait(deadlines.THREAD_S * work.scale))
+        crew.start("around", lambda: target.around(looked, os.environ), deadline_s=deadline_s)
+    found = {"torch": crew.result("torch")}
+    if _is_imported(found["torch"]) and work.is_deep:
+        deeper = crew.do("deeper", lambda: work.deepened(found["torch"], looked))
+        found["torch"] = deeper if deeper.record is not None else found["torch"]
+    return _assembled({**crew.wait(), **found})
+
+
+def _is_imported(found: Found) -> bool:
+    """The import of torch succeeded."""
+    return found.record is not None and bool(found.record.result.is_ok)
 
 
 def _assembled(found: dict[str, Found]) -> Snapshot:

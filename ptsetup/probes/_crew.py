@@ -20,10 +20,10 @@ class Crew:
         self._found: dict[str, Found] = {}
         self._threads: dict[str, tuple[threading.Thread, float]] = {}
 
-    def start(self, name: str, probe: Callable[[], Found]) -> None:
+    def start(self, name: str, probe: Callable[[], Found], *, deadline_s: float) -> None:
         """Run a probe beside the others. Its thread is a daemon: one that is stuck in the kernel does not hold us at the end."""
         thread = threading.Thread(target=self.do, args=(name, probe), name=f"ptsetup-{name}", daemon=True)
-        self._threads[name] = thread, time.monotonic()
+        self._threads[name] = thread, time.monotonic() + deadline_s
         thread.start()
 
     def do(self, name: str, probe: Callable[[], Found]) -> Found:
@@ -41,15 +41,25 @@ class Crew:
             found = Found(status="failed", detail=f"The probe itself failed: {type(bug).__name__}: {bug}")
         if not found.seconds:
             found = replace(found, seconds=time.monotonic() - started)
-        self._found[name] = found
+        # what comes after its deadline comes too late: the Snapshot is being put together
+        self._found.setdefault(name, found)
         if self._progress is not None and found.status != "skipped":
             self._progress(f"looked at {name}: {found.detail or found.status}")
         return found
 
-    def wait(self, deadline_s: float) -> dict[str, Found]:
-        """What all of them brought; a thread that takes longer than the deadline (seconds since its start) is left behind."""
-        for thread, started in self._threads.values():
-            thread.join(max(0.0, deadline_s - (time.monotonic() - started)))
-        late = Found(status="timeout", detail=f"No answer within {deadline_s:.0f} s.", seconds=deadline_s)
-        found = dict(self._found)
-        return {**found, **{name: late for name in self._threads if name not in found}}
+    def result(self, name: str) -> Found:
+        """What a probe brought; one that takes longer than its deadline is left behind, and its answer would come too late."""
+        if name in self._threads:
+            thread, end = self._threads[name]
+            thread.join(max(0.0, end - time.monotonic()))
+            if thread.is_alive():
+                self._found.setdefault(
+                    name, Found(status="timeout", detail="It did not come to an end and was left behind.")
+                )
+        return self._found[name]
+
+    def wait(self) -> dict[str, Found]:
+        """What all of them brought."""
+        for name in self._threads:
+            self.result(name)
+        return dict(self._found)

@@ -181,10 +181,11 @@ def test_a_real_child_that_calls_itself_pip(tmp_path):
     folder = tmp_path / "env/bin"
     folder.mkdir(parents=True)
     (folder / "python").symlink_to("/bin/sh")
-    (folder / "pip").write_text("read line\n", encoding="utf-8")
-    with subprocess.Popen(
-        [str(folder / "python"), str(folder / "pip"), "install", "torch"], stdin=subprocess.PIPE
-    ) as child:
+    (folder / "pip").write_text("echo begun; read line\n", encoding="utf-8")
+    command = [str(folder / "python"), str(folder / "pip"), "install", "torch"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        # right after its start a process has no command line yet
+        assert child.stdout.readline() == b"begun\n"
         found = installers.running(Target(prefix=str(tmp_path / "env")), {}, [])
         child.communicate(b"\n")
     assert found == (child.pid,)

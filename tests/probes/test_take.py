@@ -157,9 +157,9 @@ def test_a_bug_in_a_probe_costs_its_section_only(problem, monkeypatch):
 
 def test_a_thread_that_is_stuck_is_left_behind():
     crew, release = _crew.Crew(), threading.Event()
-    crew.start("stuck", lambda: Found(detail=str(release.wait())))
-    crew.start("quick", lambda: Found(detail="here"))
-    found = crew.wait(0.5)
+    crew.start("stuck", lambda: Found(detail=str(release.wait())), deadline_s=0.3)
+    crew.start("quick", lambda: Found(detail="here"), deadline_s=30.0)
+    found = crew.wait()
     release.set()
     assert (found["stuck"].status, found["stuck"].record) == ("timeout", None)
     assert found["quick"].detail == "here"
