@@ -14,28 +14,46 @@ from collections.abc import Sequence
 import msgspec
 
 from ptsetup import index
-from ptsetup.plan import Request, plan
-from ptsetup.plan.describe import Description, describe
 from tests.loopback import serve
 
 ROUNDS = 7
+PLAN = (sys.executable, "-m", "ptsetup", "plan", "--gpu", "8.9", "--driver", "580.95.05", "--format", "json")
 TORCH = "2.13.0"
 
 
-def timed(argv: Sequence[str], rounds: int = ROUNDS, **env: str) -> tuple[float, float]:
-    """(Median seconds, peak MB) of a whole process."""
-    seconds, peak = [], 0.0
-    variables = {k: v for k, v in {**os.environ, **env}.items() if k != "PYTHONDONTWRITEBYTECODE"}
+SMALL = "import resource, subprocess, sys; subprocess.call(sys.argv[1:]); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+"""Started between us and what is measured: a child's peak memory begins with that of the process that started it."""
+
+
+def timed(argv: Sequence[str], rounds: int = ROUNDS) -> float:
+    """Median seconds of a whole process."""
+    seconds = []
+    variables = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     for _ in range(rounds + 1):
         started = time.perf_counter()
-        child = subprocess.Popen(
-            argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, env=variables
+        subprocess.run(
+            argv,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+            env=variables,
+            check=False,
         )
-        _, _, usage = os.wait4(child.pid, 0)
         seconds.append(time.perf_counter() - started)
-        peak = max(peak, usage.ru_maxrss / 1024)
     # the first run writes byte code
-    return statistics.median(seconds[1:]), peak
+    return statistics.median(seconds[1:])
+
+
+def peak(argv: Sequence[str]) -> float:
+    """Peak memory in MB of a process and those that it waits for, the largest of them."""
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", SMALL, *argv],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=True,
+    )
+    return int(done.stdout.split()[-1]) / 1024
 
 
 def row(what: str, value: float, bound: float, *, is_at_least: bool = False, unit: str = "times") -> None:
@@ -62,53 +80,48 @@ def torch_python(folder: pathlib.Path) -> str | None:
 
 def start_up() -> None:
     """Commands that import little."""
-    click, _ = timed([sys.executable, "-c", "import click"])
-    version, _ = timed([sys.executable, "-m", "ptsetup", "--version"])
-    described, _ = timed(
+    click = timed([sys.executable, "-c", "import click"])
+    version = timed([sys.executable, "-m", "ptsetup", "--version"])
+    described = timed(
         [sys.executable, "-m", "ptsetup", "plan", "--gpu", "8.9", "--driver", "580.95.05", "--format", "json"]
     )
     row("ptsetup --version / import click", version / click, 2.5)
     row("ptsetup plan of a described machine / import click", described / click, 3.0)
 
 
-def planner() -> None:
-    """A plan over an index ten times as large."""
+def planner(folder: pathlib.Path) -> None:
+    """A plan over an index ten times as large: the whole command."""
     wheels = index.load()
     more = tuple(
         msgspec.structs.replace(build, torch=f"0.{n}.{build.torch.replace('.', '')}")
         for n in range(1, 10)
         for build in wheels.builds
     )
-    large = msgspec.structs.replace(wheels, builds=(*wheels.builds, *more), files=wheels.files * 10)
-
-    def cost(used: index.WheelIndex) -> float:
-        machine = describe(Description(gpus=("8.9",), driver="580.95.05"), used)
-        times = []
-        for _ in range(9):
-            started = time.perf_counter()
-            plan(machine, Request(), used)
-            times.append(time.perf_counter() - started)
-        return statistics.median(times)
-
-    def read(used: index.WheelIndex) -> float:
-        data = index.dump(used)
-        started = time.perf_counter()
-        index.parse(data, "measured")
-        return time.perf_counter() - started
-
-    small_cost, large_cost = cost(wheels) + read(wheels), cost(large) + read(large)
-    row("reading and planning over an index 10 times as large", large_cost / small_cost, 3.0)
+    large = msgspec.structs.replace(
+        wheels,
+        builds=(*wheels.builds, *more),
+        files=wheels.files * 10,
+        companions=wheels.companions * 10,
+        nvidia_gpus=wheels.nvidia_gpus * 10,
+    )
+    files = {"one": wheels, "ten": large}
+    seconds = {}
+    for name, content in files.items():
+        (folder / name).write_bytes(index.dump(content))
+        seconds[name] = timed([*PLAN, "--index", str(folder / name)])
+    row("ptsetup plan over an index 10 times as large", seconds["ten"] / seconds["one"], 3.0)
 
 
 def looking(python: str) -> None:
     """Snapshots and the doctor against torch's own collect_env and import."""
-    collect, _ = timed([python, "-m", "torch.utils.collect_env"], 5)
-    importing, _ = timed([python, "-c", "import torch"], 5)
+    collect = timed([python, "-m", "torch.utils.collect_env"], 5)
+    importing = timed([python, "-c", "import torch"], 5)
     ours = [sys.executable, "-m", "ptsetup"]
-    quick, _ = timed([*ours, "snapshot", "--no-import", "--python", python])
-    whole, _ = timed([*ours, "snapshot", "--python", python], 5)
-    verdict, memory = timed([*ours, "doctor", "--no-import", "--python", python])
-    full, _ = timed([*ours, "doctor", "--python", python], 5)
+    quick = timed([*ours, "snapshot", "--no-import", "--python", python])
+    whole = timed([*ours, "snapshot", "--python", python], 5)
+    verdict = timed([*ours, "doctor", "--no-import", "--python", python])
+    memory = peak([*ours, "doctor", "--no-import", "--python", python])
+    full = timed([*ours, "doctor", "--python", python], 5)
     row("collect_env / snapshot --no-import", collect / quick, 15.0, is_at_least=True)
     row("snapshot / import torch", whole / importing, 1.10)
     row("collect_env / doctor --no-import", collect / verdict, 15.0, is_at_least=True)
@@ -152,23 +165,15 @@ def installing(python: str, folder: pathlib.Path) -> None:
             subprocess.run([python, "-m", "venv", str(target)], check=True)
             return str(target / "bin" / "python")
 
-        def once(argv: Sequence[str], name: str) -> tuple[float, float]:
+        def once(argv: Sequence[str], name: str) -> float:
             cache = folder / f"cache-{name}"
             shutil.rmtree(cache, ignore_errors=True)
+            variables = {**os.environ, **env, "UV_CACHE_DIR": str(cache), "PIP_NO_CACHE_DIR": "1"}
             started = time.perf_counter()
-            child = subprocess.Popen(
-                argv,
-                env={**os.environ, **env, "UV_CACHE_DIR": str(cache), "PIP_NO_CACHE_DIR": "1"},
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            _, status, usage = os.wait4(child.pid, 0)
-            if status:
-                raise SystemExit(f"{argv[0]} ended with {status}")
-            return time.perf_counter() - started, usage.ru_maxrss / 1024
+            subprocess.run(argv, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+            return time.perf_counter() - started
 
         results: dict[str, list[float]] = {"ours": [], "uv": [], "pip": []}
-        memory = 0.0
         for _ in range(3):
             target = fresh("t")
             argv = [
@@ -184,9 +189,7 @@ def installing(python: str, folder: pathlib.Path) -> None:
                 "--mirror",
                 f"{server.url}/whl",
             ]
-            seconds, peak = once([*argv, "--yes", "--no-prove"], "ours")
-            results["ours"].append(seconds)
-            memory = max(memory, peak)
+            results["ours"].append(once([*argv, "--yes", "--no-prove"], "ours"))
             results["uv"].append(
                 once(
                     [
@@ -210,7 +213,6 @@ def installing(python: str, folder: pathlib.Path) -> None:
     ours, uv_s, pip_s = (statistics.median(results[name]) for name in ("ours", "uv", "pip"))
     row("install (without the proof) / uv pip install", ours / uv_s, 1.10)
     row("pip install / install (without the proof)", pip_s / ours, 2.0, is_at_least=True)
-    row("install, peak memory of any of its processes but the installer's", memory, 120.0, unit="MB")
 
 
 def proving(python: str) -> None:
@@ -232,10 +234,10 @@ def proving(python: str) -> None:
 def main() -> None:
     """All measurements; those that need torch are told as missing where it cannot be had."""
     start_up()
-    planner()
     rules()
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
+        planner(folder)
         python = torch_python(folder)
         if python is None:
             print("not measured: no torch can be installed here")
