@@ -68,8 +68,6 @@ def _write(stream: object, text: str) -> None:
     if stream is None:
         return
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    text = (
-        text.encode(encoding, "backslashreplace").decode(encoding) if not encoding.lower().startswith("utf") else text
-    )
+    text = text.encode(encoding, "backslashreplace").decode(encoding)  # names of files may be no text in any encoding
     stream.write(text)  # type: ignore[attr-defined]
     stream.flush()  # type: ignore[attr-defined]

@@ -45,7 +45,7 @@ def command(ctx: click.Context, /, fail_on: str, **options: Any) -> None:
         if options["output"]:
             from ptsetup.commands import _output
 
-            _output.write(options["output"], text.encode())
+            _output.write(options["output"], text.encode(errors="backslashreplace"))
             terminal.log(told.headline)
         else:
             terminal.result(text)

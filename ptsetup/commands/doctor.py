@@ -158,7 +158,7 @@ def show(told: Any, options: dict[str, Any], terminal: Terminal) -> None:
     if options["output"]:
         from ptsetup.commands import _output
 
-        _output.write(options["output"], text.encode() if isinstance(text, str) else text)
+        _output.write(options["output"], text.encode(errors="backslashreplace") if isinstance(text, str) else text)
         terminal.log(told.headline)
     elif isinstance(text, bytes):
         terminal.result_bytes(text)

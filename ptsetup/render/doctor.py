@@ -7,6 +7,7 @@ import msgspec
 
 from ptsetup.facts import Record, Snapshot
 from ptsetup.render import machine
+from ptsetup.replay import carried
 from ptsetup.rules import BY_CODE, Diagnosis, Evidence, Fix, Ranked
 
 Style = Callable[..., str]
@@ -62,7 +63,11 @@ def report(diagnosis: Diagnosis, snapshot: Snapshot, *, version: str, seconds: f
 
 def as_json(told: Report) -> bytes:
     """One document with a schema number."""
-    return msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n"
+    try:
+        data = msgspec.json.encode(told)
+    except UnicodeEncodeError:
+        data = msgspec.json.encode(carried(msgspec.to_builtins(told)))
+    return msgspec.json.format(data, indent=2) + b"\n"
 
 
 def schema() -> bytes:

@@ -72,7 +72,8 @@ def headline(diagnosis: Diagnosis, snapshot: Snapshot, outcome: str) -> str:
     if outcome == "well":
         return f"All well: torch {_torch_version(snapshot)} runs on {_device(snapshot)}."
     if snapshot.origin == "report":
-        return "No fault found in this report."
+        effect = _effect(snapshot, diagnosis.expect) if _gpus(snapshot) or not _is_imported(snapshot) else None
+        return f"{effect}, and this report does not show why." if effect else "No fault found in this report."
     version = _torch_version(snapshot)
     return f"No fault found: torch {version} is installed, but it was not imported." if version else "No fault found."
 
@@ -93,7 +94,13 @@ def _effect(snapshot: Snapshot, expect: str | None) -> str | None:
         return "PyTorch cannot be imported"
     if torch.is_cuda_available is False and expect in ("cuda", "rocm"):
         return "PyTorch cannot use the GPU"
+    if torch.is_xpu_available is False and expect == "xpu":
+        return "PyTorch cannot use the GPU"
     return None
+
+
+def _is_imported(snapshot: Snapshot) -> bool:
+    return snapshot.torch is None or snapshot.torch.result.is_ok is not False
 
 
 def state(snapshot: Snapshot) -> str:

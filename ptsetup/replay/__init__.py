@@ -17,17 +17,18 @@ def dump(snapshot: Snapshot) -> bytes:
         data = msgspec.json.encode(snapshot)
     except UnicodeEncodeError:
         # a name from the file system that is no UTF-8 came through: JSON cannot carry it as it is
-        data = msgspec.json.encode(_carried(msgspec.to_builtins(snapshot)))
+        data = msgspec.json.encode(carried(msgspec.to_builtins(snapshot)))
     return msgspec.json.format(data, indent=2) + b"\n"
 
 
-def _carried(value: object) -> object:
+def carried(value: object) -> object:
+    """With what JSON cannot carry, names of files that are no UTF-8, in escapes."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode("utf-8")
     if isinstance(value, list | tuple):
-        return [_carried(item) for item in value]
+        return [carried(item) for item in value]
     if isinstance(value, dict):
-        return {_carried(key): _carried(item) for key, item in value.items()}
+        return {carried(key): carried(item) for key, item in value.items()}
     return value
 
 

@@ -85,6 +85,8 @@ class Case:
                 texts = (result.message, *result.warnings, result.stderr)
                 found += [Message(text=t, source=f"import {result.module}") for t in texts if t]
             found += [Message(text=t, source="torch") for t in (torch.cuda_error, torch.cudnn_error) if t]
+            if torch.device_test and torch.device_test != "ok":
+                found.append(Message(text=torch.device_test, source="a product on the device"))
         smi = self.snapshot.nvidia.smi if self.snapshot.nvidia else None
         if smi is not None and smi.message:
             found.append(Message(text=smi.message, source="nvidia-smi"))

@@ -1,9 +1,10 @@
 """Puts rules to a Snapshot and ranks what they find: the likeliest root cause first, what follows from it under it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ptsetup.facts import Snapshot, replace
 from ptsetup.index import WheelIndex
+from ptsetup.rules import _effects
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Diagnosis, Evidence, Finding, Ranked, Rule, Verdict
 
@@ -23,11 +24,16 @@ def put(
 ) -> Diagnosis:
     """Put ``rules`` to a Snapshot. Never raises for what a rule does: one that raises is a verdict of its own."""
     case = Case(snapshot, index, expect)
-    chosen = [rule for rule in rules if is_chosen(rule, tuple(select), tuple(ignore))]
+    select, ignore = tuple(select), tuple(ignore)
+    chosen = [rule for rule in rules if is_chosen(rule, select, ignore)]
     verdicts = tuple(_judge(rule, case) for rule in chosen)
+    ranked = rank({rule.code: rule for rule in chosen}, verdicts)
+    if not select and all(finding.severity != "error" for finding in ranked):
+        left_out = [rule for rule in rules if rule not in chosen]
+        ranked = (*_unexplained(case, left_out, has_warnings=any(f.severity == "warning" for f in ranked)), *ranked)
     findings = tuple(
         replace(finding, evidence=tuple(_located(evidence, snapshot) for evidence in finding.evidence))
-        for finding in rank({rule.code: rule for rule in chosen}, verdicts)
+        for finding in ranked
     )
     return Diagnosis(
         verdicts=verdicts,
@@ -36,6 +42,29 @@ def put(
         expect_reason=case.wanted[1],
         as_of=case.as_of,
         root=next((f for f in findings if f.severity != "note" and f.consequence_of is None), None),
+    )
+
+
+def _unexplained(case: Case, left_out: Iterable[Rule], *, has_warnings: bool) -> Iterator[Ranked]:
+    """The finding that torch does not work and no rule, of those left out neither, knows why."""
+    finding = _effects.unexplained(case, has_warnings=has_warnings)
+    if finding is None:
+        return
+    for rule in left_out:
+        if rule.code == NOT_CHECKED or any(
+            (f.severity or rule.severity) != "note" for f in _judge(rule, case).findings
+        ):
+            return
+    yield Ranked(
+        code=NOT_CHECKED,
+        slug="not-checked",
+        severity="error",
+        title="The cause was not found",
+        message=finding.message,
+        subject=finding.subject,
+        evidence=finding.evidence,
+        fixes=finding.fixes,
+        certainty="certain",
     )
 
 

@@ -139,7 +139,7 @@ def mig_choice(case: Case) -> Iterator[Finding]:
             *([asserted.evidence] if asserted else []),
         ),
         fixes=(choose,),
-        severity="error" if asserted else "warning" if len(instances) > 1 or value else "note",
+        severity="error" if asserted else "warning" if len(instances) > 1 or value or is_blind else "note",
         certainty="certain" if split and (asserted or wrong) else "likely",
     )
 

@@ -156,6 +156,7 @@ def _ending(result: ImportResult) -> tuple[str, str] | None:
 def not_checked(case: Case) -> Iterator[Finding]:
     """What is wrong
         Some facts could not be read: no permission, no answer, or a tool failed. Rules that need them said nothing.
+        Or torch does not work (an error then), and no rule found out why.
 
     Why it matters
         Silence of those rules does not mean that all is well.
@@ -165,7 +166,7 @@ def not_checked(case: Case) -> Iterator[Finding]:
 
     Fix
         Where it matters, look again with the rights that are missing (the kernel log, for instance, is often for root
-        only).
+        only), and with --deep. Send ptsetup's maintainers what it could not explain: ptsetup doctor --deep --share.
 
     Sources
         ptsetup's own readings

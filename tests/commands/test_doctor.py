@@ -309,3 +309,32 @@ def test_hostile_texts_break_no_format(call, stored):
             json.loads(out)
         else:
             assert all(line.startswith("::") for line in out.splitlines()[:-1])
+
+
+def test_a_gpu_that_torch_does_not_see_is_no_health_though_no_rule_knows_why(call, stored):
+    machine = builders.machine()
+    unseen = replace(machine, torch=replace(machine.torch, is_cuda_available=False, cuda_device_count=0, devices=()))
+    code, out, _ = call("doctor", "--from", stored(unseen, "machine.json"))
+    assert code == 1
+    assert out.startswith("PyTorch cannot use the GPU: the cause was not found.")
+    assert "ptsetup doctor --deep --share" in out
+
+
+def test_a_report_without_a_cause_does_not_say_that_all_is_well(call, stored):
+    text = f"torch 2.14.1+cu126\ntorch.cuda.is_available() -> False\n{forms.smi()}"
+    code, out, _ = call("doctor", "--from", stored(text))
+    assert (code, out.splitlines()[0]) == (0, "PyTorch cannot use the GPU, and this report does not show why.")
+
+
+@pytest.mark.parametrize("style", ["text", "json", "markdown"])
+def test_a_name_that_is_no_utf_8_can_be_written(style, call, tmp_path, monkeypatch):
+    ill = sick()
+    name = "libfoo_\udce9.so: cannot open shared object file: No such file or directory"
+    ill = replace(ill, torch=replace(ill.torch, result=replace(ill.torch.result, message=name)))
+    monkeypatch.setattr("ptsetup.commands.doctor.take", lambda *_: ill)
+    code, out, err = call("doctor", "--format", style)
+    assert code == 1, err
+    assert "libfoo_" in out
+    code, _, err = call("doctor", "--format", style, "--output", tmp_path / "it")
+    assert (code, len(err.splitlines())) == (1, 1)
+    assert "libfoo_" in (tmp_path / "it").read_text()

@@ -166,6 +166,71 @@ def test_selection(options, left):
     assert [v.code for v in diagnosis.verdicts] == left
 
 
+def blind(**changes):
+    """A machine with a GPU and a CUDA build, which torch sees nothing of."""
+    machine = builders.machine(**changes)
+    return replace(machine, torch=replace(machine.torch, is_cuda_available=False, cuda_device_count=0, devices=()))
+
+
+def broken(message):
+    result = replace(builders.machine().torch.result, is_ok=False, error_type="ImportError", message=message)
+    return builders.machine(torch=replace(builders.torch(), result=result, is_cuda_available=None))
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "effect", "seen"),
+    [
+        (blind(), "PyTorch cannot use the GPU", "torch.is_cuda_available"),
+        (broken("ImportError: of a kind never seen"), "PyTorch cannot be imported", "torch.result.message"),
+        (
+            builders.machine(torch=replace(builders.torch(), device_test="wrong result on cuda")),
+            "PyTorch computes wrongly on the GPU",
+            "torch.device_test",
+        ),
+        (
+            builders.machine(torch=replace(builders.torch(), cuda_error="RuntimeError: of a kind never seen")),
+            "PyTorch cannot use the GPU",
+            "torch.cuda_error",
+        ),
+    ],
+)
+def test_torch_that_does_not_work_is_never_well_though_no_rule_knows_why(snapshot, effect, seen):
+    diagnosis = put(never("PT100"), snapshot=snapshot)
+    assert codes(diagnosis) == ["PT992"]
+    assert diagnosis.root.severity == "error"
+    assert diagnosis.root.message.startswith(effect)
+    assert diagnosis.root.evidence[0].path == seen
+
+
+@pytest.mark.parametrize(
+    ("rule", "snapshot"),
+    [
+        (always("PT100"), blind()),
+        (never("PT100"), blind(env={"CUDA_VISIBLE_DEVICES": ""})),
+        (never("PT100"), blind(nvidia=Nvidia(gpus=()))),
+        (never("PT100"), replace(blind(), origin="report")),
+        (never("PT100"), builders.cpu_machine()),
+    ],
+    ids=["explained", "hidden", "no GPU", "report", "CPU build"],
+)
+def test_no_word_of_an_unknown_cause_where_there_is_one_or_none_is_needed(rule, snapshot):
+    assert "PT992" not in codes(put(rule, snapshot=snapshot))
+
+
+def test_a_warning_may_be_the_cause():
+    diagnosis = put(always("PT100", "warning"), snapshot=blind())
+    assert codes(diagnosis) == ["PT992", "PT100"]
+    assert "the warnings may show it" in diagnosis.root.message
+
+
+def test_what_is_left_out_may_know_why():
+    rules = (always("PT100"), never("PT200"))
+    assert codes(put(*rules, snapshot=blind(), ignore=("PT100",))) == []
+    assert codes(put(*rules, snapshot=blind(), ignore=("PT200",))) == ["PT100"]
+    assert codes(put(*rules, snapshot=blind(), select=("PT200",))) == []
+    assert codes(put(never("PT300"), *rules[1:], snapshot=blind(), ignore=("PT200",))) == ["PT992"]
+
+
 def test_the_same_input_gives_the_same_output():
     rules = (always("PT100"), always("PT500"), always("PT700", hides=("PT1",)))
     assert put(*rules) == put(*rules)
