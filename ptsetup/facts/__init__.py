@@ -1,6 +1,6 @@
 """Facts about a machine: frozen records, no behaviour beyond small properties."""
 
-from ptsetup.facts._record import Record
+from ptsetup.facts._record import Record, to_json
 from ptsetup.facts.accelerators import Amd, AmdGpu, Apple, Intel, IntelGpu
 from ptsetup.facts.host import (
     Cgroup,
@@ -87,4 +87,5 @@ __all__ = [
     "Wheel",
     "Xid",
     "replace",
+    "to_json",
 ]

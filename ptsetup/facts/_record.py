@@ -9,3 +9,23 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     ``None`` always means *unknown* (why, stands in ``Snapshot.unknowns``); an empty tuple means *looked, and
     there is none*.
     """
+
+
+def to_json(record: Record) -> bytes:
+    """A record as indented JSON, one document, UTF-8, with a final newline."""
+    try:
+        data = msgspec.json.encode(record)
+    except UnicodeEncodeError:
+        # a name from the file system that is no UTF-8 came through: JSON cannot carry it as it is
+        data = msgspec.json.encode(_carried(msgspec.to_builtins(record)))
+    return msgspec.json.format(data, indent=2) + b"\n"
+
+
+def _carried(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, list | tuple):
+        return [_carried(item) for item in value]
+    if isinstance(value, dict):
+        return {_carried(key): _carried(item) for key, item in value.items()}
+    return value

@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from ptsetup.facts import Record, Snapshot
+from ptsetup.facts import Record, Snapshot, to_json
 from ptsetup.render import machine
-from ptsetup.replay import carried
 from ptsetup.rules import BY_CODE, Diagnosis, Evidence, Fix, Ranked
 
 Style = Callable[..., str]
@@ -63,11 +62,7 @@ def report(diagnosis: Diagnosis, snapshot: Snapshot, *, version: str, seconds: f
 
 def as_json(told: Report) -> bytes:
     """One document with a schema number."""
-    try:
-        data = msgspec.json.encode(told)
-    except UnicodeEncodeError:
-        data = msgspec.json.encode(carried(msgspec.to_builtins(told)))
-    return msgspec.json.format(data, indent=2) + b"\n"
+    return to_json(told)
 
 
 def schema() -> bytes:

@@ -6,30 +6,14 @@ from typing import TypeVar
 import msgspec
 
 from ptsetup.errors import SnapshotError
-from ptsetup.facts import SCHEMA, Record, Snapshot
+from ptsetup.facts import SCHEMA, Record, Snapshot, to_json
 
 SharedT = TypeVar("SharedT", bound=Record)
 
 
 def dump(snapshot: Snapshot) -> bytes:
     """The Snapshot as indented JSON, one document, UTF-8, with a final newline."""
-    try:
-        data = msgspec.json.encode(snapshot)
-    except UnicodeEncodeError:
-        # a name from the file system that is no UTF-8 came through: JSON cannot carry it as it is
-        data = msgspec.json.encode(carried(msgspec.to_builtins(snapshot)))
-    return msgspec.json.format(data, indent=2) + b"\n"
-
-
-def carried(value: object) -> object:
-    """With what JSON cannot carry, names of files that are no UTF-8, in escapes."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode("utf-8")
-    if isinstance(value, list | tuple):
-        return [carried(item) for item in value]
-    if isinstance(value, dict):
-        return {carried(key): carried(item) for key, item in value.items()}
-    return value
+    return to_json(snapshot)
 
 
 def load(data: bytes) -> Snapshot:
