@@ -10,9 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import BinaryIO
-
-from ptsetup.facts._record import Record
+from typing import BinaryIO, NamedTuple
 
 OUTPUT_LIMIT = 4 * 1024 * 1024
 """Bytes of each stream that are read back: the last ones."""
@@ -30,8 +28,8 @@ KILL_WAIT_S = 2.0
 """How long we wait for a killed child; one stuck in a kernel driver cannot be ended and is left behind."""
 
 
-class Completed(Record, frozen=True, kw_only=True):
-    """How a child ended."""
+class Completed(NamedTuple):
+    """How a child ended. No msgspec record: children are started before anything that is slow to import."""
 
     argv: tuple[str, ...]
     ending: str

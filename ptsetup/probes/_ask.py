@@ -1,8 +1,6 @@
 """Asks another interpreter with a script of ``inside``: what it tells stage by stage comes back, however the child ends."""
 
-import contextlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -10,6 +8,7 @@ import msgspec
 
 from ptsetup import run
 from ptsetup.facts import Record, Unknown
+from ptsetup.probes.begin import Question
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
@@ -65,47 +64,6 @@ class Asked(Record, frozen=True, kw_only=True):
         return self.completed.stderr[-TAIL:].strip() or None
 
 
-class Question:
-    """A child that is running a script of ``inside``."""
-
-    def __init__(
-        self,
-        python: str,
-        script: str,
-        options: Mapping[str, Any],
-        *,
-        deadline_s: float,
-        flags: Sequence[str] = (),
-        env: Mapping[str, str] | None = None,
-        cwd: str | None = None,
-    ) -> None:
-        """Start it."""
-        self._begin, self._end = os.urandom(16).hex(), os.urandom(16).hex()
-        self._child = run.Child(
-            [python, *flags, run.script(script), self._begin, self._end, json.dumps(options)],
-            deadline_s=deadline_s,
-            env=env,
-            cwd=cwd,
-        )
-
-    def finish(self) -> Asked:
-        """Wait for its end or its deadline."""
-        completed = self._child.finish()
-        return understand(completed, self._begin, self._end)
-
-    def hurry(self, stage: str, seconds: float) -> None:
-        """Give it only so much more time if it has reached a stage (another thread may be waiting for it)."""
-        # it may end while we look
-        with contextlib.suppress(OSError, ValueError):
-            told = understand(self._child.partial(), self._begin, self._end)
-            if stage in told.stages:
-                self._child.deadline_s = min(self._child.deadline_s, told.completed.seconds + seconds)
-
-    def stop(self) -> None:
-        """End it; its answer is not wanted any more."""
-        self._child.stop()
-
-
 def ask(
     python: str,
     script: str,
@@ -116,7 +74,12 @@ def ask(
     env: Mapping[str, str] | None = None,
 ) -> Asked:
     """Run a script of ``inside`` to its end or its deadline."""
-    return Question(python, script, options, deadline_s=deadline_s, flags=flags, env=env).finish()
+    return finish(Question(python, script, options, deadline_s=deadline_s, flags=flags, env=env))
+
+
+def finish(question: Question) -> Asked:
+    """Wait for the end of a child, or its deadline, and read what it told."""
+    return understand(question.wait(), question.begin, question.end)
 
 
 def understand(completed: run.Completed, begin: str, end: str) -> Asked:

@@ -6,14 +6,14 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from ptsetup.errors import TargetError
-from ptsetup.facts import Record
 
 ELSEWHERE = "Name an interpreter by its path: --python /path/to/python"
 
 
-class Choice(Record, frozen=True, kw_only=True):
+class Choice(NamedTuple):
     """The target."""
 
     executable: str

@@ -10,6 +10,7 @@ from ptsetup.facts import CudaDriver, Gpu, Library, Nvidia, Nvml, Unknown, repla
 from ptsetup.probes import _ask, deadlines, driver, smi
 from ptsetup.probes._found import Found
 from ptsetup.probes._tree import Tree
+from ptsetup.probes.begin import Question
 
 LIBRARY_NOT_FOUND = 12
 
@@ -104,10 +105,8 @@ class _Asking:
             return any(library.soname == on_windows for library in self._libraries)
         return driver.reachable(self._libraries, on_linux, self._env)
 
-    def _question(self, script: str, options: Mapping[str, Any], deadline_s: float) -> _ask.Question:
-        return _ask.Question(
-            sys.executable, script, options, deadline_s=deadline_s, flags=ISOLATED, env=dict(self._env)
-        )
+    def _question(self, script: str, options: Mapping[str, Any], deadline_s: float) -> Question:
+        return Question(sys.executable, script, options, deadline_s=deadline_s, flags=ISOLATED, env=dict(self._env))
 
     def finish(self, section: Nvidia) -> tuple[Nvidia, tuple[Unknown, ...]]:
         """The section with what the children told."""
@@ -127,7 +126,7 @@ class _Asking:
             )
             unknowns.append(Unknown(path="nvidia.gpus", reason="absent" if self._binding else "failed", detail=why))
             return Nvml(load_error=why, init_rc=LIBRARY_NOT_FOUND if self._binding else None), None
-        return nvml_of(self._nvml.finish(), unknowns)
+        return nvml_of(_ask.finish(self._nvml), unknowns)
 
     def _finish_cuda(self, unknowns: list[Unknown]) -> CudaDriver | None:
         if self._cuda is None:
@@ -135,7 +134,7 @@ class _Asking:
                 Unknown(path="nvidia.cuda", reason="absent", detail="The loader finds no CUDA driver library.")
             )
             return None
-        return cuda_of(self._cuda.finish(), unknowns)
+        return cuda_of(_ask.finish(self._cuda), unknowns)
 
 
 def nvml_of(asked: _ask.Asked, unknowns: list[Unknown]) -> tuple[Nvml, tuple[Gpu, ...] | None]:

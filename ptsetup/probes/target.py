@@ -5,33 +5,18 @@ from typing import Any
 
 from ptsetup.errors import TargetError
 from ptsetup.facts import Target, Unknown, replace
-from ptsetup.probes import _ask, caches, choose, deadlines, installers, interpreters
+from ptsetup.probes import _ask, caches, choose, installers, interpreters
 from ptsetup.probes._found import Found
-
-SCRIPT = "target_facts.py"
-
-
-def start(
-    python: str,
-    *,
-    deadline_scale: float = 1.0,
-    is_deep: bool = False,
-    env: Mapping[str, str] | None = None,
-    cwd: str | None = None,
-) -> _ask.Question:
-    """Start the child that reads the target, with the user's own variables (``env``) and folder (``cwd``)."""
-    deadline_s = (deadlines.TARGET_DEEP_S if is_deep else deadlines.TARGET_S) * deadline_scale
-    options = {"cwd": choose.here() if cwd is None else cwd, "is_deep": is_deep}
-    return _ask.Question(python, SCRIPT, options, deadline_s=deadline_s, env=env, cwd=cwd)
+from ptsetup.probes.begin import Question
 
 
-def finish(question: _ask.Question, choice: choose.Choice) -> Found:
+def finish(question: Question, choice: choose.Choice) -> Found:
     """Wait for it and make the section of what it told.
 
     Raises:
         TargetError: the interpreter gave no answer at all.
     """
-    return found(question.finish(), choice)
+    return found(_ask.finish(question), choice)
 
 
 def around(target: Target, env: Mapping[str, str]) -> Found:

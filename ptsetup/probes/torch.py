@@ -1,13 +1,11 @@
 """Importing torch in the target, in a child under a deadline: how it ended, and what torch says of itself."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from ptsetup.facts import ImportResult, Target, Torch, Unknown, replace
 from ptsetup.probes import _ask, deadlines
 from ptsetup.probes._found import Found
-
-SCRIPT = "torch_facts.py"
+from ptsetup.probes.begin import TORCH_SCRIPT, Question
 
 COMPANIONS = {
     "torchvision": "torchvision",
@@ -24,24 +22,9 @@ COMPANIONS = {
 """Distribution -> module that loads its compiled part, imported one by one under ``--deep``."""
 
 
-def start(
-    python: str,
-    *,
-    deadline_scale: float = 1.0,
-    is_deep: bool = False,
-    env: Mapping[str, str] | None = None,
-    cwd: str | None = None,
-) -> _ask.Question:
-    """Start the import; it is the slowest of all children."""
-    deadline_s = (deadlines.TORCH_DEEP_S if is_deep else deadlines.TORCH_S) * deadline_scale
-    return _ask.Question(
-        python, SCRIPT, {"module": "torch", "is_deep": is_deep}, deadline_s=deadline_s, env=env, cwd=cwd
-    )
-
-
-def finish(question: _ask.Question) -> Found:
+def finish(question: Question) -> Found:
     """Wait for it and make the section of what it told."""
-    return found(question.finish())
+    return found(_ask.finish(question))
 
 
 def found(asked: _ask.Asked) -> Found:
@@ -86,9 +69,9 @@ def deepen(section: Torch, target: Target | None, python: str, *, deadline_scale
     installed = {dist.name for dist in (target.distributions if target else None) or ()}
     modules = [module for name, module in COMPANIONS.items() if name in installed]
     imports = tuple(
-        result_of(module, _ask.ask(python, SCRIPT, {"module": module}, deadline_s=deadlines.IMPORT_S * deadline_scale))[
-            0
-        ]
+        result_of(
+            module, _ask.ask(python, TORCH_SCRIPT, {"module": module}, deadline_s=deadlines.IMPORT_S * deadline_scale)
+        )[0]
         for module in modules
     )
     section = replace(section, imports=imports)
@@ -100,7 +83,7 @@ def deepen(section: Torch, target: Target | None, python: str, *, deadline_scale
 def _peers(python: str, deadline_scale: float) -> tuple[str, ...] | None:
     """Pairs of GPUs whose copy was wrong or never came; None when nobody could try."""
     options = {"module": "torch", "is_for_peers": True}
-    asked = _ask.ask(python, SCRIPT, options, deadline_s=deadlines.PEERS_S * deadline_scale)
+    asked = _ask.ask(python, TORCH_SCRIPT, options, deadline_s=deadlines.PEERS_S * deadline_scale)
     if "p2p_problems" in asked.facts:
         return tuple(map(str, asked.facts["p2p_problems"] or ()))
     if asked.stage is not None and asked.stage.startswith("copy"):

@@ -6,7 +6,7 @@ import os
 import pathlib
 import sys
 
-from ptsetup.probes import choose, target
+from ptsetup.probes import begin, choose, target
 
 PLAIN = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
 """Variables that a child keeps; what else the tests' own environment says (pip, CUDA) must not reach it."""
@@ -22,7 +22,7 @@ def environment(*, pythonpath=(), **variables):
 
 def found(*, python=sys.executable, cwd=None, is_deep=False, scale=3.0, **variables):
     """What the child finds in a target with those variables (``pythonpath`` is a sequence)."""
-    question = target.start(
+    question = begin.target(
         str(python),
         deadline_scale=scale,
         is_deep=is_deep,

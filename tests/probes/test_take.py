@@ -11,7 +11,7 @@ import pytest
 
 from ptsetup import probes, replay
 from ptsetup.errors import TargetError
-from ptsetup.probes import _crew, host
+from ptsetup.probes import _crew, _taking, deadlines, host
 from ptsetup.probes._found import Found
 from tests import standins
 from tests.probes import targets
@@ -35,7 +35,7 @@ def reading(snapshot, name):
 
 def test_the_order_is_fixed(tmp_path):
     snapshot = probes.take(sys.executable)
-    assert [one.probe for one in snapshot.readings] == list(probes.ORDER)
+    assert [one.probe for one in snapshot.readings] == list(_taking.ORDER)
     assert snapshot.origin == "probe"
     assert snapshot.taken_at.endswith("Z")
     assert snapshot.target.chosen_by == "--python"
@@ -52,7 +52,7 @@ def test_it_survives_json():
 
 def test_every_section_that_is_missing_has_its_reason():
     snapshot = probes.take(sys.executable, with_torch=False)
-    for name in probes.SECTIONS:
+    for name in _taking.SECTIONS:
         if getattr(snapshot, name) is None:
             assert snapshot.why_unknown(name) is not None, name
     assert snapshot.why_unknown("torch").reason == "not_asked"
@@ -120,7 +120,7 @@ def test_torch_is_not_waited_for_in_full_when_its_driver_hangs(tmp_path, variabl
     torch = snapshot.torch
     assert (torch.result.is_ok, torch.result.is_timeout, torch.result.stage) == (True, True, "cuda")
     seconds = reading(snapshot, "torch").seconds
-    assert seconds < probes.deadlines.TORCH_S * 0.2, "it was ended before its own deadline"
+    assert seconds < deadlines.TORCH_S * 0.2, "it was ended before its own deadline"
 
 
 def test_no_target():

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from ptsetup.probes import torch
+from ptsetup.probes import begin, torch
 from tests import standins
 from tests.probes import targets
 from tests.probes.targets import environment
@@ -40,7 +40,7 @@ def look(site=None, code="", *, python=sys.executable, scale=1.0, is_deep=False,
     if site is not None:
         targets.torch(site, code=code)
         variables["pythonpath"] = [site]
-    return torch.finish(torch.start(str(python), deadline_scale=scale, is_deep=is_deep, env=environment(**variables)))
+    return torch.finish(begin.torch(str(python), deadline_scale=scale, is_deep=is_deep, env=environment(**variables)))
 
 
 def test_no_torch():
@@ -193,7 +193,7 @@ def test_a_torch_without_the_names_that_are_asked(tmp_path):
 
 def test_a_namespace(tmp_path):
     (tmp_path / "torch").mkdir()
-    found = torch.finish(torch.start(sys.executable, env=environment(pythonpath=[tmp_path])))
+    found = torch.finish(begin.torch(sys.executable, env=environment(pythonpath=[tmp_path])))
     assert found.record.result.is_ok
     assert found.record.version is None
 
@@ -272,7 +272,7 @@ def test_a_real_torch_with_its_library_cut_short(torch_env, tmp_path):
 def test_a_real_torch_beside_a_hanging_driver(torch_env, tmp_path):
     """It asks NVML in its own process; the stand-in's library is found, and the CPU build does not touch it."""
     variables = standins.nvml(tmp_path, {}, hang="Init")
-    found = torch.finish(torch.start(str(torch_env / "bin/python"), env={**environment(), **variables}))
+    found = torch.finish(begin.torch(str(torch_env / "bin/python"), env={**environment(), **variables}))
     assert found.record.result.is_ok
 
 
