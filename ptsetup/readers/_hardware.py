@@ -179,9 +179,17 @@ _INXI = re.compile(r"Device-\d+: (?P<name>.{3,120}?) driver: (?P<driver>[\w-]+)"
 _IN_USE = re.compile(r"Kernel driver in use: (?P<driver>[\w-]+)")
 _TRIGGER = re.compile(
     r"rtx|gtx|geforce|tesla|quadro|titan|nvidia|radeon|instinct|gfx\d|sm_\d|capability|10de:|1002:|8086:|vga|3d controller"
-    r"|device-\d|driver in use|marketing name|\bgpu\b|\bmx ?[1-5]\d0|compute_\d",
+    r"|device-\d|driver in use|marketing name|\bgpu\b|\bmx ?[1-5]\d0|compute_\d|\brx[ -]?\d{3}|\bamd (?:card|graphics)",
     re.IGNORECASE,
 )
+
+
+_CARD_OF_AMD = re.compile(
+    r"\b(?:amd |ati |radeon |xfx )*rx[ -]?[4-9]\d{2,3}(?: ?xtx?| ?gre| ?[ms])?\b|\bradeon vii\b"
+    r"|\b(?:i (?:have|use|own|am using)|my|with an?)\b.{0,20}\bamd (?:gpu|card|graphics)",
+    re.IGNORECASE,
+)
+"""A card of AMD's that a person speaks of."""
 
 
 def scan(draft: Draft, text: str, line: int) -> None:
@@ -196,6 +204,10 @@ def scan(draft: Draft, text: str, line: int) -> None:
     capability = own_capability(text) if names else None
     for name in names:
         draft.gpu(Gpu(name=name, compute_capability=capability, source="report"), line, HINTED)
+    card = None if names else _CARD_OF_AMD.search(text)
+    if card:
+        named = AMD.search(card[0])
+        draft.amd_gpu(AmdGpu(name=named[0].strip(" .-") if named else "AMD GPU"), line, HINTED)
     gfx = GFX.search(text)
     if gfx and not _GFX_LIST.search(text):
         draft.amd_gpu(AmdGpu(gfx=gfx[0].lower(), name=None), line, HINTED)

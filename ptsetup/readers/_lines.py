@@ -71,6 +71,19 @@ def with_headings(lines: tuple[Line, ...]) -> tuple[Line, ...]:
     return tuple(found)
 
 
+_TYPED = str.maketrans("\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f", "''''\"\"\"\"")
+"""Quotation marks that an editor made of those that a program printed."""
+
+
+def _decoded(raw: str) -> str:
+    """Without what pages, addresses and editors do to a text."""
+    if "&" in raw:
+        raw = html.unescape(raw)
+    if "%20" in raw and "://" not in raw:
+        raw = raw.replace("%20", " ")
+    return raw if raw.isascii() else raw.translate(_TYPED)
+
+
 def _clean_line(raw: str) -> str:
     if len(raw) > LINE_LIMIT:
         raw = raw[: LINE_LIMIT * 3 // 4] + " " + raw[-LINE_LIMIT // 4 :]
@@ -79,8 +92,7 @@ def _clean_line(raw: str) -> str:
     if "\r" in raw:
         # a progress line overwrites itself: what was printed last is what was seen
         raw = raw.rstrip("\r").rpartition("\r")[2]
-    if "&" in raw:
-        raw = html.unescape(raw)
+    raw = _decoded(raw)
     if not raw.isprintable():
         raw = _CONTROL.sub("", raw.replace("\t", "    ").replace("\xa0", " ")).replace("\ufffd", "")
     if raw.lstrip().startswith(">") and not raw.lstrip().startswith(">>>"):

@@ -52,6 +52,9 @@ _UV_CHANGE = re.compile(rf"^\s*(?P<sign>[+~-]) (?P<name>[a-z0-9][\w.-]*)==(?P<ve
 _PRINTED_VERSION = re.compile(r"torch\.__version__")
 _ORIGIN = re.compile(r"(?:[A-Za-z]:\\|/|~|\.\.\.)\S*[/\\]torch[/\\]__init__\.py")
 _AVAILABLE = re.compile(r"(?<![\w.])(?:torch\.)?(?P<device>cuda|xpu|backends\.mps|mps)\.is_available(?:\(\))?(?![\w(])")
+_MACHINE = re.compile(r"platform\.machine\(\)(?P<said>.*)$")
+_ARCHITECTURE = re.compile(r"^[^\n]{0,12}?\b(?P<name>x86_64|arm64|aarch64|amd64)\b", re.IGNORECASE)
+_FORETOLD = re.compile(r"\breturns? (?P<answer>true|false)\W*$", re.IGNORECASE)
 _SAID = re.compile(r"^[^\n]{0,40}?(?<!if )(?<!else )\b(?P<answer>true|false)\b", re.IGNORECASE)
 _NOT_AVAILABLE = re.compile(r"\bcuda (?:device )?(?:is |was )?not ava(?:il|li)able\b", re.IGNORECASE)
 """What programs say before they give up."""
@@ -81,6 +84,8 @@ class Packages:
         self.rows = 0
         self.awaits_version = 0
         self.awaits_answer: str | None = None
+        self.awaits_machine = False
+        self.foretold: str | None = None
 
     def read(self, line: Line) -> bool:
         """Take what one line says of packages; True when it says nothing else."""
@@ -126,16 +131,26 @@ class Packages:
             if answer:
                 self.draft.note(self.awaits_answer, answer[1] == "True", number, PRINTED)
             self.awaits_answer = None
+        machine = _MACHINE.search(text) if "platform.machine" in text else None
+        name = _ARCHITECTURE.match(machine["said"] if machine else text) if machine or self.awaits_machine else None
+        if name:
+            self.draft.note("target.machine", name["name"].lower(), number, PRINTED)
+        self.awaits_machine = machine is not None and name is None
         asked = _AVAILABLE.search(text)
         if asked:
             path = f"torch.is_{asked['device'].lower().rpartition('.')[2]}_available"
             said = _SAID.match(text[asked.end() :])
             if said:
                 self.draft.note(path, said["answer"].lower() == "true", number, PRINTED)
+            elif self.foretold and len(text) < 60:
+                self.draft.note(path, self.foretold == "true", number, SAID)
             else:
                 self.awaits_answer = path
         elif _NOT_AVAILABLE.search(text):
             self.draft.note("torch.is_cuda_available", False, number, SAID)
+        foretold = _FORETOLD.search(text) if "return" in text.lower() else None
+        if text.strip() or foretold:
+            self.foretold = foretold["answer"].lower() if foretold else None
 
     def _show(self, text: str, number: int) -> bool:
         field = _SHOW_FIELD.match(text)

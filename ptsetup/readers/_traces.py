@@ -121,6 +121,10 @@ def _apple_silicon(draft: Draft, _text: str, line: int) -> None:
     draft.note("host.hardware_machine", "arm64", line, SAID)
 
 
+def _mac(draft: Draft, _text: str, line: int) -> None:
+    draft.note("host.system", "macos", line, HINTED)
+
+
 def _named(draft: Draft, text: str, line: int) -> None:
     note_os(draft, text, line, SAID)
 
@@ -143,6 +147,7 @@ _TRACES: tuple[tuple[re.Pattern[str], Trace], ...] = tuple(
             r"\bapple (?:silicon|m[1-5])\b|\bmac(?:book)?\b.{0,30}\bm[1-5]\b|\bm[1-5] (?:mac|pro mac|max mac)",
             _apple_silicon,
         ),
+        (r"\b(?:my|a|this|on|in) mac(?:book|mini)?\b|\bmac laptop\b", _mac),
         (r"^\s*(?:microsoft )?windows (?:7|8|10|11|server|version)\b|^\W{0,4}mac ?os\b", _named),
         (r"^[ *\u2022-]*" + DISTRIBUTION.pattern, _named),
     )

@@ -112,7 +112,7 @@ def served_by_text(case: Case) -> Served | None:
         name, version, hit = asked.name, asked.version, asked.hit
     else:
         return None
-    tag = _tag_of_index(case) if version is None and name == "torch" else None
+    tag = tag_of_index(case) if version is None and name == "torch" else None
     if tag:
         minors = tuple(sorted(minor for minor in _spans(case, tag)))
         return Served(f"torch for {tag}", minors, "wheels_index.json", hit) if minors else None
@@ -121,7 +121,7 @@ def served_by_text(case: Case) -> Served | None:
     return Served(f"{name} {version}", minors, "wheels_index.json", hit) if minors else None
 
 
-def _tag_of_index(case: Case) -> str | None:
+def tag_of_index(case: Case) -> str | None:
     """``cu117``, where pip looked on that page of the PyTorch index alone."""
     config = case.snapshot.target.pip if case.snapshot.target else None
     looked = case.said(r"looking in indexes: (?P<urls>\S+)\s*$")

@@ -82,7 +82,7 @@ def python_too_new(case: Case) -> Iterator[Finding]:
         pytorch/pytorch#144024, #112478, #130249; names of the published wheels
     """
     told = served(case)
-    if len(case.python) < 2:
+    if len(case.python) < 2 or (told is not None and case.python[1] in told.minors):
         yield from _by_list(case, "new")
     if told is None or len(case.python) < 2 or case.python[0] != 3 or _is_served_elsewhere(case):
         return

@@ -105,6 +105,7 @@ DLL_TEXTS = (
     r"(?:could not|failed to|cannot) (?:load|import) torch.*\[WinError (?:126|127|1114)\]",
     r"torch[\\/]+__init__\.py\S* line \d+,? in _load_dll_libraries",
     r"error loading .{0,300}torch[\\/]+lib[\\/]+[\w-]+\.dll",
+    r"torch[\\/]+lib[\\/]+[\w-]+\.dll\W{1,3}or one of its dependencies",
     r"could not find module '[^']*torch[\\/]+lib[\\/]+[\w-]+\.dll'",
     r"DLL load failed(?: while importing _C)?:.*",
     r"Microsoft Visual C\+\+ Redistributable is not installed",

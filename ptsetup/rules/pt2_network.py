@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ptsetup.rules._case import Case
-from ptsetup.rules._installers import NO_MATCH, NOT_FOUND, lacks_torch, served_by_text
+from ptsetup.rules._installers import NO_MATCH, NOT_FOUND, asked_for, lacks_torch, served_by_text, tag_of_index
 from ptsetup.rules._rule import Evidence, Finding, Fix, Severity, rule
 from ptsetup.rules._ways import another_build, fact, fitting, pip, unset
 
@@ -38,6 +38,10 @@ def index_surprise(case: Case) -> Iterator[Finding]:
     Sources
         chenfei-wu/TaskMatrix#171, ScrollPrize/villa#1584, talmolab/sleap-nn#340
     """
+    page = _page_without_it(case)
+    if page:
+        yield page
+        return
     settings = _settings(case)
     hit = case.heard(index_surprise)
     looked = case.said(r"looking in indexes: (?P<urls>.+)")
@@ -58,6 +62,36 @@ def index_surprise(case: Case) -> Iterator[Finding]:
             Fix(text="Or take the setting away where it stands (see the evidence).", kind="none"),
         ),
         severity=severity,
+        certainty="likely",
+    )
+
+
+def _page_without_it(case: Case) -> Finding | None:
+    """One page of the PyTorch index was the only place, and it does not hold the release, or does not exist."""
+    asked, tag = asked_for(case), tag_of_index(case)
+    if asked is None or tag is None or asked.name != "torch":
+        return None
+    wanted = (asked.version or "").partition("+")[0]
+    has_page = any(build.backend == tag for build in case.index.builds)
+    tags = sorted({build.backend for build in case.index.builds if build.torch == wanted})
+    if tag in tags or (has_page and not tags):
+        return None
+    if not has_page and not tag.startswith("cu"):
+        return None
+    where = f"; it is on {', '.join(tags)}" if tags else ""
+    return Finding(
+        message=f"The page {tag} of the PyTorch index does not hold torch {wanted}{where}."
+        if has_page
+        else f"No page {tag} of the PyTorch index is known{f': torch {wanted} is on ' + ', '.join(tags) if tags else ''}.",
+        subject="index",
+        evidence=(
+            asked.hit.evidence,
+            Evidence(
+                path="index.builds", value=f"torch {wanted}: {', '.join(tags) or tag}", source="wheels_index.json"
+            ),
+        ),
+        fixes=(another_build("Take it from a page that holds it.", *([f"torch=={wanted}"] if wanted else [])),),
+        severity="error",
         certainty="likely",
     )
 

@@ -77,7 +77,7 @@ def shadowed(case: Case) -> Iterator[Finding]:
             fixes=_rename(case, origin.removesuffix("/__init__.py").removesuffix("\\__init__.py")),
         )
         return
-    hit = case.heard(shadowed)
+    hit = case.heard(shadowed) or _from_here(case)
     if hit is None or case.is_import_ok or (origin and not _is_no_package(case, origin, folders)):
         return
     path = hit.match.groupdict().get("path") or ""
@@ -91,6 +91,12 @@ def shadowed(case: Case) -> Iterator[Finding]:
         fixes=_rename(case, path) if path else (FIND_IT,),
         certainty="likely",
     )
+
+
+def _from_here(case: Case) -> Hit | None:
+    """The traceback of a failed import goes through a folder ``torch`` of the current one, which has no compiled part."""
+    lacks_core = case.said(r"no module named '?(?:torch\.)?_C\b")
+    return case.said(r"""File "(?:\./)?(?P<path>torch)[\\/]__init__\.py", line""") if lacks_core else None
 
 
 def _is_no_package(case: Case, origin: str, folders: tuple[str, ...]) -> bool:

@@ -195,6 +195,7 @@ OTHER_CUDA = (
 FOREIGN = (
     rf"(?<!\S)(?P<file>\S{{1,400}}\.(?:so|pyd)[\w.]{{0,40}}): undefined symbol: (?P<symbol>{MANGLED}|\w{{0,80}}(?:at|c10|torch)\w*)",
     rf"dlopen\((?P<file>\S+\.(?:so|dylib))[^\n]{{0,60}}symbol not found[^\n]{{0,10}} ['(]?_?(?P<symbol>{MANGLED})",
+    r"(?P<file>)symbol not found:? ['(]?_?(?P<symbol>(?:aoti_)?torch_\w+)",
     r"(?P<file>libtorch_cuda_(?:cu|cpp)\.so|libcaffe2\w*\.so)\S*: cannot open shared object file",
     r"(?P<file>lib(?:c10|torch)\w*\.(?:so|dylib))\S*: cannot open shared object file",
     OTHER_CUDA,
@@ -256,7 +257,7 @@ def extension(case: Case) -> Iterator[Finding]:
     if hit is None or (target and target.broken_extensions):
         return
     file = hit.match["file"]
-    name = _package_of(file)
+    name = _package_of(file) if file else "A compiled package"
     yield Finding(
         message=f"{name} was compiled for another torch than {case.torch_version or 'the one installed'}."
         if not re.match(r"lib(?:torch|c10|caffe2)", file)

@@ -168,6 +168,17 @@ def numpy2(case: Case) -> Iterator[Finding]:
         (version, is_two) if is_two is not None else (told.match["v"] if told else None, bool(told) or None)
     )
     is_old = _is_numpy1_only(case)
+    is_guess = bool(is_only_unavailable and is_two is None and is_old and compat.at_least(case.torch_base or "", "2.0"))
+    if is_guess and hit and not case.said(r"no module named '?numpy"):
+        # releases before 2.0 are older than NumPy 2 by years; for these it is the frequent reason
+        yield Finding(
+            message=f"torch {case.torch_version} was built for NumPy 1, and cannot use the NumPy that is installed: it is 2 or newer.",
+            subject="numpy",
+            evidence=(hit.evidence,),
+            fixes=_numpy_fixes(case),
+            certainty="possible",
+        )
+        return
     if is_old is False and not (hit and not is_only_unavailable):
         return
     if is_two is False or (is_two is None and (hit is None or is_only_unavailable)) or (is_old is None and not hit):

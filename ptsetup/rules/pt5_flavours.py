@@ -168,6 +168,7 @@ def _is_old(capability: tuple[int, int] | None) -> bool:
 
 
 LEGACY = r"supported through the NVIDIA (?P<branch>\d{3})\.xx legacy drivers"
+UNLISTED = r"NVRM:\s*installed in this system is not supported by the (?P<driver>\d{3}\.[\d.]*\d)"
 IGNORED = r"The (?P<driver>\d{3}\.[\d.]+\d) NVIDIA driver will ignore"
 
 
@@ -179,7 +180,7 @@ IGNORED = r"The (?P<driver>\d{3}\.[\d.]+\d) NVIDIA driver will ignore"
     needs=("nvidia.nvml|nvidia.kernel_module_version|nvidia.smi|messages",),
     hides=HIDES,
     layer=16,
-    says=(LEGACY, r"NVRM:\s*(?:supported through|this GPU).{0,80}legacy", IGNORED),
+    says=(LEGACY, r"NVRM:\s*(?:supported through|this GPU).{0,80}legacy", IGNORED, UNLISTED),
 )
 def dropped(case: Case) -> Iterator[Finding]:
     """What is wrong

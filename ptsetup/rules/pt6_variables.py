@@ -11,6 +11,9 @@ NAME = "CUDA_VISIBLE_DEVICES"
 NO_GPUS = r"no CUDA GPUs are available|no CUDA-capable device is detected|cudaErrorNoDevice"
 
 
+BAD_ORDINAL = r"invalid device ordinal"
+
+
 def _is_wanted(case: Case) -> bool:
     return case.expect in (None, "cuda")
 
@@ -145,9 +148,7 @@ def invalid(case: Case) -> Iterator[Finding]:
     problem = _problem(case, value)
     if problem is None or not (choice.taken or choice.is_repeated):
         return
-    hit = case.said(
-        NO_GPUS, r"invalid device ordinal", r"no (?:CUDA )?GPUs? (?:was |were )?(?:found|available|detected)"
-    )
+    hit = case.said(NO_GPUS, BAD_ORDINAL, r"no (?:CUDA )?GPUs? (?:was |were )?(?:found|available|detected)")
     torch = case.snapshot.torch
     is_report = case.snapshot.origin == "report"
     is_blind = bool(torch and torch.is_cuda_available is False)
@@ -188,7 +189,15 @@ def _problem(case: Case, value: str) -> str | None:
         return _unknown_id(case, choice.taken)
     if choice.stop is not None and choice.taken:
         return f'"{choice.stop}" is no GPU, so the list ends before it'
-    return None
+    return _asked_beyond(case, len(numbers))
+
+
+def _asked_beyond(case: Case, count: int) -> str | None:
+    """The program asks for ``cuda:1`` where the list leaves one GPU, which is ``cuda:0`` whatever its number was."""
+    asked = case.said(r"\bcuda:(?P<number>\d{1,2})\b") if count and case.said(BAD_ORDINAL) else None
+    if asked is None or int(asked.match["number"]) < count:
+        return None
+    return f"it leaves {count} of the GPUs, counted from 0, and the program asks for number {asked.match['number']}"
 
 
 def _unknown_id(case: Case, ids: tuple[str, ...]) -> str | None:

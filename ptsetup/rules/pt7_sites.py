@@ -45,7 +45,12 @@ def jetson(case: Case) -> Iterator[Finding]:
     """
     host, torch = case.snapshot.host, case.snapshot.torch
     board = host.jetson if host else None
-    if board is None or _nvidia.works(case) or re.search(r"\+?nv\d|\.nv|\+g?nv", case.torch_version or ""):
+    hit = case.said(r"no kernel image is available")
+    if (
+        board is None
+        or (_nvidia.works(case) and not hit)
+        or re.search(r"\+?nv\d|\.nv|\+g?nv", case.torch_version or "")
+    ):
         return
     generation = (compat.version_tuple(board.jetpack or "") or (0,))[0] or L4T_JETPACK.get(
         (compat.version_tuple(board.l4t or "") or (0,))[0], 0
@@ -53,7 +58,6 @@ def jetson(case: Case) -> Iterator[Finding]:
     cuda = compat.version_tuple(case.cuda_build or "")[:2]
     if generation >= 7 and cuda >= (13, 2):
         return
-    hit = case.said(r"no kernel image is available")
     is_failing = bool(torch and torch.is_cuda_available is False) or hit is not None
     requires = (case.wheel.requires if case.wheel else None) or ()
     is_generic = any(text.startswith("nvidia-") for text in requires) or case.family == "cpu"

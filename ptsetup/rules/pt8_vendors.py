@@ -210,6 +210,7 @@ def _join(case: Case, group: str, *, is_waiting: bool) -> tuple[Fix, ...]:
 ASKS_CUDA_OF_OTHERS = (
     r"CUDA driver version is insufficient for CUDA runtime version|cuda runtime error \(35\)",
     r"found no NVIDIA driver on your system",
+    r"the NVIDIA driver on your system is too old",
     r"torch\.xpu\.is_available\(\)\W+False|XPU (?:device )?(?:is )?not (?:supported|available)",
 )
 

@@ -227,7 +227,10 @@ TRITON_BUILD = (
     r"cannot find -lcuda\b",
     r"libcuda\.so cannot (?:be )?found|assert len\(dirs\).{0,40}libcuda\.so",
     r"\bcuda\.h['\"]?: no such file or directory",
-    r"Command '\[.{0,120}(?:gcc|g\+\+|cc|clang|cl\.exe|tcc\.exe)'.{0,900}(?:-lcuda|triton).{0,900}returned non-zero exit status",
+    (
+        r"Command '\[.{0,200}(?:gcc|g\+\+|cc|clang|cl\.exe|tcc\.exe)'.{0,900}(?:-lcuda|triton|cuda_utils\.c).{0,900}"
+        r"returned non-zero exit status"
+    ),
     r"cannot find ptxas|ptxas fatal|PTXASError|Internal Triton PTX codegen error",
     r"TRITON_(?:PTXAS|LIBDEVICE)_PATH.{0,60}(?:not found|no such file)",
 )
