@@ -12,6 +12,12 @@ from ptsetup.errors import TargetError
 
 ELSEWHERE = "Name an interpreter by its path: --python /path/to/python"
 
+OR_ELSEWHERE = "or name an interpreter by its path: --python /path/to/python"
+
+
+VERSIONS = tuple(f"3.{minor}" for minor in range(20, 5, -1))
+"""Versions that are named where the one that was asked for is missing."""
+
 
 class Choice(NamedTuple):
     """The target."""
@@ -43,7 +49,7 @@ def choose(
     if (local / "pyvenv.cfg").is_file():
         raise TargetError(
             f"The environment {local} has no interpreter.",
-            hint=f"Make it anew (python -m venv {local}), or: {ELSEWHERE}",
+            hint=f"Make it anew (python -m venv {local}), {OR_ELSEWHERE}",
         )
     if not sys.executable:
         raise TargetError("The interpreter that runs ptsetup does not know its own path.", hint=ELSEWHERE)
@@ -75,7 +81,7 @@ def _active(variable: str, prefix: str) -> str:
     if found is None:
         raise TargetError(
             f"{variable} names {prefix}, where there is no interpreter.",
-            hint=f"Leave that environment (deactivate, or unset {variable}), or: {ELSEWHERE}",
+            hint=f"Leave that environment (deactivate, or unset {variable}), {OR_ELSEWHERE}",
         )
     return found
 
@@ -94,10 +100,10 @@ def _named(name: str, env: Mapping[str, str]) -> str:
         return os.path.abspath(path)  # noqa: PTH100 - resolving links would leave a virtual environment
     found = next(by_name(name, env), None)
     if found is None:
-        known = ", ".join(dict.fromkeys(_names_on(env)))
+        known = ", ".join(version for version in VERSIONS if next(by_name(version, env), None))
         raise TargetError(
             f"No interpreter called {name} was found on PATH or among those of pyenv and uv.",
-            hint=f"{ELSEWHERE}." + (f" On PATH: {known}." if known else ""),
+            hint=f"Take one of {known}, {OR_ELSEWHERE}" if known else ELSEWHERE,
         )
     return found
 
@@ -157,9 +163,3 @@ def _is_free_threaded(name: str) -> bool:
 
 def _numbers(name: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", name)[:3])
-
-
-def _names_on(env: Mapping[str, str]) -> Iterator[str]:
-    for minor in range(20, 5, -1):
-        if _on_path(f"python3.{minor}", env.get("PATH", "")):
-            yield f"3.{minor}"

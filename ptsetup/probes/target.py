@@ -53,7 +53,7 @@ def found(asked: _ask.Asked, choice: choose.Choice) -> Found:
         last = (asked.stderr_tail or "").splitlines()[-1:]
         raise TargetError(
             f"{choice.executable} ({choice.chosen_by}) does not answer as a Python interpreter: it {asked.problem}"
-            + (f" ({last[0][:200]})." if last else "."),
+            + (f": {last[0][:200].rstrip('.')}." if last else "."),
             hint=choose.ELSEWHERE,
         )
     facts: dict[str, Any] = dict(asked.section("target"))

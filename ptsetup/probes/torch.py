@@ -55,7 +55,8 @@ def result_of(module: str, asked: _ask.Asked) -> tuple[ImportResult, tuple[Unkno
         "signal": done.signal,
         "exit_code": done.exit_code,
         "is_timeout": done.ending == "timeout",
-        "stage": asked.stage,
+        # after an exception only the libraries are looked at: it was the import that failed
+        "stage": "import" if told.get("error_type") else asked.stage,
         "stderr": asked.stderr_tail,
     }
     if is_ok is False and not told.get("error_type"):

@@ -86,6 +86,10 @@ def test_an_exception(tmp_path):
     assert (result.is_ok, result.error_type, result.exit_code, result.signal) == (False, "ImportError", 0, None)
     assert result.message.startswith("libcudnn.so.9: cannot open")
     assert "in deep" in result.traceback
+    assert result.stage == "import"
+    assert found.record.mapped_libraries is not None or sys.platform != "linux", (
+        "what was loaded until then may tell why"
+    )
     assert found.detail == "Importing torch raised ImportError."
 
 

@@ -13,8 +13,16 @@ SYMBOLS_LIMIT = 200000
 WEAK = 2
 
 
+ENTRIES_LIMIT = 4096
+"""Entries of a dynamic section, and of one chain of the hash table; a damaged file must not keep us for minutes."""
+
+
 class NotElf(Exception):
     """No 64-bit little-endian ELF file, or a damaged one."""
+
+
+DAMAGED = (NotElf, OSError, ValueError, IndexError, TypeError, struct.error)
+"""What reading a file that is no whole ELF file may raise."""
 
 
 class Elf:
@@ -60,7 +68,7 @@ class Elf:
             elif kind == PT_INTERP:
                 self.interpreter = self.data[start : start + length].rstrip(b"\0").decode("utf-8", "replace")
         if dynamic is not None:
-            for place in range(dynamic[0], dynamic[0] + dynamic[1], 16):
+            for place in range(dynamic[0], dynamic[0] + min(dynamic[1], ENTRIES_LIMIT * 16), 16):
                 tag, value = struct.unpack_from("<qQ", self.data, place)
                 if tag == 0:
                     break
@@ -133,7 +141,8 @@ class Elf:
             if not (word >> number % 64) & (word >> (number >> shift) % 64) & 1:
                 return False
             (index,) = struct.unpack_from("<I", data, bucket_at + number % buckets * 4)
-            while index >= first:
+            last = index + ENTRIES_LIMIT
+            while first <= index < last:
                 (chained,) = struct.unpack_from("<I", data, chain_at + (index - first) * 4)
                 if chained | 1 == number | 1:
                     (offset,) = struct.unpack_from("<I", data, table + index * 24)

@@ -146,7 +146,7 @@ def broken(torch_folder, infos):
         for info, file in modules:
             try:
                 lacking = missing_symbols(file, has)
-            except (elf.NotElf, OSError, ValueError, IndexError, TypeError):
+            except elf.DAMAGED:
                 continue
             if lacking:
                 found.append({"path": file, "distribution": info["name"], "symbols": lacking[:SYMBOLS_TOLD]})
@@ -161,12 +161,12 @@ class Exports:
         for name in OWN_LIBRARIES:
             try:
                 library = elf.Elf(os.path.join(folder, name))
-            except (elf.NotElf, OSError, ValueError):
+            except elf.DAMAGED:
                 continue
             self.opened.append(library)
             try:
                 self.asked.append(library.exports())
-            except (elf.NotElf, TypeError):
+            except elf.DAMAGED:
                 continue
 
     def __enter__(self):

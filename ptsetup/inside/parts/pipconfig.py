@@ -1,12 +1,15 @@
-"""What pip and uv are configured to do, by their files and variables and pip's own order; pip itself is not started.
+"""What pip and uv are configured to do, by their files and variables and pip's own order; neither of them is started.
 
 The order is that of pip/_internal/configuration.py and cli/parser.py: within a section the later file wins (global, user,
-environment, PIP_CONFIG_FILE), then the section of the command beats [global], and a variable beats both.
+environment, PIP_CONFIG_FILE), then the section of the command beats [global], and a variable beats both. What uv is told (variables, then its
+files) counts only where pip is told nothing.
 """
 
 import os
 import re
 import sys
+
+from ptsetup_inside import uvconfig
 
 NAME = "pip.ini" if os.name == "nt" else "pip.conf"
 
@@ -87,17 +90,22 @@ def merged():
         for variable in variables:
             if key not in settings and os.environ.get(variable):
                 value = os.environ[variable]
-                put(settings, sources, key, value.replace(",", " ") if key == "find-links" else value, variable)
+                parts = [part.strip() for part in value.split(",") if part.strip()]
+                put(settings, sources, key, parts if key == "find-links" else value, variable)
+    for file in uvconfig.files():
+        for key, value in uvconfig.settings(file).items():
+            if key not in settings:
+                put(settings, sources, key, value, file)
     return settings, sources, problems
 
 
 def put(settings, sources, key, value, source):
-    """Keep one setting; an empty one counts as not given (as for pip)."""
-    value = value.strip()
+    """Keep one setting; an empty one counts as not given (as for pip). Values of pip's lists are divided by spaces."""
+    value = value if isinstance(value, list) else value.strip()
     if key not in KEYS or not value:
         return
     if key in LISTS:
-        settings[key] = [part for part in value.split() if part]
+        settings[key] = value if isinstance(value, list) else value.split()
     elif key == "no-index":
         settings[key] = value.lower() in TRUE
     else:

@@ -116,6 +116,6 @@ def rpath_kind(folder):
             try:
                 with elf.Elf(file) as library:
                     return library.rpath_kind
-            except (elf.NotElf, OSError, ValueError):
+            except elf.DAMAGED:
                 return None
     return None
