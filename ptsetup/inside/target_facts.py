@@ -1,8 +1,12 @@
 """What is true of this interpreter and installed in it; nothing of it is imported. Runs in the target (Python 3.6 or newer)."""
 
-import importlib.util
 import os
 import sys
+
+if sys.version_info < (3, 6):
+    sys.exit("This is Python %d.%d; ptsetup looks into Python 3.6 and newer." % sys.version_info[:2])
+
+import importlib.util
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:] = [entry for entry in sys.path if not entry or os.path.abspath(entry) != HERE]

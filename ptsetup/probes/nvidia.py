@@ -15,7 +15,7 @@ from ptsetup.probes.begin import Question
 LIBRARY_NOT_FOUND = 12
 
 ISOLATED = ("-I", "-S")
-"""Our own interpreter without site-packages: it starts in a third of the time, and nothing of the user's can disturb it."""
+"""Our own interpreter without site-packages: it starts faster, and nothing of the user's can disturb it."""
 
 
 def probe(

@@ -201,6 +201,40 @@ def test_no_python_at_all():
     assert "--python" in raised.value.hint
 
 
+def test_a_python_that_is_too_old_says_so():
+    python = next(choose.by_name("2.7", os.environ), None)
+    if python is None:
+        pytest.skip("no Python 2.7 on this machine")
+    with pytest.raises(TargetError) as raised:
+        found(python=python)
+    assert "This is Python 2.7; ptsetup looks into Python 3.6 and newer." in raised.value.message
+
+
+def test_an_externally_managed_python():
+    """Debian and uv mark theirs; a system that does not is skipped by name."""
+    marked = [p for p in map(installed_or_none, VERSIONS) if p and has_mark(p)] + [
+        p for p in ["/usr/bin/python3"] if has_mark(p)
+    ]
+    if not marked:
+        pytest.skip("no externally managed Python on this machine")
+    section = looked(python=marked[0])
+    assert (section.is_externally_managed, section.is_venv) == (True, False)
+
+
+def installed_or_none(version):
+    return next(choose.by_name(version, os.environ), None)
+
+
+def has_mark(python):
+    code = (
+        "import os, sysconfig; print(os.path.exists(os.path.join(sysconfig.get_path('stdlib'), 'EXTERNALLY-MANAGED')))"
+    )
+    return (
+        os.access(python, os.X_OK)
+        and subprocess.run([python, "-c", code], capture_output=True, text=True, check=False).stdout == "True\n"
+    )
+
+
 def test_an_interpreter_that_hangs_gives_an_error_and_not_a_wait(tmp_path):
     file = tmp_path / "python"
     file.write_text("#!/bin/sh\nexec sleep 600\n", encoding="utf-8")

@@ -227,3 +227,82 @@ def test_pip_itself_sees_the_same(home, tmp_path, venv):
         wanted = site_conf.get(f"install.{key}") or site_conf.get(f"global.{key}")
         value = getattr(pip, field)
         assert repr(value[0] if isinstance(value, tuple) else value) == wanted, key
+
+
+UV_TOML = """# a comment with "quotes"
+no-index = false  # not this
+find-links = [
+    "/räder",  # the first
+    'https://wheels.example/',
+]
+[pip]
+extra-index-url = ["https://user:secret@pip.example/simple"]
+[[index]]
+name = "company"
+url = "https://company.example/simple"
+default = true
+[[index]]
+url = "https://more.example/simple"
+[[index]]
+url = "https://only-when-named.example/simple"
+explicit = true
+"""
+
+
+def test_files_of_uv(home, tmp_path):
+    file = write(f"{home['HOME']}/.config/uv/uv.toml", UV_TOML)
+    pip = config(home, cwd=tmp_path)
+    assert pip.index_url == "https://company.example/simple"
+    assert pip.extra_index_urls == ("https://more.example/simple", "https://pip.example/simple")
+    assert pip.find_links == ("/räder", "https://wheels.example/")
+    assert pip.no_index is False
+    assert pip.sources["index-url"] == str(file)
+
+
+def test_what_pip_is_told_and_variables_beat_the_files_of_uv(home, tmp_path):
+    write(f"{home['HOME']}/.config/uv/uv.toml", UV_TOML)
+    assert config(home, cwd=tmp_path, PIP_INDEX_URL="https://pip.example/").index_url == "https://pip.example/"
+    assert config(home, cwd=tmp_path, UV_DEFAULT_INDEX="https://uv.example/").index_url == "https://uv.example/"
+    assert config(home, cwd=tmp_path, UV_NO_CONFIG="1").index_url is None
+
+
+def test_the_project_above_the_current_folder(home, tmp_path):
+    text = (
+        "[project]\nname = 'x'\nindex-url = 'https://no.example/'\n[tool.uv]\nindex-url = 'https://project.example/'\n"
+    )
+    file = write(tmp_path / "project/pyproject.toml", text)
+    folder = tmp_path / "project/deep/er"
+    folder.mkdir(parents=True)
+    pip = config(home, cwd=folder)
+    assert (pip.index_url, pip.sources["index-url"]) == ("https://project.example/", str(file))
+    write(tmp_path / "project/deep/uv.toml", "index-url = 'https://nearer.example/'\n")
+    assert config(home, cwd=folder).index_url == "https://nearer.example/"
+
+
+def test_escapes_in_strings_of_toml(home, tmp_path):
+    write(tmp_path / "uv.toml", r"""find-links = ["C:\\wheels", 'D:\wheels', "with \"quotes\""]""")
+    assert config(home, cwd=tmp_path).find_links == ("C:\\wheels", "D:\\wheels", 'with "quotes"')
+
+
+def test_a_named_file_of_uv_stands_alone(home, tmp_path):
+    write(f"{home['HOME']}/.config/uv/uv.toml", UV_TOML)
+    named = write(tmp_path / "named.toml", 'find-links = "/named"\n')
+    pip = config(home, cwd=tmp_path, UV_CONFIG_FILE=named)
+    assert (pip.find_links, pip.index_url) == (("/named",), None)
+
+
+@pytest.mark.parametrize(
+    "text", ["[", "index-url =", "index-url = [", "[[index]]\nurl = 5\n", "\x00", "[[index]]\n" * 500, "index-url = 'a"]
+)
+def test_damaged_files_of_uv(home, tmp_path, text):
+    write(tmp_path / "uv.toml", text)
+    assert config(home, cwd=tmp_path).index_url is None
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="the standard library reads TOML since Python 3.11")
+def test_a_real_reader_of_toml_agrees():
+    import tomllib
+
+    told = tomllib.loads(UV_TOML)
+    assert told["find-links"] == ["/räder", "https://wheels.example/"]
+    assert [one["url"] for one in told["index"] if one.get("default")] == ["https://company.example/simple"]
