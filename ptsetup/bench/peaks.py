@@ -23,9 +23,9 @@ ACHIEVABLE = {
     "GH200": 0.84,
     "H100 SXM": 0.80,
     "B200": 0.78,
-    "MI355X": 0.68,
-    "MI325X": 0.60,
-    "MI300X": 0.51,
+    "AMD Instinct MI355X": 0.68,
+    "AMD Instinct MI325X": 0.60,
+    "AMD Instinct MI300X": 0.51,
 }
 """Share of the bfloat16 data sheet that the best shape of a long search reached."""
 
@@ -47,7 +47,7 @@ def known(device_name: str | None, index: WheelIndex | None) -> Known | None:
     """The figures for a GPU by the name that torch gives it; None when the table has no such product."""
     if not device_name or index is None:
         return None
-    key = gpu_key(device_name.removeprefix("AMD Instinct "))
+    key = gpu_key(device_name)
     wanted = gpu_key(SPELLINGS.get(key, "")) or key
     peak = next((one for one in index.peaks if gpu_key(one.name) == wanted), None)
     return _known(peak, index) if peak else None

@@ -20,8 +20,10 @@ def loss_curve(check: Check) -> str:
     curve = [float(value) for value in check.data["curve"]]
     bound = check.data.get("loss_bound")
     held_out = check.data.get("loss")
-    levels = [value for value in (*curve, bound, held_out) if isinstance(value, int | float) and value > 0]
-    if len(curve) < 2 or not levels or not all(math.isfinite(level) for level in levels):
+    told = [value for value in (*curve, bound, held_out) if isinstance(value, int | float)]
+    levels = [value for value in told if value > 0]
+    if len(curve) < 2 or not levels or not all(map(math.isfinite, told)):
+        # a loss that ran away has no axis; its check says what happened
         return ""
     low, high = _decades(levels)
     place = _log_axis(low, high)

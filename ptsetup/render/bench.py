@@ -1,6 +1,7 @@
 """A benchmark report for people (text, Markdown) and programs (JSON, NDJSON)."""
 
 import math
+import re
 import textwrap
 from collections.abc import Callable, Sequence
 
@@ -54,19 +55,19 @@ def as_text(report: Report, style: Style, *, width: int = 80, is_unicode: bool =
 
 
 def wrap(text: str, width: int, indent: str = "") -> list[str]:
-    """The text in lines of that width; nothing is cut off a line but whole words."""
-    return textwrap.wrap(
-        text, max(20, width), initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
-    ) or [""]
+    """The text in lines of that width: only whole words go to the next line, and a number keeps its unit."""
+    held = re.sub(r"(?<=\d) (?=(?:s|ms|%|MB|GB|time)\b|%)", "\0", text)
+    lines = textwrap.wrap(held, max(20, width), initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+    return [line.replace("\0", " ") for line in lines] or [""]
 
 
 def _failure(check: Check, report: Report, style: Style, width: int) -> list[str]:
     """What failed, by how much, what it points to, and what to type next."""
-    plain = f"  {check.title} ({check.name})  {check.verdict}"
+    *before, last = wrap(f"{check.title} ({check.name})  {check.verdict}", width, "  ")
     words = difference(check)
-    is_short = len(plain) + 2 + len(words) <= width
-    head = plain.removesuffix(check.verdict) + style(check.verdict, fg="red", bold=True)
-    lines = [f"{head}  {words}" if words and is_short else head]
+    is_short = not before and len(last) + 2 + len(words) <= width
+    head = last.removesuffix(check.verdict) + style(check.verdict, fg="red", bold=True)
+    lines = [*before, f"{head}  {words}" if words and is_short else head]
     if words and not is_short:
         lines += wrap(words, width, "    ")
     if check.detail:
@@ -106,8 +107,8 @@ def _row(check: Check, group: str, report: Report, style: Style, width: int) -> 
         head = [f"  {group}"] if group else []
         return [*head, f"  {word} {first}", *(f"{'':9}{part}" for part in more)]
     pad = 13 + TITLE + 1 + 7
-    parts = textwrap.wrap(measured, max(20, width - pad)) or [""]
-    title = textwrap.wrap(check.title, TITLE) or [""]
+    parts = wrap(measured, width - pad)
+    title = wrap(check.title, TITLE)
     lines = [f"  {group:<11}{title[0]:<{TITLE}} {word} {parts[0]}".rstrip()]
     for number in range(1, max(len(parts), len(title))):
         left = title[number] if number < len(title) else ""
@@ -125,7 +126,7 @@ def _types(report: Report, width: int, *, is_unicode: bool) -> list[str]:
     length = min(30, width - 42)
     lines = ["", "  best matrix product of each type, this run"]
     for one in found:
-        sheet = f", {rates.percent(one.rate / one.datasheet)} of the data sheet" if one.datasheet else ""
+        sheet = f", {rates.percent(one.rate / one.datasheet)} of data sheet" if one.datasheet else ""
         filled = bar(one.rate / found[0].rate, length, is_unicode=is_unicode)
         lines.append(f"    {one.dtype:<9} {filled:<{length}} {rates.amount(one.rate, 'FLOP/s')}{sheet}")
     return lines
@@ -138,7 +139,11 @@ def _compared(report: Report, style: Style, width: int) -> list[str]:
     lines = ["", *wrap(comparison.headline, width, "  ")]
     for one in comparison.quantities:
         word = style(f"{one.verdict:<8}", fg={"slower": "red", "faster": "green"}.get(one.verdict))
-        lines.append(f"    {word} {one.key:<36} {100 * (one.ratio - 1):+6.1f} % time".rstrip())
+        change = f"{100 * (one.ratio - 1):+6.1f} % time"
+        if width < NARROW:
+            lines += [f"    {word} {change.strip()}", f"    {one.key}"]
+        else:
+            lines.append(f"    {word} {one.key:<36} {change}")
     return lines
 
 
@@ -205,6 +210,11 @@ def short(value: float) -> str:
 def sparkline(values: Sequence[float], *, is_unicode: bool = True) -> str:
     """A curve in one line; by its logarithm where it falls far, since all but the start would be flat otherwise."""
     bars = BARS if is_unicode else ASCII_BARS
+    known = [value for value in values if math.isfinite(value)]
+    if not known:
+        return "?" * len(values)
+    # what ran away stands as high as the highest
+    values = [value if math.isfinite(value) else max(known) for value in values]
     if min(values) > 0 and max(values) > 20 * min(values):
         values = [math.log(value) for value in values]
     low, high = min(values), max(values)
