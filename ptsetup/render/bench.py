@@ -99,7 +99,8 @@ def _table(report: Report, style: Style, width: int, *, is_unicode: bool) -> lis
 
 def _row(check: Check, group: str, report: Report, style: Style, width: int) -> list[str]:
     measured = rates.line(check, report) or brief(check)
-    if check.verdict in ("slow", "noisy") and check.detail and measured != check.detail:
+    is_told = check.verdict == "noisy" and report.speed is not None and not report.speed.gate.is_quiet
+    if check.verdict in ("slow", "noisy") and check.detail and measured != check.detail and not is_told:
         measured = f"{measured}; {check.detail}" if measured else check.detail
     word = style(f"{check.verdict:<6}", fg=COLOURS.get(check.verdict))
     if width < NARROW:

@@ -42,20 +42,34 @@ def _head(report: Report) -> str:
 
 
 def _findings(report: Report) -> str:
-    mild = [check for check in report.checks if check.verdict in ("slow", "noisy")]
-    found = [*report.failed, *mild]
-    return section("Findings", "".join(_finding(check, report) for check in found))
+    slow = [check for check in report.checks if check.verdict == "slow"]
+    noisy: dict[str, list[Check]] = {}
+    for check in report.checks:
+        if check.verdict == "noisy":
+            noisy.setdefault(check.detail, []).append(check)
+    parts = [_finding(check, report) for check in (*report.failed, *slow)]
+    parts += [_noise(detail, checks) for detail, checks in noisy.items()]
+    return section("Findings", "".join(parts))
+
+
+def _noise(detail: str, checks: list[Check]) -> str:
+    """One cause, said once: most often all of the speed part was disturbed by the same neighbour."""
+    titles = ", ".join(check.title for check in checks)
+    return (
+        f'<div class="finding warn">\n<h3>{text(titles)}: noisy</h3>\n<p>{text(detail)}; no verdict on speed.</p>\n'
+        "<p>Measure again when the machine is idle.</p>\n<pre>ptsetup bench --only speed</pre>\n</div>\n"
+    )
 
 
 def _finding(check: Check, report: Report) -> str:
-    is_mild = check.verdict in ("slow", "noisy")
+    is_mild = check.verdict == "slow"
     words = difference(check)
     parts = [f"<h3>{text(check.title)}: {text(check.verdict)}</h3>\n"]
     if words:
         parts.append(f"<p>{text(words)}</p>\n")
     if check.detail:
         parts.append(f"<p>{text(check.detail)}</p>\n")
-    if check.reveals and check.verdict != "noisy":
+    if check.reveals:
         parts.append(f"<p>Points to {text(check.reveals)}.</p>\n")
     device = "" if report.device in ("cpu", "cuda:0") else f" --device {report.device}"
     action = f"ptsetup bench --only {check.name}{device}" + ("" if is_mild else "\nptsetup doctor")

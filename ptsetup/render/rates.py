@@ -2,7 +2,7 @@
 
 from ptsetup.bench import Check, Report
 from ptsetup.bench.fastness import SERIES_OF, chief
-from ptsetup.bench.series import Ceiling, Speed
+from ptsetup.bench.series import Ceiling, Speed, summarise
 
 MLP_FLOP = 3 * 2 * 64 * (784 * 128 + 128 * 10) - 2 * 64 * 784 * 128
 """Of one training step of the MLP 784-128-10 on 64 samples: forward, and backward twice that; the first layer needs no input gradient."""
@@ -51,12 +51,15 @@ def one_thread(speed: Speed) -> str:
     if metric is None or metric.threads in (None, 1):
         return ""
     share = mlp_share(speed)
-    used = f"; the MLP uses {percent(share)} of the best product" if share else ""
-    alone = [one for one in speed.metrics if one.threads == 1]
+    used = f"; the MLP uses {percent(share)} of the best product" if share and speed.gate.is_quiet else ""
+    # on a busy machine the wall clock tells of the others; the CPU time of one thread is still its own
+    clock = "wall" if speed.gate.is_quiet else "cpu"
+    alone = summarise((one for one in speed.series if one.threads == 1), clock)
     steps = next((amount(one.rate, "step/s") for one in alone if one.name == "mlp"), None)
     flops = max((one.rate for one in alone if (one.name, one.dtype) == ("matmul", "float32")), default=None)
     parts = [part for part in (steps, amount(flops, "FLOP/s") if flops else None) if part]
-    return f"{metric.threads} threads{used}. With 1 thread: {', '.join(parts)}." if parts else ""
+    by = "" if clock == "wall" else ", by CPU time"
+    return f"{metric.threads} threads{used}. With 1 thread{by}: {', '.join(parts)}." if parts else ""
 
 
 def mlp_share(speed: Speed) -> float | None:
@@ -89,6 +92,6 @@ def basis(speed: Speed) -> str:
     """What the figures rest on: ``3 processes, median of medians; machine quiet (spin 1.01, pressure 2 %)``."""
     gate = speed.gate
     pressure = "" if gate.pressure is None else f", CPU wait {percent(gate.pressure)}"
-    state = "quiet" if gate.is_quiet else "busy with other work"
+    state = "quiet" if gate.is_quiet else "busy with other work, so no verdict"
     count = f"{speed.processes} process" + ("es" if speed.processes != 1 else "")
     return f"{count}, median of medians; machine {state} (spin {gate.spin:.2f}{pressure})"

@@ -60,8 +60,10 @@ def test_the_first_line_is_the_answer_and_failures_come_before_the_table():
 def test_a_busy_machine_is_said_and_no_figure_hidden():
     busy = reports.healthy(reports.quiet(spin=2.8, pressure=0.9, is_quiet=False))
     text = render.as_text(busy, plain, width=120)
-    assert "noisy  2,400 steps/s; other work used the CPUs" in text
-    assert "machine busy with other work (spin 2.80, CPU wait 90 %)" in text
+    assert "noisy  2,400 steps/s" in text
+    assert "machine busy with other work, so no verdict (spin 2.80, CPU wait 90 %)" in text
+    assert "With 1 thread, by CPU time: 1,800 steps/s, 110 GFLOP/s." in text
+    assert text.count("90 %") == 1
 
 
 def test_json_is_one_document_with_a_schema_and_the_raw_samples():

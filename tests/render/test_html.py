@@ -113,6 +113,12 @@ def test_a_healthy_page_has_no_findings():
     assert "<h2>Findings</h2>" not in page.as_html(reports.healthy())
 
 
+def test_one_neighbour_is_one_finding():
+    text = page.as_html(reports.healthy(reports.quiet(spin=2.8, pressure=0.9, is_quiet=False)))
+    assert text.partition("<textarea")[0].count("took 2.80 times its CPU time") == 1
+    assert "<h3>MLP training steps, matrix product, memory bandwidth: noisy</h3>" in text
+
+
 def test_several_gpus_have_bars_and_a_matrix():
     text = page.as_html(reports.node())
     assert text.count("85 %, slow") == 1
