@@ -138,7 +138,7 @@ def _plain(value: object) -> object:
 def compare(before: Sequence[Run], after: Sequence[Run], *, seed: int = 0) -> Comparison:
     """Every quantity that both sides timed, judged.
 
-    A quantity is slower when the ratio of the medians of medians is beyond max(10 %, 3 x the larger MAD of the runs) and
+    A quantity is slower when the ratio of the medians of medians is beyond max(10 %, 3 x the larger MAD of runs and processes) and
     the lower limit of a bootstrap over processes, then samples, is above 5 %. Wall time; CPU time with one thread where
     either side was busy with other work, and there nothing is said about more threads.
     """
@@ -216,8 +216,13 @@ def _ratio(old: Sequence[Sequence[Series]], new: Sequence[Sequence[Series]], clo
 
 
 def _mad(runs: Sequence[Sequence[Series]], clock: str) -> float:
-    """Median absolute deviation of the runs' medians, as a log ratio."""
-    logs = [math.log(max(1e-12, _run_median(run, clock))) for run in runs]
+    """Median absolute deviation of the runs' medians or of the processes' (the larger), as a log ratio."""
+    by_process = [median(samples) for samples in _samples(runs, clock)]
+    return max(_deviation([_run_median(run, clock) for run in runs]), _deviation(by_process))
+
+
+def _deviation(values: Sequence[float]) -> float:
+    logs = [math.log(max(1e-12, value)) for value in values]
     middle = median(logs)
     return median(abs(value - middle) for value in logs)
 
