@@ -1,14 +1,16 @@
 """The records of wheels_index.json: which wheels exist and what they need."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar, cast
 
 from ptsetup.facts._record import Record
+from ptsetup.index.rows import Rows
 
 SCHEMA = 1
 
 
-class Build(Record, frozen=True, kw_only=True):
+class Build(Record, frozen=True, kw_only=True, gc=False):
     """One torch build: a release for one backend tag on one platform from one origin."""
 
     torch: str
@@ -32,14 +34,25 @@ class Build(Record, frozen=True, kw_only=True):
     ptx: tuple[str, ...] = ()
     """``compute_90``: what the driver can compile for newer devices."""
     arch_level: str | None = None
-    """How the architectures are known: ``measured``, ``table``, ``user-output``, ``build-script``, ``release-text``, ``inferred``."""
+    """How the architectures (or gfx targets) are known; None: they are not.
+
+    ``measured`` inside the wheel, ``table`` that a wheel or uv carries, ``user-output`` of get_arch_list(), ``release-script``
+    (the build script on that release's own branch), ``build-script`` (read at another commit), ``release-text``, ``inferred``
+    (from the neighbouring release).
+    """
     gfx: tuple[str, ...] = ()
     """ROCm targets."""
     min_glibc: str | None = None
     min_macos: str | None = None
+    min_macos_by_python: dict[str, str] = {}
+    """Python tags whose wheels ask for a newer macOS than ``min_macos``."""
     numpy_abi: str | None = None
     """``numpy1-only`` or ``numpy2-capable``."""
     note: str | None = None
+
+    def macos_floor(self, python_tag: str | None) -> str | None:
+        """The macOS that the wheel for this Python asks for."""
+        return self.min_macos_by_python.get(python_tag or "", self.min_macos)
 
 
 class Release(Record, frozen=True, kw_only=True):
@@ -56,12 +69,16 @@ class Release(Record, frozen=True, kw_only=True):
     torchcodec: tuple[str, ...] = ()
     triton: str | None = None
     """The specifier in the Linux metadata."""
+    triton_rocm: str | None = None
+    """Requirement of the ROCm builds: ``triton-rocm==3.8.0``."""
+    triton_xpu: str | None = None
+    """Requirement of the xpu builds."""
     requires: dict[str, tuple[str, ...]] = {}
-    """Platform -> unconditional requirements, as published."""
+    """Platform -> what the default build of that platform requires; of the markers only those on the Python version are left."""
     notes: tuple[str, ...] = ()
 
 
-class CompanionBuild(Record, frozen=True, kw_only=True):
+class CompanionBuild(Record, frozen=True, kw_only=True, gc=False):
     """One build of a companion package for one backend tag and platform."""
 
     project: str
@@ -74,7 +91,7 @@ class CompanionBuild(Record, frozen=True, kw_only=True):
     """() means: not known."""
 
 
-class WheelFile(Record, frozen=True, kw_only=True, array_like=True):
+class WheelFile(Record, frozen=True, kw_only=True, array_like=True, gc=False):
     """One file that was seen, with its hash where known."""
 
     project: str
@@ -87,15 +104,24 @@ class WheelFile(Record, frozen=True, kw_only=True, array_like=True):
     file: str
     """File name, percent-decoded."""
     folder: str | None = None
-    """Folder below the PyTorch index's root, ``whl/cu126``; None for the default index."""
+    """Folder on the PyTorch index's host, ``whl/cu126``; None for the default index, or where only the name is known."""
     sha256: str | None = None
     size_bytes: int | None = None
+
+    @property
+    def build_number(self) -> int:
+        """Of a rebuild (``torch-2.10.0-3-cp312-…``); installers take the highest. 0 without one."""
+        parts = self.file.split("-")
+        return int(re.match(r"\d*", parts[2])[0] or 0) if len(parts) == 6 else 0  # type: ignore[index]
 
 
 class CudaRelease(Record, frozen=True, kw_only=True):
     """A CUDA release and the driver that supports it in full."""
 
     cuda: str
+    """``13.2``, for each of its updates."""
+    toolkit: str | None = None
+    """``13.2 Update 2``."""
     linux: str | None = None
     windows: str | None = None
     note: str | None = None
@@ -111,7 +137,7 @@ class CudaMajor(Record, frozen=True, kw_only=True):
     source: str | None = None
 
 
-class GpuName(Record, frozen=True, kw_only=True):
+class GpuName(Record, frozen=True, kw_only=True, gc=False):
     """An NVIDIA product name with its compute capability."""
 
     name: str
@@ -154,7 +180,7 @@ class Mirror(Record, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-class Peak(Record, frozen=True, kw_only=True):
+class Peak(Record, frozen=True, kw_only=True, gc=False):
     """Datasheet figures of a GPU: TFLOP/s without sparsity, GB/s."""
 
     name: str
@@ -163,6 +189,8 @@ class Peak(Record, frozen=True, kw_only=True):
     bf16_tflops: float | None = None
     fp16_tflops: float | None = None
     bandwidth_gbs: float | None = None
+    fp16_nontensor_tflops: float | None = None
+    """Half precision outside tensor cores, where a source gives both."""
     sources: tuple[str, ...] = ()
     confidence: str | None = None
 
@@ -205,19 +233,19 @@ class WheelIndex(Record, frozen=True, kw_only=True):
     releases: tuple[Release, ...]
     """Oldest first."""
     builds: tuple[Build, ...]
-    companions: tuple[CompanionBuild, ...]
-    files: tuple[WheelFile, ...]
+    companions: Sequence[CompanionBuild]
+    files: Sequence[WheelFile]
     cuda_releases: tuple[CudaRelease, ...]
     cuda_majors: tuple[CudaMajor, ...]
-    nvidia_gpus: tuple[GpuName, ...]
+    nvidia_gpus: Sequence[GpuName]
     gfx_targets: tuple[GfxTarget, ...]
     driver_branches: tuple[DriverBranch, ...]
     xpu: XpuSupport
     mps: tuple[MpsFloor, ...]
     mirrors: tuple[Mirror, ...]
-    peaks: tuple[Peak, ...]
+    peaks: Sequence[Peak]
     origin_url: str
-    """Root of the PyTorch index."""
+    """Root of the PyTorch index; the page of a tag is ``origin_url/TAG``."""
     footprints: tuple[Footprint, ...] = ()
     doubts: tuple[str, ...] = ()
     """What the sources disagree on."""
@@ -232,6 +260,12 @@ class WheelIndex(Record, frozen=True, kw_only=True):
     def release(self, version: str) -> Release | None:
         """The record of one release; None when it is not known."""
         return _releases(self).get(version)
+
+    def files_of(self, project: str, version: str) -> tuple[WheelFile, ...]:
+        """Files of one project and version (with its local part), in the order of the table."""
+        if isinstance(self.files, Rows):
+            return self.files.beginning_with(project, version)
+        return _files(self).get((project, version), ())
 
     def gpu_capability(self, name: str) -> tuple[int, int] | None:
         """Compute capability of a product by its name (``NVIDIA GeForce GTX 1080 Ti``); None when it is not in the table."""
@@ -279,6 +313,17 @@ def _group_builds(index: WheelIndex) -> dict[tuple[str, str, str], tuple[Build, 
 
 def _releases(index: WheelIndex) -> dict[str, Release]:
     return cached("releases", index, lambda i: {r.version: r for r in i.releases})
+
+
+def _files(index: WheelIndex) -> dict[tuple[str, str], tuple[WheelFile, ...]]:
+    return cached("files", index, _group_files)
+
+
+def _group_files(index: WheelIndex) -> dict[tuple[str, str], tuple[WheelFile, ...]]:
+    table: dict[tuple[str, str], list[WheelFile]] = {}
+    for row in index.files:
+        table.setdefault((row.project, row.version), []).append(row)
+    return {key: tuple(rows) for key, rows in table.items()}
 
 
 def _gpu_names(index: WheelIndex) -> dict[str, tuple[int, int]]:

@@ -10,11 +10,18 @@ import msgspec
 
 from ptsetup.errors import WheelIndexError
 from ptsetup.facts import Record
-from ptsetup.index.records import SCHEMA, WheelIndex
+from ptsetup.index.records import SCHEMA, CompanionBuild, GpuName, Peak, WheelFile, WheelIndex
+from ptsetup.index.rows import WAY_OUT, Rows
 
 FILE_NAME = "wheels_index.json"
 
-SHIPPED = "Use the shipped index: leave out --index, or run ptsetup index update."
+LATE: dict[str, type[msgspec.Struct]] = {
+    "companions": CompanionBuild,
+    "files": WheelFile,
+    "nvidia_gpus": GpuName,
+    "peaks": Peak,
+}
+"""Tables that are decoded when they are looked at: a plan needs few of their rows, and they are most of the file."""
 
 
 class Source(Record, frozen=True, kw_only=True):
@@ -62,27 +69,56 @@ def cache_path(env: Mapping[str, str] | None = None, system: str = sys.platform)
 def parse(data: bytes, name: str) -> WheelIndex:
     """Read an index; ``name`` is what messages call it.
 
+    The tables of ``LATE`` are decoded when they are first looked at; a wrong value in them is an error only then.
+
     Raises:
         WheelIndexError: not JSON, another schema, or a wrong value (its path is named).
     """
     try:
-        head = msgspec.json.decode(data, type=_Head)
-        if head.schema != SCHEMA:
-            raise WheelIndexError(
-                f"{name} has schema {head.schema}; this ptsetup reads schema {SCHEMA}.",
-                hint="Use the index that came with this version.",
-            )
-        return msgspec.json.decode(data, type=WheelIndex)
+        stored = msgspec.json.decode(data, type=_Stored)
+        _refuse_other_schema(stored.schema, name)
     except msgspec.ValidationError as problem:
-        raise WheelIndexError(f"{name} has a wrong value: {problem}.", hint=SHIPPED) from None
+        # an index of another schema is told as such, not as a wrong value
+        _refuse_other_schema(_head(data).schema, name)
+        raise WheelIndexError(f"{name} has a wrong value: {problem}.", hint=WAY_OUT) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-        raise WheelIndexError(f"{name} is no JSON: {problem}.", hint=f"It may be cut short. {SHIPPED}") from None
+        raise WheelIndexError(f"{name} is no JSON: {problem}.", hint=f"It may be cut short. {WAY_OUT}") from None
+    fields = {field: getattr(stored, field) for field in stored.__struct_fields__}
+    late: dict[str, Rows[msgspec.Struct]] = {
+        table: Rows(fields[table], row, table=table, name=name) for table, row in LATE.items()
+    }
+    return WheelIndex(**{**fields, **late})
+
+
+class _Stored(WheelIndex, frozen=True, kw_only=True):
+    """An index whose large tables are text still."""
+
+    companions: msgspec.Raw  # type: ignore[assignment]
+    files: msgspec.Raw  # type: ignore[assignment]
+    nvidia_gpus: msgspec.Raw  # type: ignore[assignment]
+    peaks: msgspec.Raw  # type: ignore[assignment]
 
 
 class _Head(msgspec.Struct):
-    """The schema is read first: an index of another schema is told as such, not as a wrong value."""
+    """What tells which index it is."""
 
-    schema: int
+    schema: int = SCHEMA
+    date: str = ""
+
+
+def _head(data: bytes) -> _Head:
+    try:
+        return msgspec.json.decode(data, type=_Head)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _Head()
+
+
+def _refuse_other_schema(schema: int, name: str) -> None:
+    if schema != SCHEMA:
+        raise WheelIndexError(
+            f"{name} has schema {schema}; this ptsetup reads schema {SCHEMA}.",
+            hint="Use the index that came with this version.",
+        )
 
 
 def load(path: str | None = None) -> WheelIndex:
@@ -107,16 +143,27 @@ def find(path: str | None = None) -> tuple[WheelIndex, Source]:
 def _find(path: str | None, cache: str) -> tuple[WheelIndex, Source]:
     if path is not None:
         return _read(pathlib.Path(path), "named")
-    shipped = _read(locate(), "shipped")
-    copy = pathlib.Path(cache)
-    if not copy.is_file():
-        return shipped
-    try:
-        cached = _read(copy, "cached")
-    except WheelIndexError as problem:
-        note = f"the cached copy is passed over: {problem.message}"
-        return shipped[0], msgspec.structs.replace(shipped[1], note=note)
-    return cached if cached[0].date > shipped[0].date else shipped
+    shipped, copy = locate(), pathlib.Path(cache)
+    note = None
+    if copy.is_file():
+        try:
+            cached = _read(copy, "cached")
+            # a copy that was made on the day of the shipped one knows more
+            if cached[0].date >= _head(_bytes(shipped)).date:
+                _look_at_all(cached[0])
+                return cached
+        except WheelIndexError as problem:
+            note = f"the cached copy is passed over: {problem.message}"
+    index, source = _read(shipped, "shipped")
+    return index, msgspec.structs.replace(source, note=note)
+
+
+def _look_at_all(index: WheelIndex) -> None:
+    """Decode the late tables now: a damaged cached copy must be noticed while another can still be taken."""
+    for table in LATE:
+        rows = getattr(index, table)
+        if isinstance(rows, Rows):
+            rows.all()
 
 
 def digest(path: str) -> str:
@@ -126,19 +173,25 @@ def digest(path: str) -> str:
     return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
 
 
-def _read(file: pathlib.Path, kind: str) -> tuple[WheelIndex, Source]:
+def _bytes(file: pathlib.Path) -> bytes:
     try:
-        data = file.read_bytes()
+        return file.read_bytes()
     except OSError as problem:
         raise WheelIndexError(
             f"{file} cannot be read: {problem.strerror}.", hint="Check the path after --index."
         ) from None
+
+
+def _read(file: pathlib.Path, kind: str) -> tuple[WheelIndex, Source]:
+    data = _bytes(file)
     return parse(data, str(file)), Source(path=str(file), kind=kind, size_bytes=len(data))
 
 
 def dump(index: WheelIndex) -> bytes:
     """The index as JSON, one record a line in the large tables: differences can be read."""
-    fields = msgspec.to_builtins(index)
+    fields = msgspec.to_builtins(
+        msgspec.structs.replace(index, **{table: tuple(getattr(index, table)) for table in LATE})
+    )
     lines = []
     for name, value in fields.items():
         if isinstance(value, list) and value and name != "doubts":

@@ -1,12 +1,11 @@
 """Writes a Plan down: requirements with their sources, commands, reasons, what was rejected."""
 
-import functools
 from collections.abc import Sequence
 
 from ptsetup import compat
 from ptsetup.facts import Record, Snapshot, replace
 from ptsetup.index import Build, WheelFile, WheelIndex
-from ptsetup.plan.judge import Fit, Held, No, cuda_of, full_version
+from ptsetup.plan.judge import Fit, No, cuda_of, full_version
 from ptsetup.plan.machine import Card, Machine
 from ptsetup.plan.records import Device, Option, Plan, Rejection, Request, Requirement
 from ptsetup.plan.wanted import Wanted, version_of
@@ -266,22 +265,16 @@ def _requirement(context: Context, name: str, version: str, build: Build) -> Req
 
 
 def _file(context: Context, name: str, version: str, build: Build) -> WheelFile | None:
-    for row in _files(Held(context.index)).get((name, version), ()):
+    fitting = []
+    for row in context.index.files_of(name, version):
         fits_python = (
             row.python_tag == "py3"
             or (row.abi if row.abi.endswith("t") else row.python_tag) == context.machine.python_tag
         )
         if row.origin == build.origin and fits_python and compat.platform_of_tag(row.platform) == build.platform:
-            return row
-    return None
-
-
-@functools.lru_cache(maxsize=4)
-def _files(held: Held) -> dict[tuple[str, str], tuple[WheelFile, ...]]:
-    table: dict[tuple[str, str], list[WheelFile]] = {}
-    for row in held.index.files:
-        table.setdefault((row.project, row.version), []).append(row)
-    return {key: tuple(rows) for key, rows in table.items()}
+            fitting.append(row)
+    # of rebuilds the last one, as installers choose
+    return max(fitting, key=lambda row: row.build_number, default=None)
 
 
 def index_url(context: Context, build: Build) -> str | None:

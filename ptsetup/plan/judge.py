@@ -76,8 +76,9 @@ def _interpreter(build: Build, machine: Machine) -> No | None:
 def _system(build: Build, machine: Machine) -> No | None:
     if machine.libc == "glibc" and compat.at_least(machine.libc_version, build.min_glibc) is False:
         return No("libc", f"needs glibc {build.min_glibc} or newer, this system has {machine.libc_version}")
-    if compat.at_least(machine.macos, build.min_macos) is False:
-        return No("macos", f"needs macOS {build.min_macos} or newer, this Mac has {machine.macos}")
+    floor = build.macos_floor(machine.python_tag)
+    if compat.at_least(machine.macos, floor) is False:
+        return No("macos", f"needs macOS {floor} or newer, this Mac has {machine.macos}")
     return None
 
 
