@@ -33,6 +33,9 @@ def wrap(holder, name, change):
     old = getattr(holder, name)
     setattr(holder, name, functools.wraps(old)(lambda *a, **k: change(old, *a, **k)))
 
+def mean_as_sum(options):
+    return dict(options, reduction="sum") if options.get("reduction", "mean") == "mean" else options
+
 def adam_without_bias_correction(torch):
     def step(self, closure=None):
         for group in self.param_groups:
@@ -60,13 +63,13 @@ def matmul_scaled(torch):
     torch.Tensor.__matmul__ = lambda a, b: old(a, b) * 1.001
 
 def cross_entropy_sums(torch):
-    wrap(torch.nn.functional, "cross_entropy", lambda old, *a, **k: old(*a, **dict(k, reduction="sum")))
+    wrap(torch.nn.functional, "cross_entropy", lambda old, *a, **k: old(*a, **mean_as_sum(k)))
 
 def conv_zeros(torch):
     wrap(torch.nn.functional, "conv2d", lambda old, *a, **k: old(*a, **k) * 0)
 
 def dropout_share(torch):
-    wrap(torch.nn.functional, "dropout", lambda old, x, p=0.5, training=True, inplace=False: old(x, p + 0.01 if p else p, training))
+    wrap(torch.nn.functional, "dropout", lambda old, x, p=0.5, training=True, inplace=False: old(x, p + 0.01 if 0 < p < 0.9 else p, training))
 
 def sdpa_scale(torch):
     wrap(torch.nn.functional, "scaled_dot_product_attention", lambda old, q, *a, **k: old(q * 1.05, *a, **k))
@@ -115,10 +118,10 @@ def embedding_gradient(torch):
     class E(torch.autograd.Function):
         @staticmethod
         def forward(ctx, w, i):
-            ctx.save_for_backward(i); ctx.rows = w.shape; return w[i]
+            ctx.save_for_backward(i); ctx.like = w; return w[i]
         @staticmethod
         def backward(ctx, g):
-            (i,) = ctx.saved_tensors; out = torch.zeros(ctx.rows)
+            (i,) = ctx.saved_tensors; out = torch.zeros_like(ctx.like)
             out[i.reshape(-1)] = g.reshape(-1, g.shape[-1]); return out, None
     torch.nn.functional.embedding = lambda i, w, *a, **k: E.apply(w, i)
 
@@ -152,7 +155,7 @@ def adamw_coupled(torch):
     torch.optim.AdamW = type("AdamW", (torch.optim.Adam,), {})
 
 def clipping_does_nothing(torch):
-    wrap(torch.nn.utils, "clip_grad_norm_", lambda old, p, *a, **k: old(p, 1e9))
+    wrap(torch.nn.utils, "clip_grad_norm_", lambda old, p, max_norm, *a, **k: old(p, max_norm * 1e9, *a, **k))
 
 def gelu_form(torch):
     wrap(torch.nn.functional, "gelu", lambda old, x, approximate="none": old(x, approximate="tanh"))
@@ -164,7 +167,7 @@ def double_backward(torch):
             ctx.save_for_backward(x); return x.detach() ** 3
         @staticmethod
         def backward(ctx, g):
-            (x,) = ctx.saved_tensors; return g * (3 * x * x).detach()
+            (x,) = ctx.saved_tensors; return g * (3 * x * x + 1e-3 * (x ** 3 - x.detach() ** 3))
     old = torch.Tensor.__pow__
     torch.Tensor.__pow__ = lambda x, n: Cube.apply(x) if n == 3 and x.requires_grad else old(x, n)
 
@@ -187,7 +190,7 @@ def interpolate_shifted(torch):
     wrap(torch.nn.functional, "interpolate", lambda old, x, *a, **k: old(x, *a, **dict(k, align_corners=False) if k.get("mode") == "bilinear" else k))
 
 def l1_loss_sums(torch):
-    wrap(torch.nn.functional, "l1_loss", lambda old, *a, **k: old(*a, reduction="sum"))
+    wrap(torch.nn.functional, "l1_loss", lambda old, *a, **k: old(*a, **mean_as_sum(k)))
 
 def group_norm_groups(torch):
     wrap(torch.nn.functional, "group_norm", lambda old, x, groups, *a, **k: old(x, 1, *a, **k))
@@ -200,6 +203,126 @@ def seed_ignored(torch):
 
 def pickle_trusted(torch):
     wrap(torch, "load", lambda old, f, *a, **k: old(f, weights_only=False))
+
+def softmax_sharper(torch):
+    wrap(torch.nn.functional, "softmax", lambda old, x, dim=None, *a, **k: old(x * 1.0001, dim, *a, **k))
+
+def weight_decay_ignored(torch):
+    old = torch.optim.SGD.__init__
+    torch.optim.SGD.__init__ = lambda self, params, *a, **k: old(self, params, *a, **dict(k, weight_decay=0))
+
+def nesterov_ignored(torch):
+    old = torch.optim.SGD.__init__
+    torch.optim.SGD.__init__ = lambda self, params, *a, **k: old(self, params, *a, **dict(k, nesterov=False))
+
+def adam_state_lost(torch):
+    old = torch.optim.Adam.load_state_dict
+    def load(self, state):
+        old(self, dict(state, state={}))
+    torch.optim.Adam.load_state_dict = load
+
+def einsum_scaled(torch):
+    wrap(torch, "einsum", lambda old, form, *a: old(form, *a) * 1.0001)
+
+def pooling_indices(torch):
+    def shifted(old, *a, **k):
+        values, where = old(*a, **k)
+        return values, (where - 1).clamp(min=0)
+    wrap(torch.nn.functional, "max_pool2d_with_indices", shifted)
+    plain = torch.nn.functional.max_pool2d
+    torch.nn.functional.max_pool2d = lambda x, *a, return_indices=False, **k: torch.nn.functional.max_pool2d_with_indices(x, *a, **k) if return_indices else plain(x, *a, **k)
+
+def loader_repeats_in_workers(torch):
+    fetcher = torch.utils.data._utils.fetch._MapDatasetFetcher
+    old = fetcher.fetch
+    fetcher.fetch = lambda self, where: old(self, [*where[:-1], where[0]] if torch.utils.data.get_worker_info() and isinstance(where, list) else where)
+
+def loader_stale_batch(torch):
+    import torch.utils.data.dataloader as module
+    base, last = module._BaseDataLoaderIter, []
+    old = base.__next__
+    def following(self):
+        batch = old(self)
+        tensor = batch[0] if isinstance(batch, (list, tuple)) else batch
+        if last and isinstance(tensor, torch.Tensor) and last[0].shape == tensor.shape and last[0].dtype == tensor.dtype:
+            last[0].copy_(tensor)  # one buffer for all batches
+        last[:] = [tensor]
+        return batch
+    base.__next__ = following
+
+def layer_norm_gradient(torch):
+    def half(old, x, *a, **k):
+        y = old(x, *a, **k)
+        return y.detach() + (y - y.detach()) * 1.001
+    wrap(torch.nn.functional, "layer_norm", half)
+
+def standard_deviation_biased(torch):
+    old = torch.Tensor.std
+    torch.Tensor.std = lambda x, *a, **k: old(x, *a, **dict(k, correction=0)) if not a and "unbiased" not in k else old(x, *a, **k)
+    wrap(torch, "std", lambda old, x, *a, **k: old(x, *a, **dict(k, correction=0)) if not a and "unbiased" not in k else old(x, *a, **k))
+
+def scatter_add_loses_duplicates(torch):
+    old = torch.Tensor.scatter_add_
+    torch.Tensor.scatter_add_ = lambda self, dim, index, source: self.scatter_(dim, index, source)
+    torch.Tensor.scatter_add = lambda self, dim, index, source: self.clone().scatter_(dim, index, source)
+    torch.scatter_add = torch.Tensor.scatter_add
+
+def label_smoothing_ignored(torch):
+    wrap(torch.nn.functional, "cross_entropy", lambda old, *a, **k: old(*a, **dict(k, label_smoothing=0.0)))
+
+def class_weights_ignored(torch):
+    wrap(torch.nn.functional, "cross_entropy", lambda old, x, y, weight=None, **k: old(x, y, **k))
+
+def gru_reset_gate(torch):
+    old = torch.nn.GRU.forward
+    def forward(self, x, *a):
+        h = self.hidden_size
+        saved = [w.detach().clone() for w in self.parameters()]
+        with torch.no_grad():
+            for w in self.parameters():
+                w.copy_(torch.cat([w[h:2 * h], w[:h], w[2 * h:]]))
+        result = old(self, x, *a)
+        with torch.no_grad():
+            for w, s in zip(self.parameters(), saved):
+                w.copy_(s)
+        return result
+    torch.nn.GRU.forward = forward
+
+def heads_mask_ignored(torch):
+    old = torch.nn.MultiheadAttention.forward
+    torch.nn.MultiheadAttention.forward = lambda self, q, k, v, **o: old(self, q, k, v, **dict(o, attn_mask=None, key_padding_mask=None))
+
+def cosine_schedule(torch):
+    old = torch.optim.lr_scheduler.CosineAnnealingLR.__init__
+    torch.optim.lr_scheduler.CosineAnnealingLR.__init__ = lambda self, o, T_max, *a, **k: old(self, o, T_max + 1, *a, **k)
+
+def transposed_product(torch):
+    old = torch.Tensor.__matmul__
+    torch.Tensor.__matmul__ = lambda a, b: old(a, b) * 1.1 if a.dim() == 2 and not a.is_contiguous() and a.is_floating_point() else old(a, b)
+
+def no_grad_leaks(torch):
+    torch.no_grad.__enter__ = lambda self: None
+    torch.no_grad.__exit__ = lambda self, *a: None
+
+def running_mean_frozen(torch):
+    wrap(torch.nn.functional, "batch_norm", lambda old, x, m, v, w=None, b=None, training=False, momentum=0.1, eps=1e-5: old(x, m, v, w, b, training, 0.0 if training else momentum, eps))
+
+def autocast_does_nothing(torch):
+    torch.amp.autocast.__enter__ = lambda self: self
+    torch.amp.autocast.__exit__ = lambda self, *a: None
+
+def solve_wrong(torch):
+    wrap(torch.linalg, "solve", lambda old, *a, **k: old(*a, **k) * (1 + 1e-4))
+
+def grid_sample_shrunk(torch):
+    wrap(torch.nn.functional, "grid_sample", lambda old, x, grid, *a, **k: old(x, grid * 0.99, *a, **k))
+
+def init_wrong(torch):
+    wrap(torch.nn.init, "xavier_uniform_", lambda old, t, gain=1.0, **k: old(t, gain * 1.2, **k))
+
+def vmap_scaled(torch):
+    old = torch.func.vmap
+    torch.func.vmap = lambda f, *a, **k: lambda *x: old(f, *a, **k)(*x) * 1.0001
 """
 
 CAUGHT = {
@@ -235,10 +358,31 @@ CAUGHT = {
     "l1_loss_sums": ("loss.mean", "loss kernels"),
     "group_norm_groups": ("norm.forms", "cuDNN"),
     "mask_leaks": ("attention.sdpa", "kernel"),
-    "seed_ignored": ("random.draws", "generators"),
+    "seed_ignored": ("random.draws random.seeds", "generators"),
     "pickle_trusted": ("data.pickle", "unpickler"),
+    "softmax_sharper": ("activation.forms", "kernels"),
+    "weight_decay_ignored": ("optim.sgd", "optimizer kernels"),
+    "nesterov_ignored": ("optim.sgd", "optimizer kernels"),
+    "adam_state_lost": ("data.save", "torch.save"),
+    "pooling_indices": ("conv.pool", "kernels"),
+    "loader_repeats_in_workers": ("data.loader", "worker processes"),
+    "layer_norm_gradient": ("autograd.ops", "backward formula"),
+    "standard_deviation_biased": ("tensor.exact tensor.reduce", "kernels"),
+    "scatter_add_loses_duplicates": ("tensor.order tensor.index", "kernels"),
+    "label_smoothing_ignored": ("loss.mean", "loss kernels"),
+    "gru_reset_gate": ("rnn.gates", "recurrent"),
+    "heads_mask_ignored": ("attention.heads", "fused"),
+    "cosine_schedule": ("optim.schedulers", "Python code"),
+    "transposed_product": ("matmul.dtypes", "BLAS"),
+    "no_grad_leaks": ("autograd.book", "autograd engine"),
+    "running_mean_frozen": ("norm.forms", "cuDNN"),
+    "autocast_does_nothing": ("amp.autocast", "autocast"),
+    "solve_wrong": ("linalg.residuals", "LAPACK"),
+    "grid_sample_shrunk": ("vision.sampling", "vision kernels"),
+    "init_wrong": ("linear.init", "generators"),
+    "vmap_scaled": ("func.transforms", "functorch"),
 }
-"""Defect -> the check that turns red, and a word of what it points to."""
+"""Defect -> the check that turns red (of several names, one of them does), and a word of what it points to."""
 
 
 def folder(place: pathlib.Path) -> pathlib.Path:

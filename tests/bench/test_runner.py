@@ -9,7 +9,7 @@ import venv
 import msgspec
 import pytest
 
-from ptsetup import bench
+from ptsetup import bench, run
 from ptsetup.errors import TargetError
 from ptsetup.render import html
 
@@ -71,8 +71,31 @@ def test_a_torch_that_raises_is_told_with_its_words(tmp_path):
     venv.create(tmp_path / "env", with_pip=False)
     site = next((tmp_path / "env" / "lib").glob("python*")) / "site-packages"
     (site / "torch.py").write_text("raise ImportError('libfoo.so: cannot open shared object file')\n")
+    python = str(tmp_path / "env" / "bin" / "python")
     with pytest.raises(TargetError, match="libfoo"):
-        bench.prove(str(tmp_path / "env" / "bin" / "python"))
+        bench.prove(python)
+    done = subprocess.run(
+        [sys.executable, "-m", "ptsetup", "bench", "--python", python], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "libfoo" in done.stderr, "Traceback" in done.stderr) == (3, True, False)
+
+
+NAMES = """
+import importlib.util, json, sys
+spec = importlib.util.spec_from_file_location("ptsetup_bench_main", sys.argv[1])
+main = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(main)
+print(json.dumps(sorted(main.collect())))
+"""
+
+
+def test_every_check_that_is_listed_is_there_and_every_one_that_is_there_is_listed():
+    """One that is only listed would be "unavailable" on every machine, and nobody would be told."""
+    done = subprocess.run(
+        [sys.executable, "-c", NAMES, run.script("bench_main.py")], capture_output=True, text=True, check=True
+    )
+    listed = {entry.name for entry in bench.ENTRIES if entry.group != "speed"}
+    assert sorted(listed) == json.loads(done.stdout)
 
 
 def test_an_unknown_check_is_wrong_use():
