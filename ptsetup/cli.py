@@ -1,6 +1,7 @@
 """The front door: finds the subcommand, and turns every error into one sentence and an exit code."""
 
 import contextlib
+import errno
 import importlib
 import os
 import pathlib
@@ -115,7 +116,17 @@ def run(argv: Sequence[str] | None = None) -> int:
             terminal.log(error.hint)
         return error.exit_code
     except Exception as bug:  # noqa: BLE001 - the one place that turns a bug into a message
-        return _report_bug(bug, terminal)
+        return _unwritten(bug, terminal) or _report_bug(bug, terminal)
+
+
+def _unwritten(problem: Exception, terminal: Terminal) -> int:
+    """3 when the result could not be written (a full disk), which is no bug; else 0."""
+    if not isinstance(problem, OSError) or problem.errno not in (errno.ENOSPC, errno.EIO, errno.EFBIG):
+        return 0
+    terminal.log(
+        f"ptsetup: the result could not be written: {problem.strerror}.\nFree some room, or write it elsewhere."
+    )
+    return 3
 
 
 def _open_standard_streams() -> None:
@@ -125,6 +136,8 @@ def _open_standard_streams() -> None:
             os.fstat(number)
         except OSError:  # noqa: PERF203 - three rounds
             os.open(os.devnull, os.O_RDWR)
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 - stays open like the one it stands for
 
 
 def _invoke(argv: list[str], terminal: Terminal) -> int:

@@ -241,6 +241,11 @@ class _Session:
                 child.deadline_s = 0.0
             completed = child.finish()
             follower.read()
+            if follower.missing is not None:
+                raise TargetError(
+                    f"The device that was asked for cannot be used by this torch: {follower.missing}.",
+                    hint="ptsetup doctor says why; --device cpu tests the CPU.",
+                )
             if follower.is_done:
                 return
             current = follower.current
@@ -286,6 +291,8 @@ class _Follower:
         self.current: str | None = None
         self.since = time.monotonic()
         self.is_done = False
+        self.missing: str | None = None
+        """The device that was asked for is not there: what torch said."""
         self._read = 0
 
     def follow(self, child: run.Child) -> bool:
@@ -321,7 +328,8 @@ class _Follower:
             entry = BY_NAME[str(record["name"])]
             self.done[entry.name] = judge(entry, record)
             self.session._tell(self.done[entry.name])  # noqa: SLF001 - one pair of classes
-            self.current = None if not self.current else self.current
+        elif event == "no_device":
+            self.missing = f"{record.get('device')}: {record.get('detail')}"
         elif event == "done":
             self.is_done = True
             peak, cpu = record.get("peak_bytes"), record.get("cpu_seconds")

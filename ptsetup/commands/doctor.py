@@ -12,8 +12,22 @@ THRESHOLDS = ("error", "warning", "note")
 
 
 def codes(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-    """``--select PT5,PT401 --select PT7`` as one tuple."""
-    return tuple(code.strip() for value in values for code in value.split(",") if code.strip())
+    """``--select PT5,PT401 --select PT7`` as one tuple.
+
+    Raises:
+        RequestError: one fits no rule. A slip of the pen must not turn a pre-flight green.
+    """
+    found = tuple(code.strip() for value in values for code in value.split(",") if code.strip())
+    if found:
+        from ptsetup import rules
+        from ptsetup.errors import RequestError
+
+        for code in found:
+            if not any(rule.code.startswith(code.upper()) or rule.slug == code for rule in rules.RULES):
+                raise RequestError(
+                    f"No rule is meant by {code!r}.", hint="ptsetup explain --all lists their codes and names."
+                )
+    return found
 
 
 @click.command()

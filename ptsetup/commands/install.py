@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from ptsetup.commands.plan import described_by, request_for, request_options, snapshot_for
+from ptsetup.commands.plan import check_picks, described_by, request_for, request_options, snapshot_for
 from ptsetup.terminal import Terminal
 
 
@@ -26,6 +26,7 @@ def command(ctx: click.Context, /, dry_run: bool, is_yes: bool, no_prove: bool, 
     snapshot = _with_environment(
         snapshot_for(options, wheels, terminal), options, wheels, terminal, is_sure=is_yes and not dry_run
     )
+    check_picks(options, snapshot, wheels)
     request = request_for(options)
     is_elsewhere = described_by(options).is_given or bool(options["snapshot_file"])
     if is_elsewhere:

@@ -79,6 +79,7 @@ def command(ctx: click.Context, /, form: str, verbose: bool, **options: Any) -> 
     terminal: Terminal = ctx.obj
     wheels = index.load(options["index_file"])
     snapshot = snapshot_for(options, wheels, terminal)
+    check_picks(options, snapshot, wheels)
     request = request_for(options)
     if snapshot.origin == "probe" and not options["snapshot_file"]:
         from ptsetup import install
@@ -142,10 +143,53 @@ def snapshot_for(options: dict[str, Any], wheels: Any, terminal: Terminal) -> An
     return probes.take(options["python"], with_torch=False, progress=terminal.log if terminal.is_moving else None)
 
 
+def check_folder(place: str | None) -> None:
+    """A folder of wheels must be there; an address is the installer's to ask.
+
+    Raises:
+        RequestError: it is not.
+    """
+    import pathlib
+
+    from ptsetup.errors import RequestError
+
+    if place is None or place.startswith(("http://", "https://")):
+        return
+    if not pathlib.Path(place.removeprefix("file://")).exists():
+        raise RequestError(f"There is no folder {place}.", hint="Check the path after --find-links.")
+
+
+def check_picks(options: dict[str, Any], snapshot: Any, wheels: Any) -> None:
+    """A bare number after --gpu picks a GPU that is there: else a GPU would be left idle without a word.
+
+    Raises:
+        RequestError: it stands beside a description, or no GPU has that number.
+    """
+    from ptsetup.errors import RequestError
+    from ptsetup.plan.machine import view
+
+    picks = [int(gpu) for gpu in options["gpus"] if gpu.isdigit()]
+    if not picks:
+        return
+    if described_by(options).is_given:
+        raise RequestError(
+            f"--gpu {picks[0]} picks a GPU by its number, and a machine is described beside it.",
+            hint="Describe the GPU by its name (GeForce RTX 4090), its capability (8.9) or its target (gfx1100).",
+        )
+    cards = view(snapshot, wheels).cards
+    for pick in picks:
+        if all(pick not in (position, card.index) for position, card in enumerate(cards)):
+            seen = ", ".join(f"{card.index} ({card.label})" for card in cards) or "none"
+            raise RequestError(
+                f"There is no GPU {pick} here; seen: {seen}.", hint="Name one of these numbers, or leave --gpu out."
+            )
+
+
 def request_for(options: dict[str, Any]) -> Any:
     """The Request in the options."""
     from ptsetup.plan import Request
 
+    check_folder(options["find_links"])
     return Request(
         packages=tuple(options["packages"]) or ("torch",),
         backend=options["backend"],

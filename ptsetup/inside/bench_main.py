@@ -231,6 +231,12 @@ def main(argv):
     tell({"event": "imported", "cpu_seconds": time.process_time() - started, "peak_bytes": peak_bytes()})
     torch.set_num_threads(1)
     device = pick_device(torch, asked.get("device", "auto"))
+    try:
+        torch.ones(2, device=device).sum().item()
+    except Exception as problem:
+        # no check can say anything about a device that is not there
+        tell({"event": "no_device", "device": str(device), "detail": str(problem).strip().split("\n")[0][:200]})
+        return 0
     tell(info(torch, device))
     checks = collect()
     kit = Kit(torch, device, asked.get("seed", 0))

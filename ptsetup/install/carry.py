@@ -102,7 +102,7 @@ def _install(work: Work) -> None:
 def _closure(work: Work, first: Sequence[str]) -> list[tuple[str, ...]]:
     """More packages of the family that those just installed require (triton-rocm): they come from the same index, too."""
     target = work.snapshot.target
-    if target is None or target.purelib is None:
+    if target is None or target.purelib is None or "--no-deps" not in first:
         return []
     needs = family_needs(target.purelib, marker_environment(work.snapshot))
     if not needs:
@@ -126,7 +126,7 @@ def _command(work: Work, command: Sequence[str], *, is_family: bool) -> None:
         *arguments(work.settings, is_uv=is_uv, is_family=is_family),
         *command[position:],
     ]
-    code = run.stream(argv, env=environment(work.settings, os.environ))
+    code = run.stream(argv, env=environment(work.settings, os.environ, is_family=is_family))
     if code == 0:
         return
     if code == 127:

@@ -47,12 +47,14 @@ class Settings(Record, frozen=True, kw_only=True):
         )
 
 
-def environment(settings: Settings, env: Mapping[str, str]) -> dict[str, str]:
-    """Variables for the installer."""
+def environment(settings: Settings, env: Mapping[str, str], *, is_family: bool) -> dict[str, str]:
+    """Variables for the installer. The user's index stands here, not among the arguments: those can be read by everybody (``ps``)."""
     kept = {name: value for name, value in env.items() if name not in DROPPED}
     kept |= {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
     kept.setdefault("UV_HTTP_RETRIES", RETRIES)
     kept.setdefault("PIP_RETRIES", RETRIES)
+    if settings.index_url and not is_family:
+        kept |= {"PIP_INDEX_URL": settings.index_url, "UV_DEFAULT_INDEX": settings.index_url}
     if settings.cert:
         kept["SSL_CERT_FILE"] = settings.cert
     if settings.proxy:
@@ -62,13 +64,13 @@ def environment(settings: Settings, env: Mapping[str, str]) -> dict[str, str]:
 
 def arguments(settings: Settings, *, is_uv: bool, is_family: bool) -> tuple[str, ...]:
     """What is added to a command of the plan: for the torch family only how to connect, for its dependencies also where from."""
-    found: list[str] = ["--no-config"] if is_uv else []
+    # the command for the family says --no-config itself
+    found: list[str] = ["--no-config"] if is_uv and not is_family else []
     if not is_uv:
         found += ["--cert", settings.cert] if settings.cert else []
-        found += ["--proxy", settings.proxy] if settings.proxy else []
+        found += ["--retries", RETRIES]
     if is_family:
         return tuple(found)
-    found += ["--index-url", settings.index_url] if settings.index_url else []
     found += ["--no-index"] if settings.is_without_index else []
     for folder in settings.find_links:
         found += ["--find-links", folder]

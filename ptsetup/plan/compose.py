@@ -61,7 +61,7 @@ def chosen(
         index_url=requirements[0].index_url,
         requirements=requirements,
         others=_others(context, build),
-        commands=_commands(context, requirements, _others(context, build)),
+        commands=_commands(context, requirements, _others(context, build), build.backend),
         reasons=_reasons(context, best, devices),
         warnings=_warnings(context, best),
         rejected=_rejected(best, fits, misfits),
@@ -105,7 +105,9 @@ def refusal(
 
 
 def _headline(context: Context, best: Fit, devices: tuple[Device, ...]) -> str:
-    what = f"torch {describe_build(best.build.torch, best.build.backend, best.build.platform)}"
+    what = (
+        f"torch {describe_build(best.build.torch, best.build.backend, best.build.platform if best.services else None)}"
+    )
     if context.wanted.is_pre:
         what = f"the newest nightly of torch for {best.build.backend}"
     idle = [device for device in devices if device.problem]
@@ -138,6 +140,8 @@ def _purpose(context: Context, best: Fit) -> str:
     if not names:
         return f"for Python {machine.python} on this system" + (", as asked for" if context.wanted.backend else "")
     how = {"cuda": f" and driver {machine.driver_text}", "rocm": "", "xpu": "", "cpu": f" on macOS {machine.macos}"}
+    if any(card.vendor == "nvidia" and card.capability is None for card, _ in best.services):
+        return f"that driver {machine.driver_text} can run, for {names} and Python {machine.python}"
     return f"with code for {names}{how[compat.family(best.build.backend)]}, Python {machine.python}"
 
 
@@ -151,7 +155,7 @@ def _names(cards: Sequence[Card]) -> str:
 def _warnings(context: Context, best: Fit) -> tuple[str, ...]:
     build = best.build
     lines = []
-    if build.status == "announced":
+    if build.status == "announced" and not context.wanted.is_pre:
         lines.append(
             f"{build.torch}+{build.backend} is announced for the PyTorch index but was not seen there on {context.index.date}; "
             "install asks the index first"
@@ -310,22 +314,29 @@ def _others(context: Context, build: Build) -> tuple[str, ...]:
 
 
 def _commands(
-    context: Context, requirements: tuple[Requirement, ...], others: tuple[str, ...]
+    context: Context, requirements: tuple[Requirement, ...], others: tuple[str, ...], backend: str
 ) -> tuple[tuple[str, ...], ...]:
     """First the torch family, alone, from its own index; then its dependencies, from the user's default index.
 
     The second command finds the family installed and satisfied, so that no other index is ever asked for it.
     """
     pins = tuple(requirement.pin for requirement in requirements)
-    head = _installer(context)
-    first = (
-        *head,
-        "--no-deps",
-        *_source(context, requirements[0]),
-        *(("--pre",) if context.wanted.is_pre else ()),
-        *pins,
-    )
+    head, source = _installer(context), _source(context, requirements[0])
+    # variables and a file of the user may name an extra index: the family is asked for without them
+    alone = ("--isolated",) if context.request.installer == "pip" else ("--no-config",)
+    if needs_one_index(backend) and source[:1] == ("--index-url",):
+        only = (*head, *alone, *source, *_again(context), *pins)
+        return (only, (*head, *others)) if others else (only,)
+    first = (*head, "--no-deps", *alone, *source, *_again(context), *pins)
     return first, (*head, *pins, *others)
+
+
+def needs_one_index(backend: str) -> bool:
+    """ROCm and XPU builds require triton variants that only the PyTorch index may supply, with versions that only the wheel tells.
+
+    So they come with their dependencies from that one index; asked for later, those names would be looked up elsewhere.
+    """
+    return compat.family(backend) in ("rocm", "xpu")
 
 
 def _installer(context: Context) -> tuple[str, ...]:

@@ -45,6 +45,17 @@ def gate(machine: Machine, index: WheelIndex) -> Closed | None:
         )
     if machine.is_rosetta and machine.platform == "macos_x86_64":
         return _rosetta()
+    return _platform(machine, index)
+
+
+def _platform(machine: Machine, index: WheelIndex) -> Closed | None:
+    """System and processor: not known, or without any wheel."""
+    if machine.platform is None and (machine.system is None or machine.arch is None):
+        unknown = "system" if machine.system is None else "processor"
+        return Closed(
+            headline=f"No build can be chosen: the {unknown} of that machine is not known.",
+            options=(Option(kind="system", text="ask on that machine", command=("ptsetup", "plan")),),
+        )
     if machine.platform is None or not any(build.platform == machine.platform for build in index.builds):
         where = f"{machine.system or 'an unknown system'} on {machine.arch or 'an unknown processor'}"
         return Closed(

@@ -101,6 +101,11 @@ def parse(request: Request, index: WheelIndex, constraint_lines: tuple[str, ...]
         specifiers[name] = specifiers.get(name, SpecifierSet()) & spec
         extras[name] = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
     specifiers.setdefault("torch", SpecifierSet())
+    if request.is_pre and any(str(spec) for spec in specifiers.values()):
+        raise RequestError(
+            "--pre takes the newest nightly, and a version was named with it.", hint="Leave one of the two out."
+        )
+    _known_mirror(request, index)
     ordered = {name: specifiers[name] for name in ("torch", *COMPANIONS) if name in specifiers}
     return Wanted(
         specifiers=ordered,
@@ -112,6 +117,16 @@ def parse(request: Request, index: WheelIndex, constraint_lines: tuple[str, ...]
         absent=frozenset(request.absent),
         only=frozenset(request.only),
     )
+
+
+def _known_mirror(request: Request, index: WheelIndex) -> None:
+    names = [mirror.name for mirror in index.mirrors]
+    mirror = request.mirror
+    if mirror is not None and mirror not in names and not mirror.startswith(("http://", "https://", "file://")):
+        raise RequestError(
+            f"No mirror is named {mirror!r}.",
+            hint=f"Known are {', '.join(names)}; any other by its address (https://...).",
+        )
 
 
 def _requirement(text: str) -> Requirement:

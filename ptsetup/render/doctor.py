@@ -150,7 +150,7 @@ def _followers(followers: Sequence[Ranked], style: Style, width: int) -> list[st
     """What follows from the finding above: named, so that nobody looks for a second cause."""
     lines: list[str] = []
     for finding in followers:
-        text = f"follows: {finding.code} {finding.title[:1].lower()}{finding.title[1:].rstrip('.')}"
+        text = f"follows: {finding.code}: {finding.title.rstrip('.')}"
         lines += [style(line, dim=True) for line in wrap(text, width, "  ", "    ")]
     return lines
 

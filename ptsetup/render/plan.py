@@ -1,5 +1,6 @@
 """A Plan for people (text), for programs (JSON), for pip (requirements) and for the shell."""
 
+import re
 import shlex
 import textwrap
 from collections.abc import Callable, Sequence
@@ -16,7 +17,12 @@ SHOWN = 6
 
 def as_json(plan: Plan) -> bytes:
     """One document with a schema number."""
-    return msgspec.json.format(msgspec.json.encode(plan), indent=2) + b"\n"
+    return masked(msgspec.json.format(msgspec.json.encode(plan), indent=2).decode()).encode() + b"\n"
+
+
+def masked(text: str) -> str:
+    """Without the user and password of addresses: a screen gets pasted. The shell form keeps them, since it is to be run."""
+    return re.sub(r"(?<=://)[^/\s@\"]+@", "***@", text)
 
 
 def as_shell(plan: Plan) -> str:
@@ -56,7 +62,7 @@ def as_text(plan: Plan, style: Style, *, width: int = 80, is_verbose: bool = Fal
     if plan.outcome == "install" and plan.advice:
         lines += ["", *(line for option in plan.advice for line in wrap(option.text, width, "  ", "  "))]
     lines[0] = style(lines[0], bold=True)
-    return "\n".join(lines) + "\n"
+    return masked("\n".join(lines)) + "\n"
 
 
 def _install(plan: Plan, *, is_verbose: bool) -> list[tuple[str, str]]:

@@ -58,7 +58,9 @@ def index_surprise(case: Case) -> Iterator[Finding]:
         subject="index",
         evidence=(*settings, *([hit.evidence] if hit else [])),
         fixes=(
-            another_build("Install with the index named in the command; settings are then set aside."),
+            another_build(
+                "Install with ptsetup: it takes torch from the index of the plan only, whatever the settings add."
+            ),
             Fix(text="Or take the setting away where it stands (see the evidence).", kind="none"),
         ),
         severity=severity,

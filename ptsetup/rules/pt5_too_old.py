@@ -23,7 +23,7 @@ UNSATISFIED = r"unsatisfied condition: (?:cuda|driver) ?>= ?(?P<needs>[\d.]+)"
     "PT502",
     "driver-too-old-for-wheel",
     "error",
-    "The driver is older than the CUDA of the wheel needs",
+    "The driver is older than the wheel's CUDA needs",
     needs=("target.wheel|torch.cuda_build_version|messages",),
     hides=("PT603", "PT604", "PT513", "PT536", "PT307", "PT930", "PT408"),
     layer=25,

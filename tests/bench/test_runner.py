@@ -180,3 +180,9 @@ def test_the_report_survives_json_and_the_page_needs_no_network(torch_env):
     assert "src=" not in page
     assert "<link" not in page
     assert "Error against tolerance" in page
+
+
+@pytest.mark.torch
+def test_a_device_that_is_not_there_is_no_wrong_number(torch_env):
+    with pytest.raises(TargetError, match="cuda:0"):
+        bench.prove(str(torch_env / "bin" / "python"), device="cuda:0")

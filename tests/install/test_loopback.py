@@ -331,3 +331,33 @@ def test_a_closed_stdout_and_a_plain_locale_are_no_trouble(world):
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert world.installed()["torch"] == "2.14.1+cpu"
+
+
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_a_damaged_torch_of_the_same_version_is_repaired(world, installer):
+    if installer == "pip":
+        subprocess.run([world.python, "-m", "ensurepip"], check=True, capture_output=True)
+    world.offer("2.14.1+cpu")
+    assert world.install("torch==2.14.1", "--installer", installer).returncode == 0
+    whole = (world.site / "torch" / "__init__.py").read_bytes()
+    folder = world.site / "torch" / "lib"
+    folder.mkdir()
+    (world.site / "torch" / "version.py").write_text("__version__ = '2.14.1+cu999'\n")
+    (world.site / "torch" / "__init__.py").unlink()
+    done = world.install("torch==2.14.1", "--installer", installer)
+    assert done.returncode == 0, done.stderr
+    assert (world.site / "torch" / "__init__.py").read_bytes() == whole
+    assert "2.14.1+cpu" in (world.site / "torch" / "version.py").read_text()
+
+
+def test_the_password_of_the_index_is_in_no_argument_of_the_installer():
+    """Arguments can be read by everybody (``ps``)."""
+    from ptsetup.install.settings import Settings, arguments, environment
+
+    settings = Settings(
+        index_url="https://user:s3cret@host.example/simple", proxy="http://user:s3cret@proxy.example:3128"
+    )
+    for is_uv in (True, False):
+        assert not any("s3cret" in word for word in arguments(settings, is_uv=is_uv, is_family=False))
+    assert environment(settings, {}, is_family=False)["UV_DEFAULT_INDEX"] == settings.index_url
+    assert "UV_DEFAULT_INDEX" not in environment(settings, {}, is_family=True)

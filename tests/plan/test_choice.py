@@ -6,6 +6,7 @@ from ptsetup import index
 from ptsetup.errors import RequestError
 from ptsetup.plan import Plan, Request, plan
 from ptsetup.plan.describe import Description, describe
+from tests import builders
 
 
 def planned(*packages: str, backend: str = "auto", **machine) -> Plan:
@@ -189,3 +190,44 @@ def test_an_unknown_tag_is_named_with_those_that_exist():
     with pytest.raises(RequestError) as caught:
         planned(backend="cu999")
     assert "cu130" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("gpu", "torch"), [("gfx1100", "torch==2.7.0"), ("gfx1100", "torch"), ("Arc B580", "torch==2.6.0")]
+)
+def test_triton_variants_are_never_looked_up_on_the_default_index(gpu, torch):
+    """ROCm and XPU builds require them by name: one command, one index, dependencies and all."""
+    made = planned(torch, gpu=gpu)
+    (command,) = made.commands
+    assert command[command.index("--index-url") + 1].startswith("https://download.pytorch.org/whl/")
+    assert "--no-deps" not in command
+
+
+def test_what_is_installed_already_is_installed_again_by_name():
+    wheels = index.load()
+    snapshot = builders.cpu_machine()
+    for installer, flag in (("uv", "--reinstall"), ("pip", "--force-reinstall")):
+        made = plan(snapshot, Request(backend="cpu", installer=installer), wheels)
+        assert flag in made.commands[0]
+
+
+def test_a_version_beside_pre_and_an_unknown_mirror_are_wrong_use():
+    wheels = index.load()
+    for request in (Request(packages=("torch==2.9.0",), is_pre=True), Request(mirror="nosuch")):
+        with pytest.raises(RequestError):
+            plan(describe(Description(), wheels), request, wheels)
+
+
+def test_a_machine_whose_processor_is_not_known_is_not_told_that_no_wheel_exists():
+    from ptsetup.facts import Host, Snapshot
+
+    made = plan(Snapshot(host=Host(system="windows")), Request(), index.load())
+    assert made.headline == "No build can be chosen: the processor of that machine is not known."
+
+
+def test_a_mac_whose_gpu_cannot_be_used_is_not_promised_mps():
+    assert "MPS:" not in planned(system="macos", os_version="12.0").headline
+
+
+def test_a_card_of_unknown_capability_is_not_said_to_have_code():
+    assert "with code for" not in " ".join(planned(gpu="GeForce RTX 6090", driver="580.95.05").reasons)

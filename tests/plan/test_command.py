@@ -1,0 +1,57 @@
+"""``ptsetup plan`` as a person types it: what is wrong use is told, and nothing secret is shown."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+def ptsetup(*argv):
+    return subprocess.run(
+        [sys.executable, "-m", "ptsetup", *argv], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("--gpu", "4090", "--driver", "580.95.05"),
+        ("--os", "linux", "--gpu", "0"),
+        ("--gpu", "97"),
+        ("--mirror", "nosuch", "--os", "linux"),
+        ("--find-links", "/no/such/folder", "--os", "linux"),
+        ("--pre", "torch==2.9.0", "--os", "linux"),
+    ],
+)
+def test_wrong_use_is_code_2_and_never_a_plan(argv):
+    done = ptsetup("plan", *argv)
+    assert (done.returncode, done.stdout) == (2, ""), done
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_password_in_an_address_is_not_shown(form):
+    done = ptsetup("plan", "--os", "linux", "--index-url", "https://user:s3cret@host.example/whl", "--format", form)
+    assert done.returncode == 0
+    assert "s3cret" not in done.stdout
+
+
+def test_a_full_disk_is_no_bug_of_ours():
+    done = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m ptsetup plan --os linux > /dev/full"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, "could not be written" in done.stderr) == (3, True)
+
+
+def test_a_closed_stdin_is_no_bug_of_ours():
+    done = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m ptsetup doctor --from - <&-"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 4, done.stderr
+
+
+@pytest.mark.parametrize("option", ["--select", "--ignore"])
+def test_a_slip_in_a_code_does_not_turn_a_preflight_green(option):
+    assert ptsetup("doctor", "--no-import", option, "PT9999").returncode == 2
