@@ -87,7 +87,9 @@ def _check(options: dict[str, Any]) -> None:
 
 
 def exit_code(told: Any, fail_on: str) -> int:
-    """1 when something was found at or above the threshold."""
+    """1 when something was found at or above the threshold; 3 when there was nothing to judge."""
+    if told.outcome == "unread":
+        return 3
     if fail_on == "never":
         return 0
     return int(any(told.counts[word] for word in THRESHOLDS[: THRESHOLDS.index(fail_on) + 1]))

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -33,15 +34,17 @@ def command(ctx: click.Context, /, asked: tuple[str, ...], is_all: bool, form: s
             hint="Give a code (ptsetup explain PT502), an error text in quotes, or --all.",
         )
     text = sys.stdin.read() if asked == ("-",) else " ".join(asked)
-    found = guess(text)
-    _guesses(found, form, terminal)
-    ctx.exit(0 if found else 1)
+    from ptsetup.bench.teaching import lessons
+
+    found, taught = guess(text), lessons(text)
+    _guesses(found, taught, form, terminal)
+    ctx.exit(0 if found or taught else 1)
 
 
 def _is_name(word: str) -> bool:
     from ptsetup.rules import RULES
 
-    return bool(re.fullmatch(r"PT\d{1,3}", word, re.IGNORECASE)) or any(rule.slug == word.lower() for rule in RULES)
+    return bool(re.fullmatch(r"PT\d+", word, re.IGNORECASE)) or any(rule.slug == word.lower() for rule in RULES)
 
 
 def _chosen(asked: tuple[str, ...], *, is_all: bool) -> list[Any]:
@@ -100,13 +103,16 @@ def guess(text: str) -> list[Any]:
     return [entry for entry in found if unique.get(entry.code) is entry][:LIMIT]
 
 
-def _guesses(found: list[Any], form: str, terminal: Terminal) -> None:
+def _guesses(found: list[Any], taught: Sequence[Any], form: str, terminal: Terminal) -> None:
     import msgspec
 
     from ptsetup.render import explain as render
 
     if form == "json":
-        body = msgspec.json.encode({"schema": render.SCHEMA, "guesses": found})
+        body = msgspec.json.encode({"schema": render.SCHEMA, "guesses": found, "lessons": taught})
         terminal.result_bytes(msgspec.json.format(body, indent=2) + b"\n")
-    else:
+        return
+    if taught:
+        terminal.result(render.lessons(taught, terminal.style, width=terminal.width))
+    if found or not taught:
         terminal.result(render.guesses(found, terminal.style, width=terminal.width))

@@ -267,10 +267,27 @@ def refuse(
         *_driver_and_python(context, cards),
         *_jetson(context),
         *_fix_driver(context, cards),
+        *_part(context, cards),
         *_on_purpose(context, cards),
     ]
     options = options or _last_resort(context, cards)
     return compose.refusal(context, _headline(context, cards, misfits), tuple(options), misfits, devices)
+
+
+def _part(context: Context, cards: tuple[Card, ...]) -> list[Option]:
+    """Of several GPUs some can be served as things are, while the others wait for another driver or request."""
+    kinds: dict[str | None, list[Card]] = {}
+    for card in cards:
+        kinds.setdefault(card.detail, []).append(card)
+    if len(kinds) < 2:
+        return []
+    found = []
+    for part in kinds.values():
+        fit = best(context, context.machine, context.wanted, tuple(part))
+        if fit is not None:
+            choice = _choice(context, tuple(part), fit)
+            found.append(replace(choice, kind="gpu", command=_gpu_command(context, part, choice)))
+    return found
 
 
 def _last_resort(context: Context, cards: tuple[Card, ...]) -> list[Option]:

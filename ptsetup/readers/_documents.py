@@ -19,7 +19,10 @@ def read(text: str) -> Snapshot | None:
     except (msgspec.DecodeError, UnicodeEncodeError):
         return None
     inner = document.get("snapshot", document)
-    if not isinstance(inner, dict) or not {"schema", "origin"} <= inner.keys():
+    if not isinstance(inner, dict):
+        return None
+    is_ours = {"schema", "origin"} <= inner.keys() or document.keys() == {"schema"}
+    if not is_ours:
         return None
     if inner["schema"] != SCHEMA:
         raise SnapshotError(

@@ -1,5 +1,6 @@
 """A Diagnosis for people (text), for programs (JSON); the record that both are made from."""
 
+import re
 import textwrap
 from collections.abc import Callable, Sequence
 
@@ -23,7 +24,8 @@ class Report(Record, frozen=True, kw_only=True):
     schema: int = SCHEMA
     ptsetup_version: str
     outcome: str
-    """``ill`` (an error), ``warned`` (a warning), ``well`` (torch was seen at work), ``quiet`` (no fault found, but not all was seen)."""
+    """``ill`` (an error), ``warned`` (a warning), ``well`` (torch was seen at work), ``quiet`` (no fault found, but not all was seen),
+    ``unread`` (the text says nothing about a set-up)."""
     headline: str
     expect: str | None = None
     """The device that is wanted; ``expect_reason`` says how that is known."""
@@ -40,21 +42,47 @@ class Report(Record, frozen=True, kw_only=True):
     snapshot: Snapshot
 
 
+UNREAD = "Nothing about a PyTorch set-up was recognised in this text, so nothing can be said about it."
+
+_SPEAKS = re.compile(
+    r"torch|cuda|nvidia|rocm|\bhip|python|\bpip\b|conda|error|warning|traceback|driver|gpu", re.IGNORECASE
+)
+
+
+def says_nothing(snapshot: Snapshot) -> bool:
+    """A report in which no fact was found, and no line that speaks of anything that we know."""
+    sections = (
+        snapshot.host,
+        snapshot.nvidia,
+        snapshot.amd,
+        snapshot.intel,
+        snapshot.apple,
+        snapshot.target,
+        snapshot.torch,
+    )
+    if snapshot.origin != "report" or any(section is not None for section in sections):
+        return False
+    return not any(_SPEAKS.search(message.text) for message in snapshot.messages)
+
+
 def report(diagnosis: Diagnosis, snapshot: Snapshot, *, version: str, seconds: float | None = None) -> Report:
     """Put the parts together."""
     counts = {word: sum(f.severity == word for f in diagnosis.findings) for word in ("error", "warning", "note")}
     outcome = "ill" if counts["error"] else "warned" if counts["warning"] else machine.state(snapshot)
+    if not diagnosis.findings and says_nothing(snapshot):
+        outcome = "unread"
     return Report(
         ptsetup_version=version,
         outcome=outcome,
-        headline=machine.headline(diagnosis, snapshot, outcome),
+        headline=UNREAD if outcome == "unread" else machine.headline(diagnosis, snapshot, outcome),
         expect=diagnosis.expect,
         expect_reason=diagnosis.expect_reason,
         as_of=diagnosis.as_of,
         seconds=seconds,
         findings=diagnosis.findings,
         counts=counts,
-        passed=tuple(v.code for v in diagnosis.verdicts if v.outcome == "passed"),
+        # a rule that had nothing to look at has not passed
+        passed=() if outcome == "unread" else tuple(v.code for v in diagnosis.verdicts if v.outcome == "passed"),
         skipped={v.code: v.reason or "" for v in diagnosis.verdicts if v.outcome == "skipped"},
         snapshot=snapshot,
     )

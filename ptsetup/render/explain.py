@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from ptsetup.bench.teaching import Lesson
 from ptsetup.facts import Record
 from ptsetup.render.doctor import COLOURS, wrap
 from ptsetup.rules import Rule
@@ -116,6 +117,17 @@ def as_markdown(pages: Iterable[Page]) -> str:
 def as_json(pages: Iterable[Page]) -> bytes:
     """All pages as one document with a schema number."""
     return msgspec.json.format(msgspec.json.encode(Pages(pages=tuple(pages))), indent=2) + b"\n"
+
+
+def lessons(told: Sequence[Lesson], style: Style, *, width: int = 80) -> str:
+    """A name that teaching texts get wrong: what is so, what to use, and what tests it."""
+    lines: list[str] = []
+    for lesson in told:
+        lines += wrap(style(lesson.name, bold=True), width)
+        lines += wrap(lesson.fact, width, "  ", "  ")
+        lines += wrap(f"Use {lesson.use}.", width, "  ", "  ")
+        lines += [f"  Tested by: ptsetup bench --only {lesson.check}", ""]
+    return "\n".join(lines) + "\n"
 
 
 def guesses(told: Sequence[Guess], style: Style, *, width: int = 80) -> str:

@@ -231,3 +231,10 @@ def test_a_mac_whose_gpu_cannot_be_used_is_not_promised_mps():
 
 def test_a_card_of_unknown_capability_is_not_said_to_have_code():
     assert "with code for" not in " ".join(planned(gpu="GeForce RTX 6090", driver="580.95.05").reasons)
+
+
+def test_of_two_cards_the_one_that_can_be_served_is_offered():
+    """A K80 waits for an old driver; the RTX 5090 beside it need not."""
+    made = planned(gpu=("Tesla K80", "RTX 5090"), driver="580.95.05")
+    assert made.outcome == "refuse"
+    assert ("gpu", "cu130") in {(option.kind, option.backend) for option in made.options}

@@ -34,6 +34,7 @@ def test_the_build_without_a_driver(look):
     torch, wheel = snapshot.torch, snapshot.target.wheel
     assert torch.result.is_ok
     assert torch.cuda_build_version == wheel.cuda
+    assert torch.arch_list
     assert all(name.startswith(("sm_", "compute_")) for name in torch.arch_list)
     assert torch.cudnn_version > 80000
     assert torch.cudnn_error is None
@@ -42,6 +43,7 @@ def test_the_build_without_a_driver(look):
     assert "Found no NVIDIA driver" in torch.cuda_error
     assert any("/nvidia/" in library.path for library in snapshot.target.wheel_libraries)
     assert any("libtorch_cuda.so" in path for path in torch.mapped_libraries)
+    assert snapshot.target.distributions
     assert all(not dist.missing_files and not dist.resized_files for dist in snapshot.target.distributions)
     assert snapshot.target.broken_extensions == ()
 
