@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import BinaryIO, NamedTuple
+from typing import IO, NamedTuple
 
 OUTPUT_LIMIT = 4 * 1024 * 1024
 """Bytes of each stream that are read back: the last ones."""
@@ -68,7 +68,7 @@ class Child:
         self.deadline_s = deadline_s
         self._started = time.monotonic()
         self._problem = ""
-        self._streams: tuple[BinaryIO, ...] = ()
+        self._streams: tuple[IO[bytes], ...] = ()
         self._process: subprocess.Popen[bytes] | None = None
         try:
             self._streams = (_spool(), _spool())
@@ -161,11 +161,11 @@ class Child:
 def _watch(process: "subprocess.Popen[bytes]") -> Iterator[Callable[[float], bool]]:
     """A function that waits up to some seconds for a child to end and tells whether it did."""
     descriptor = None
-    if process.returncode is None and hasattr(os, "pidfd_open"):
+    if sys.platform == "linux" and process.returncode is None and hasattr(os, "pidfd_open"):
         # Popen.wait asks again and again, up to 50 ms late; a descriptor of the process tells at once (Linux 5.3)
         with contextlib.suppress(OSError):
             descriptor = os.pidfd_open(process.pid)
-    if descriptor is None:
+    if sys.platform == "win32" or descriptor is None:
         yield lambda seconds: _has_ended(process, seconds)
         return
     poll = select.poll()
@@ -186,7 +186,7 @@ def _has_ended(process: "subprocess.Popen[bytes]", seconds: float) -> bool:
 
 def _end(process: "subprocess.Popen[bytes]") -> bool:
     """Kill what is left of the group; True when the child itself is gone."""
-    if os.name == "posix":
+    if sys.platform != "win32":
         _kill_group(process.pid)
     elif process.poll() is None:
         _kill_tree(process)
@@ -200,8 +200,9 @@ def _end(process: "subprocess.Popen[bytes]") -> bool:
 
 
 def _kill_group(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
+    if sys.platform != "win32":
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
 
 
 def _kill_tree(process: "subprocess.Popen[bytes]") -> None:
@@ -259,33 +260,24 @@ def script(name: str) -> str:
     return str(pathlib.Path(__file__).with_name("inside") / name)
 
 
-def _spool() -> BinaryIO:
+def _spool() -> IO[bytes]:
     """A file without a name for a child's output: on disk, or in memory where there is no room or no such folder (Linux)."""
-    try:
+    if sys.platform != "linux" or not hasattr(os, "memfd_create"):
+        return tempfile.TemporaryFile()
+    with contextlib.suppress(OSError):
         file = tempfile.TemporaryFile()  # noqa: SIM115 - its Child closes it
-    except OSError:
-        if not hasattr(os, "memfd_create"):
-            raise
-    else:
-        if not hasattr(os, "memfd_create") or _room(file.fileno()) >= SPOOL_MINIMUM:
+        system = os.fstatvfs(file.fileno())
+        if system.f_bavail * system.f_frsize >= SPOOL_MINIMUM:
             return file
         file.close()
     return os.fdopen(os.memfd_create("ptsetup-output"), "w+b")
 
 
-def _room(descriptor: int) -> int:
-    """Free bytes on the file system of an open file."""
-    system = os.fstatvfs(descriptor)
-    return system.f_bavail * system.f_frsize
-
-
-def _text(stream_file: BinaryIO) -> str:
+def _text(stream_file: IO[bytes]) -> str:
     """The last ``OUTPUT_LIMIT`` bytes of a temporary file as text."""
     descriptor = stream_file.fileno()
     start = max(0, os.fstat(descriptor).st_size - OUTPUT_LIMIT)
-    if hasattr(os, "pread"):
-        data = os.pread(descriptor, OUTPUT_LIMIT, start)
-    else:
-        stream_file.seek(start)
-        data = stream_file.read(OUTPUT_LIMIT)
-    return data.decode("utf-8", "replace")
+    if sys.platform != "win32":
+        return os.pread(descriptor, OUTPUT_LIMIT, start).decode("utf-8", "replace")
+    stream_file.seek(start)
+    return stream_file.read(OUTPUT_LIMIT).decode("utf-8", "replace")

@@ -1,8 +1,8 @@
 """What is looked at before anything is changed: rights, room, and who else is at work."""
 
 import contextlib
-import os
 import pathlib
+import sys
 from collections.abc import Iterator
 
 from ptsetup.errors import InstallFailed
@@ -104,14 +104,14 @@ def lock(prefix: str) -> Iterator[None]:
 
 def _take(descriptor: int) -> bool:
     try:
-        if os.name == "posix":
+        if sys.platform != "win32":
             import fcntl
 
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         else:
             import msvcrt
 
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
     except OSError:
         return False
     return True

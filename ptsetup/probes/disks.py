@@ -75,7 +75,7 @@ def probe(
     unknowns: list[Unknown] | None = None,
 ) -> tuple[Disk, ...]:
     """Role -> folder; one Disk each, in that order. Never raises; what hung is added to ``unknowns``."""
-    if os.name == "nt":
+    if sys.platform == "win32":
         return tuple(_windows(role, path) for role, path in paths.items())
     tree = Tree(root)
     mounts = parse_mountinfo(tree.text("/proc/self/mountinfo") or "")
@@ -163,6 +163,8 @@ def _existing(path: str) -> str:
 
 def _direct(tree: Tree, role: str, path: str, mounts: tuple[Mount, ...]) -> Disk:
     bare = Disk(role=role, path=clean(path))
+    if sys.platform == "win32":
+        return bare
     try:
         there = _existing(tree.at(absolute(path)))
         room, status = os.statvfs(there), os.stat(there)  # noqa: PTH116 - a text
@@ -182,7 +184,7 @@ def _direct(tree: Tree, role: str, path: str, mounts: tuple[Mount, ...]) -> Disk
 
 def _with_options(disk: Disk, flag: int, can_write: bool, mount: Mount | None) -> Disk:
     options = mount[2] if mount else frozenset()
-    is_read_only = bool(flag & os.ST_RDONLY)
+    is_read_only = bool(flag & getattr(os, "ST_RDONLY", 1))
     # the flag of statvfs is what the kernel says of this mount; the option stands for systems that leave it out
     is_noexec = bool(flag & getattr(os, "ST_NOEXEC", 8)) or "noexec" in options
     return replace(

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping
 
 from ptsetup.facts import Library
@@ -81,7 +82,9 @@ def _folders(tree: Tree, env: Mapping[str, str], soname: str) -> Iterator[tuple[
         if entry.startswith("/"):
             yield entry.rstrip("/"), "LD_LIBRARY_PATH"
     data = tree.data(libraries.CACHE, limit=libraries.CACHE_LIMIT)
-    wanted = libraries.MACHINES.get(os.uname().machine) if tree.is_real else None
+    wanted = None
+    if tree.is_real and sys.platform != "win32":
+        wanted = libraries.MACHINES.get(os.uname().machine)
     for flags, name, path in libraries.entries(data or b""):
         # 32-bit libraries of the driver stand in the cache as well, under the same name
         if name == soname and (wanted is None or flags & 0xFF00 == wanted):

@@ -1,6 +1,7 @@
 """The Host section on Linux: children first, files beside them, answers last."""
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -154,7 +155,7 @@ def _has_nvidia(
 
 def _machine(tree: Tree) -> str | None:
     """What system calls say (``uname -m``); of a folder that stands for a machine, what its kernel was built for."""
-    if tree.is_real:
+    if tree.is_real and sys.platform != "win32":
         return os.uname().machine
     return tree.line("/proc/sys/kernel/arch", "host.machine")
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Mapping
 
 from ptsetup import run
@@ -171,10 +172,10 @@ def displays(text: str) -> tuple[PciDevice, ...]:
 
 
 def _limits() -> Limits | None:
-    try:
-        import resource
-    except ImportError:
+    if sys.platform == "win32":
         return None
+    import resource
+
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return Limits(
         nofile_soft=_limit(soft),

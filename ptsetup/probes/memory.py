@@ -1,6 +1,7 @@
 """Main memory, control group, process limits and shared memory (Linux)."""
 
 import os
+import sys
 
 from ptsetup.facts import Cgroup, Limits, Memory, SharedMemory
 from ptsetup.probes import _text
@@ -146,9 +147,11 @@ def _limit(text: str) -> int | None:
 
 def shared_memory(tree: Tree) -> SharedMemory | None:
     """/dev/shm: size, free space, mode, and what crashed programs left there."""  # noqa: S108 - a docstring
+    if sys.platform == "win32":
+        return None
     try:
         room, status = os.statvfs(tree.at(SHM)), os.stat(tree.at(SHM))  # noqa: PTH116 - a text
-    except (OSError, AttributeError) as problem:
+    except OSError as problem:
         tree.note("host.shm", reason_of(problem), detail_of(problem, SHM))
         return None
     names = tree.names(SHM, "host.shm.leftovers")

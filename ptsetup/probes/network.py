@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -138,10 +139,12 @@ def compressed(digits: str) -> str:
 
 def _addresses_v4(names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     """The first IPv4 address of each interface (SIOCGIFADDR)."""
+    found: dict[str, tuple[str, ...]] = {}
+    if sys.platform == "win32":
+        return found
     import fcntl
     import socket
 
-    found: dict[str, tuple[str, ...]] = {}
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
         for name in names:
             request = os.fsencode(name)[:15].ljust(256, b"\0")

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Mapping
 
 from ptsetup import run
@@ -101,9 +102,11 @@ def libc(tree: Tree, own: str | None = None) -> Libc | None:
 
 
 def _own_libc() -> str:
+    if sys.platform != "linux":
+        return ""
     try:
         return os.confstr("CS_GNU_LIBC_VERSION") or ""
-    except (AttributeError, ValueError, OSError):
+    except (ValueError, OSError):
         return ""
 
 

@@ -1,6 +1,7 @@
 """Groups of this process and of its user, by /etc/passwd and /etc/group alone: a name service may hang for minutes."""
 
 import os
+import sys
 
 from ptsetup.probes import _text
 from ptsetup.probes._tree import Tree
@@ -8,7 +9,7 @@ from ptsetup.probes._tree import Tree
 
 def group_ids(tree: Tree) -> tuple[int, ...] | None:
     """Groups that this process has now."""
-    if tree.is_real and hasattr(os, "getgroups"):
+    if tree.is_real and sys.platform != "win32":
         return tuple(sorted({*os.getgroups(), os.getegid()}))
     rows = _text.pairs(tree.text("/proc/self/status", "host.group_ids", limit=16384))
     numbers = (_text.whole(word) for word in (*rows.get("Groups", "").split(), *rows.get("Gid", "").split()[1:2]))
@@ -17,7 +18,7 @@ def group_ids(tree: Tree) -> tuple[int, ...] | None:
 
 def user_id(tree: Tree) -> int | None:
     """Effective user id."""
-    if tree.is_real and hasattr(os, "geteuid"):
+    if tree.is_real and sys.platform != "win32":
         return os.geteuid()
     rows = _text.pairs(tree.text("/proc/self/status", limit=16384))
     return _text.whole((rows.get("Uid", "").split() or [""])[min(1, len(rows.get("Uid", "").split()) - 1)])
