@@ -13,6 +13,9 @@ from collections.abc import Iterator
 QUIET = "quiet"
 """A fault: the connection is accepted and never answered."""
 
+TRICKLE = "trickle"
+"""A fault: a header that never ends, a byte at a time, each within any timeout of a socket."""
+
 
 class Index:
     """What the server serves and what it was asked for."""
@@ -78,8 +81,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._send(fault, b"no")
         elif fault == QUIET:
             self.stop.wait()
+        elif fault == TRICKLE:
+            self._trickle()
         elif isinstance(fault, bytes):
             self._send(200, fault)
+        elif isinstance(fault, tuple):
+            kind, body = fault
+            self._send(200, body, kind)
         elif fault == "cut":
             self.send_response(200)
             self.send_header("Content-Length", "100000")
@@ -87,6 +95,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(b'<html><a href="torch-9.9.9%2Bcpu-cp312-cp312-win_amd64.whl">')
             self.close_connection = True
+
+    def _trickle(self) -> None:
+        with contextlib.suppress(ConnectionError):
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+            while not self.stop.wait(0.05):
+                self.wfile.write(b"x")
 
     def _send(self, code: int, body: bytes, kind: str = "text/html", extra: dict[str, str] | None = None) -> None:
         with contextlib.suppress(ConnectionError):

@@ -50,18 +50,24 @@ def show(terminal: Terminal, version: str | None, index_file: str | None, form: 
 @click.pass_context
 def verify(ctx: click.Context, file: str | None) -> None:
     """Check FILE (or the index in use): types, and values that no index can hold. Exit code 1 when something is wrong."""
+    import pathlib
+
     from ptsetup import index
+    from ptsetup.errors import WheelIndexError
     from ptsetup.index.verify import verify as problems_of
+    from ptsetup.render import index as render
 
     terminal: Terminal = ctx.obj
-    wheels, source = index.find(file)
-    problems = problems_of(wheels)
-    for problem in problems:
-        terminal.result(f"{problem}\n")
-    verdict = f"{len(problems)} problems" if problems else "sound"
-    terminal.result(
-        f"{source.path} ({source.kind}, of {wheels.date}, sha256 {index.digest(source.path)[:16]}): {verdict}\n"
-    )
+    source = None if file else index.find()[1]
+    path = source.path if source else str(file)
+    data = index.read(pathlib.Path(path))
+    try:
+        wheels = index.parse(data, path)
+        problems = problems_of(wheels)
+    except WheelIndexError as damage:
+        wheels, problems = None, (damage.message,)
+    told = render.verified_as_text(wheels, problems, path, source, index.digest(path))
+    terminal.result(told)
     ctx.exit(1 if problems else 0)
 
 
@@ -74,61 +80,109 @@ def verify(ctx: click.Context, file: str | None) -> None:
     metavar="TAG",
     help="Only this backend tag (repeatable); else those of the newest releases.",
 )
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0.1, 600),
+    default=3.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds until the first answer.",
+)
 @click.option("--proxy", metavar="URL", help="Go through this proxy (else those of the environment).")
 @click.option("--cert", metavar="FILE", help="Certificates to trust (else those of the system).")
 @click.pass_context
-def update(ctx: click.Context, mirror: str | None, tags: tuple[str, ...], proxy: str | None, cert: str | None) -> None:
+def update(
+    ctx: click.Context,
+    mirror: str | None,
+    tags: tuple[str, ...],
+    timeout: float,
+    proxy: str | None,
+    cert: str | None,
+) -> None:
     """Read the pages of each tag, add what is new, and keep a copy in the user's cache."""
     import datetime as dt
 
     from ptsetup import index
     from ptsetup.errors import WheelIndexError
     from ptsetup.index import pages, refresh
+    from ptsetup.index.verify import verify as problems_of
 
     terminal: Terminal = ctx.obj
     wheels, _ = index.find()
-    wanted = tags or refresh_tags(wheels)
-    origin, page_of = _pages(wheels, mirror)
+    wanted = _tags(wheels, tags)
+    origin, pages_of = _pages(wheels, mirror)
     done = refresh.refresh(
         wheels,
         today=dt.datetime.now(dt.timezone.utc).date().isoformat(),
-        page_of=page_of,
+        pages_of=pages_of,
         tags=wanted,
         origin=origin,
         through=pages.opener(proxy=proxy, cert=cert),
+        reach_s=timeout,
         log=terminal.log,
     )
-    for problem in done.problems:
-        terminal.log(f"not used: {problem}")
     if done.is_unreachable:
         raise WheelIndexError(
             f"The index is out of reach: {done.problems[0]}.",
             hint="Nothing was changed. Ways out: a mirror (--mirror NAME, see ptsetup index show), a proxy (--proxy URL), another network.",
         )
+    for problem in done.problems[:SHOWN]:
+        terminal.log(f"not used: {problem}")
+    if len(done.problems) > SHOWN:
+        terminal.log(f"not used: {len(done.problems) - SHOWN} more")
     if done.index is wheels:
         terminal.result("Nothing usable was seen; the index in use stays as it is.\n")
         ctx.exit(1)
+    unsound = problems_of(done.index)
+    if unsound:
+        raise WheelIndexError(
+            f"What {origin} shows does not fit into an index: {unsound[0]}.",
+            hint="Nothing was changed. Try another mirror.",
+        )
     path = index.cache_path()
     index.save(done.index, path)
-    terminal.result(f"{done.files} new wheels, {done.builds} builds new or confirmed; kept in {path}\n")
-
-
-def refresh_tags(wheels: "WheelIndex") -> tuple[str, ...]:
-    """The tags of the three newest releases: older pages do not change any more."""
-    from ptsetup.plan.compose import tag_order
-
-    newest = {release.version for release in wheels.releases[-3:]}
-    return tuple(
-        sorted({b.backend for b in wheels.builds if b.torch in newest and b.origin == "pytorch"}, key=tag_order)
+    terminal.result(
+        f"{_count(done.files, 'new wheel')}, {_count(done.builds, 'build')} new or confirmed.\nKept in {path}\n"
     )
 
 
-def _pages(wheels: "WheelIndex", mirror: str | None) -> tuple[str, Callable[[str, str], str]]:
-    """(What was read, (tag, project) -> address)."""
+SHOWN = 12
+"""So many problems are told one by one."""
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _tags(wheels: "WheelIndex", asked: tuple[str, ...]) -> tuple[str, ...]:
+    """The tags asked for, else those of the three newest releases: older pages do not change any more."""
+    from ptsetup.errors import RequestError
+    from ptsetup.index.verify import BACKEND
+    from ptsetup.plan.compose import tag_order
+
+    newest = {release.version for release in wheels.releases[-3:]}
+    usual = sorted({b.backend for b in wheels.builds if b.torch in newest and b.origin == "pytorch"}, key=tag_order)
+    wrong = next((tag for tag in asked if not BACKEND.fullmatch(tag)), None)
+    if wrong is not None:
+        raise RequestError(f"{wrong} is no backend tag.", hint=f"Tags of the newest releases: {', '.join(usual)}.")
+    return tuple(dict.fromkeys(asked)) or tuple(usual)
+
+
+def _pages(wheels: "WheelIndex", mirror: str | None) -> tuple[str, Callable[[str, str], tuple[str, ...]]]:
+    """(What is read, (tag, project) -> addresses of its page: one per project, or the flat page of the tag)."""
+    from ptsetup.errors import RequestError
+
     named = next((m for m in wheels.mirrors if m.name == mirror), None)
-    if named is not None and not named.is_pep503:
-        return named.base, lambda tag, _project: named.per_tag.replace("{tag}", tag)
+    if mirror and named is None and not mirror.startswith(("http://", "https://", "file://")):
+        known = ", ".join(m.name for m in wheels.mirrors)
+        raise RequestError(f"No mirror is called {mirror}.", hint=f"Known: {known}; or give its address.")
     template = named.per_tag if named is not None else f"{(mirror or wheels.origin_url).rstrip('/')}/{{tag}}"
-    return template.replace(
-        "{tag}", ""
-    ), lambda tag, project: f"{template.replace('{tag}', tag).rstrip('/')}/{project}/"
+
+    def pages_of(tag: str, project: str) -> tuple[str, ...]:
+        flat = f"{template.replace('{tag}', tag).rstrip('/')}/"
+        if named is not None and not named.is_pep503:
+            return (flat,)
+        # mirrors change their layout; the index itself has a page per project
+        return (f"{flat}{project}/", flat) if mirror else (f"{flat}{project}/",)
+
+    return template.replace("{tag}", "").rstrip("/"), pages_of

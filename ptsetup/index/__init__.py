@@ -19,7 +19,7 @@ from ptsetup.index.records import (
     XpuSupport,
     gpu_key,
 )
-from ptsetup.index.store import Source, cache_path, digest, dump, find, load, locate, parse, save
+from ptsetup.index.store import Source, cache_path, digest, dump, find, load, locate, parse, read, save, whole
 
 __all__ = [
     "SCHEMA",
@@ -47,5 +47,7 @@ __all__ = [
     "load",
     "locate",
     "parse",
+    "read",
     "save",
+    "whole",
 ]

@@ -3,6 +3,7 @@
 import html.parser
 import json
 import re
+import threading
 import time
 import urllib.parse
 from typing import TYPE_CHECKING, Literal
@@ -19,10 +20,16 @@ REACH_S = 3.0
 READ_S = 30.0
 """A page that has begun to come may take so long."""
 
+PARSE_S = 10.0
+"""A page that takes longer to be read through was made to keep us busy."""
+
 PAGE_LIMIT = 20 * 1024 * 1024
 """Bytes of a page that are read; a real one stays far below. A longer page is refused whole."""
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.5, text/html;q=0.2"
+
+CHUNK = 65536
+"""Characters that are parsed between two looks at the clock."""
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -84,43 +91,71 @@ def fetch(
         reach_s: seconds until the first answer.
         read_s: seconds for the whole page.
     """
+    if not url.startswith(("http://", "https://", "file://")):
+        return Page(answer="unreachable", detail=f"{url} is no http, https or file address")
+    # a thread, because no timeout of a socket covers the look-up of a name, several addresses, or a header sent byte by byte
+    begun, done, pages = threading.Event(), threading.Event(), list[Page]()
+
+    def work() -> None:
+        try:
+            pages.append(_fetch(url, through or opener(), reach_s, read_s, begun))
+        finally:
+            begun.set()
+            done.set()
+
+    threading.Thread(target=work, daemon=True).start()
+    if not begun.wait(reach_s + 1.0):
+        return Page(answer="unreachable", detail=f"{host_of(url)} did not answer within {reach_s:g} s")
+    if not done.wait(read_s + reach_s + PARSE_S) or not pages:
+        return Page(answer="unreachable", detail=f"{host_of(url)} sent its page too slowly")
+    return pages[0]
+
+
+def _fetch(url: str, through: "OpenerDirector", reach_s: float, read_s: float, begun: threading.Event) -> Page:
     import urllib.error
     from http.client import HTTPException
 
-    if not url.startswith(("http://", "https://", "file://")):
-        return Page(answer="unreachable", detail=f"{url} is no http, https or file address")
     host = host_of(url)
     try:
-        text, kind = _get(url, through or opener(), reach_s, time.monotonic() + read_s)
+        text, kind = _get(url, through, reach_s, read_s, begun)
+        links = read_links(text, kind, url)
     except urllib.error.HTTPError as problem:
         problem.close()
         return Page(
             answer="absent" if problem.code in (403, 404, 410) else "unreachable",
             detail=f"{host} answered {problem.code}",
         )
+    except _TooLongError:
+        return Page(answer="refused", detail=f"{host} sent a page that takes too long to read")
     except _TooLargeError:
         return Page(answer="refused", detail=f"{host} sent a page of more than {PAGE_LIMIT // 1024 // 1024} MB")
     except (OSError, ValueError, EOFError, HTTPException) as problem:
         return Page(
             answer="unreachable", detail=f"{host} did not answer: {getattr(problem, 'reason', None) or repr(problem)}"
         )
-    links = read_links(text, kind, url)
     if links is None:
         return Page(answer="refused", detail=f"{host} answered with a page that is no package index")
     return Page(answer="there", detail=host, links=links)
 
 
-def _get(url: str, through: "OpenerDirector", reach_s: float, deadline: float) -> tuple[str, str]:
-    """(Text, content type) of a page."""
+def _get(url: str, through: "OpenerDirector", reach_s: float, read_s: float, begun: threading.Event) -> tuple[str, str]:
+    """(Text, content type) of a page; ``begun`` is set when its headers are there."""
     import urllib.request
 
     request = urllib.request.Request(url, headers={"User-Agent": "ptsetup", "Accept": ACCEPT})  # noqa: S310 - fetch() has looked at the scheme
     with through.open(request, timeout=reach_s) as response:
-        return _read(response, deadline), (response.headers.get("Content-Type", "") if response.headers else "")
+        begun.set()
+        return _read(response, time.monotonic() + read_s), (
+            response.headers.get("Content-Type", "") if response.headers else ""
+        )
 
 
 class _TooLargeError(Exception):
     """The page is longer than any real one."""
+
+
+class _TooLongError(Exception):
+    """The page takes longer to be parsed than any real one."""
 
 
 def _read(response: "HTTPResponse", deadline: float) -> str:
@@ -143,12 +178,19 @@ def _read(response: "HTTPResponse", deadline: float) -> str:
 
 
 def read_links(text: str, content_type: str, url: str) -> tuple[Link, ...] | None:
-    """The wheels of a page; None when it is no index page. Names that no wheel can have, and foreign schemes, are left out."""
+    """The wheels of a page; None when it is no index page.
+
+    Names that no wheel can have, foreign schemes and yanked files are left out.
+    """
     if "json" in content_type or text.lstrip().startswith("{"):
         return _from_json(text, url)
     parser = _Anchors()
+    deadline = time.monotonic() + PARSE_S
     try:
-        parser.feed(text)
+        for start in range(0, len(text), CHUNK):
+            parser.feed(text[start : start + CHUNK])
+            if time.monotonic() > deadline:
+                raise _TooLongError
     except (ValueError, AssertionError):
         return None
     found = [link for href, shown in parser.anchors if (link := _link(href, shown, url)) is not None]
@@ -167,7 +209,7 @@ def _from_json(text: str, url: str) -> tuple[Link, ...] | None:
             link = _link(str(row["url"]), str(row["filename"]), url)
             digest = (row.get("hashes") or {}).get("sha256")
             size = row.get("size")
-            if link is not None:
+            if link is not None and not row.get("yanked"):
                 found.append(
                     Link(
                         file=link.file,
@@ -212,7 +254,8 @@ class _Anchors(html.parser.HTMLParser):
         """An anchor begins."""
         if tag == "a":
             self._close()
-            self._href = dict(attrs).get("href") or ""
+            named = dict(attrs)
+            self._href = "" if "data-yanked" in named else named.get("href") or ""
 
     def handle_data(self, data: str) -> None:
         """Its text."""

@@ -149,7 +149,7 @@ def _find(path: str | None, cache: str) -> tuple[WheelIndex, Source]:
         try:
             cached = _read(copy, "cached")
             # a copy that was made on the day of the shipped one knows more
-            if cached[0].date >= _head(_bytes(shipped)).date:
+            if cached[0].date >= _head(read(shipped)).date:
                 _look_at_all(cached[0])
                 return cached
         except WheelIndexError as problem:
@@ -173,7 +173,12 @@ def digest(path: str) -> str:
     return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
 
 
-def _bytes(file: pathlib.Path) -> bytes:
+def read(file: pathlib.Path) -> bytes:
+    """The content of an index file.
+
+    Raises:
+        WheelIndexError: it cannot be read.
+    """
     try:
         return file.read_bytes()
     except OSError as problem:
@@ -183,15 +188,23 @@ def _bytes(file: pathlib.Path) -> bytes:
 
 
 def _read(file: pathlib.Path, kind: str) -> tuple[WheelIndex, Source]:
-    data = _bytes(file)
+    data = read(file)
     return parse(data, str(file)), Source(path=str(file), kind=kind, size_bytes=len(data))
+
+
+def whole(index: WheelIndex) -> WheelIndex:
+    """The index with every table decoded, as msgspec can write it.
+
+    Raises:
+        WheelIndexError: a wrong value in a table that nobody had looked at.
+    """
+    decoded: WheelIndex = msgspec.structs.replace(index, **{table: tuple(getattr(index, table)) for table in LATE})
+    return decoded
 
 
 def dump(index: WheelIndex) -> bytes:
     """The index as JSON, one record a line in the large tables: differences can be read."""
-    fields = msgspec.to_builtins(
-        msgspec.structs.replace(index, **{table: tuple(getattr(index, table)) for table in LATE})
-    )
+    fields = msgspec.to_builtins(whole(index))
     lines = []
     for name, value in fields.items():
         if isinstance(value, list) and value and name != "doubts":

@@ -1,53 +1,83 @@
 """The index of wheels for people and programs."""
 
+import re
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from ptsetup.index import Build, Source, WheelIndex
+from ptsetup.index import Build, Release, Source, WheelIndex, whole
 from ptsetup.plan.compose import tag_order
 
-MARKS = {"seen": "", "listed": "", "announced": " (announced)"}
+COMPANIONS = ("torchvision", "torchaudio", "torchtext", "torchcodec")
+
+LEGEND = {
+    "announced": "announced: planned, not observed; install asks the index first",
+    "listed": "listed: named by a release matrix, no file of it was seen",
+}
 
 
 def all_as_json(index: WheelIndex) -> bytes:
     """The whole index without its file table."""
-    return msgspec.json.format(msgspec.json.encode(msgspec.structs.replace(index, files=())), indent=2) + b"\n"
+    return _json(whole(msgspec.structs.replace(index, files=())))
 
 
 def one_as_json(index: WheelIndex, version: str) -> bytes:
-    """One release: its record, builds, companions."""
+    """One release: its record, builds, companions, files."""
     release = index.release(version)
     builds = [build for build in index.builds if build.torch == version]
-    return (
-        msgspec.json.format(
-            msgspec.json.encode({"schema": index.schema, "release": release, "builds": builds}), indent=2
-        )
-        + b"\n"
+    pairs = {(name, v) for name in COMPANIONS for v in getattr(release, name, ())}
+    companions = [row for row in index.companions if (row.project, row.version) in pairs]
+    files = [row for row in index.files if row.project == "torch" and row.version.partition("+")[0] == version]
+    return _json(
+        {
+            "schema": index.schema,
+            "date": index.date,
+            "release": release,
+            "builds": builds,
+            "companions": companions,
+            "files": [msgspec.structs.asdict(row) for row in files],
+        }
     )
+
+
+def _json(value: object) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
 
 
 def all_as_text(index: WheelIndex, source: Source, width: int = 80) -> str:
     """A line per release, the newest first."""
     lines = [
-        f"{len(index.releases)} releases, {len(index.builds)} builds, {len(index.files)} wheels; checked {index.date} ({source.path})"
+        f"{len(index.releases)} releases, {len(index.builds)} builds, {len(index.files):,} wheels; checked {index.date}",
+        f"{source.kind}: {source.path}",
     ]
+    if index.updated_from:
+        lines.append(f"last read from {index.updated_from}")
     if source.note:
-        lines.append(source.note)
+        lines += _wrapped(source.note, width, "")
     lines.append("")
     for release in reversed(index.releases):
         builds = [build for build in index.builds if build.torch == release.version]
-        tags = ", ".join(sorted({build.backend for build in builds}, key=tag_order))
-        mark = " (announced)" if any(build.status == "announced" for build in builds) else ""
         head = f"{release.version:<8} {release.date}  "
-        lines += textwrap.wrap(f"{tags}{mark}", max(width, 40), initial_indent=head, subsequent_indent=" " * len(head))
+        lines += _wrapped(_tags(builds), width, head)
     lines += [
         "",
+        "* what the plain name installs from the default package index, by system",
         f"mirrors: {', '.join(mirror.name for mirror in index.mirrors)}",
         "One release in detail: ptsetup index show VERSION",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _tags(builds: Sequence[Build]) -> str:
+    """Backend tags, those of the default package index marked; said once when those of the PyTorch index are announced."""
+    default = {build.backend for build in builds if build.origin == "default"}
+    tags = sorted({build.backend for build in builds}, key=tag_order)
+    statuses = {build.status for build in builds if build.origin == "pytorch"}
+    told = ", ".join(f"{tag}{'*' if tag in default else ''}" for tag in tags)
+    if "announced" not in statuses:
+        return told
+    return f"{told} (announced)" if statuses == {"announced"} else f"{told} (some announced)"
 
 
 def one_as_text(index: WheelIndex, version: str, width: int = 80) -> str:
@@ -55,38 +85,103 @@ def one_as_text(index: WheelIndex, version: str, width: int = 80) -> str:
     release = index.release(version)
     if release is None:
         return f"torch {version} is not known.\n"
+    builds = [build for build in index.builds if build.torch == version]
     lines = [f"torch {version}, {release.date}, Python {release.requires_python or 'not known'}", ""]
-    for name in ("torchvision", "torchaudio", "torchtext", "torchcodec"):
-        versions = getattr(release, name)
-        if versions:
-            lines.append(f"  {name:<12} {', '.join(versions)}")
-    for platform in dict.fromkeys(build.platform for build in index.builds if build.torch == version):
-        lines += ["", f"  {platform}"]
-        rows = [build for build in index.builds if build.torch == version and build.platform == platform]
+    lines += _companions(index, release, builds, width)
+    for platform in dict.fromkeys(build.platform for build in builds):
+        rows = [build for build in builds if build.platform == platform]
+        floors = {_floor(build) for build in rows}
+        common = floors.pop() if len(floors) == 1 else None
+        lines += ["", f"  {platform}{f', {common}' if common else ''}"]
         for build in sorted(rows, key=lambda b: (b.origin, tag_order(b.backend))):
-            lines += _build(build, width)
+            lines += _build(build, width, has_floor=common is None)
+    lines.append("")
     for note in release.notes:
-        lines += ["", *textwrap.wrap(note, max(width, 40), initial_indent="  ", subsequent_indent="  ")]
+        lines += _wrapped(note, width, "  ")
+    lines += [f"  {text}" for status, text in LEGEND.items() if any(build.status == status for build in builds)]
     return "\n".join(lines) + "\n"
 
 
-def _build(build: Build, width: int) -> list[str]:
-    head = f"    {build.backend:<9}"
-    facts = [f"Python {_short(build.pythons)}"]
-    if build.cuda:
-        facts.append(f"CUDA {build.cuda}")
-    if build.sass or build.ptx:
-        facts.append(f"{' '.join((*build.sass, *build.ptx))} ({build.arch_level or 'level not known'})")
-    if build.gfx:
-        facts.append(f"{' '.join(build.gfx)} ({build.arch_level or 'level not known'})")
-    origin = "default package index; " if build.origin == "default" else ""
+def _companions(index: WheelIndex, release: Release, builds: Sequence[Build], width: int) -> list[str]:
+    """A line per companion, with the backend tags that have none of it."""
+    tags = {build.backend for build in builds if build.origin == "pytorch"}
+    lines = []
+    for name in COMPANIONS:
+        versions = getattr(release, name)
+        if not versions:
+            continue
+        have = {row.backend for row in index.companions if row.project == name and row.version in versions}
+        lacking = sorted(tags - have, key=tag_order)
+        text = ", ".join(versions) + (f" (none for {', '.join(lacking)})" if lacking else "")
+        lines += _wrapped(text, width, f"  {name:<12} ")
+    return lines
+
+
+def _floor(build: Build) -> str:
+    if build.min_glibc:
+        return f"glibc {build.min_glibc} or newer"
+    return f"macOS {build.min_macos} or newer" if build.min_macos else ""
+
+
+def _build(build: Build, width: int, *, has_floor: bool) -> list[str]:
+    head = f"    {build.backend:<9} "
+    facts = ["default package index"] if build.origin == "default" else []
+    facts += [build.status] if build.status in LEGEND else []
+    facts.append(f"Python {_short(build.pythons)}")
+    facts += [f"CUDA {build.cuda}"] if build.cuda else []
+    compiled = (*build.sass, *build.ptx, *build.gfx)
+    facts += [f"{' '.join(compiled)} ({build.arch_level or 'level not known'})"] if compiled else []
+    facts += [_floor(build)] if has_floor and _floor(build) else []
+    facts += [f"{_short((tag,))} needs macOS {macos}" for tag, macos in build.min_macos_by_python.items()]
+    # what is announced is said already
+    note = re.sub(r"\s*Announced for this release[^.]*\.", "", build.note or "")
+    return _wrapped("; ".join(facts), width, head) + (_wrapped(note, width, " " * len(head)) if note else [])
+
+
+def _wrapped(text: str, width: int, head: str) -> list[str]:
     return textwrap.wrap(
-        f"{origin}{'; '.join(facts)}{MARKS[build.status]}",
+        text,
         max(width, 40),
         initial_indent=head,
         subsequent_indent=" " * len(head),
+        break_on_hyphens=False,
+        break_long_words=False,
     )
 
 
 def _short(pythons: Iterable[str]) -> str:
-    return " ".join(tag.removeprefix("cp3").join(("3.", "")) if tag.startswith("cp3") else tag for tag in pythons)
+    """``3.10-3.13 3.13t``: Python tags as people write them, three or more in a row as a range."""
+    minors = []
+    others = []
+    for tag in pythons:
+        match = re.fullmatch(r"cp3(\d+)", tag)
+        if match:
+            minors.append(int(match[1]))
+        else:
+            others.append(re.sub(r"^cp3(\d+t)$", r"3.\1", tag))
+    runs: list[list[int]] = []
+    for minor in sorted(minors):
+        if runs and minor == runs[-1][-1] + 1:
+            runs[-1].append(minor)
+        else:
+            runs.append([minor])
+    texts = [f"3.{run[0]}-3.{run[-1]}" if len(run) > 2 else " ".join(f"3.{minor}" for minor in run) for run in runs]
+    return " ".join((*texts, *others))
+
+
+def verified_as_text(
+    index: WheelIndex | None, problems: Sequence[str], path: str, source: Source | None, digest: str
+) -> str:
+    """The problems, then which file was looked at and the verdict."""
+    what = f"{source.kind}, " if source else ""
+    day = f"of {index.date}, " if index else ""
+    lines = [*problems, path, f"  {what}{day}sha256 {digest[:16]}"]
+    if source and source.note:
+        lines.append(f"  {source.note}")
+    if problems:
+        lines.append(f"  {len(problems)} problem{'' if len(problems) == 1 else 's'}")
+    elif index:
+        tables = {"releases": index.releases, "builds": index.builds, "companions": index.companions}
+        counts = [f"{len(rows):,} {name}" for name, rows in tables.items()]
+        lines.append(f"  sound: {', '.join(counts)}, {len(index.files):,} wheels")
+    return "\n".join(lines) + "\n"
