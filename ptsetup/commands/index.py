@@ -104,7 +104,7 @@ def update(
 
     from ptsetup import index
     from ptsetup.errors import WheelIndexError
-    from ptsetup.index import pages, refresh
+    from ptsetup.index import refresh, web
     from ptsetup.index.verify import verify as problems_of
 
     terminal: Terminal = ctx.obj
@@ -117,7 +117,7 @@ def update(
         pages_of=pages_of,
         tags=wanted,
         origin=origin,
-        through=pages.opener(proxy=proxy, cert=cert),
+        through=web.opener(proxy=proxy, cert=cert),
         reach_s=timeout,
         log=terminal.log,
     )
@@ -171,6 +171,7 @@ def _tags(wheels: "WheelIndex", asked: tuple[str, ...]) -> tuple[str, ...]:
 def _pages(wheels: "WheelIndex", mirror: str | None) -> tuple[str, Callable[[str, str], tuple[str, ...]]]:
     """(What is read, (tag, project) -> addresses of its page: one per project, or the flat page of the tag)."""
     from ptsetup.errors import RequestError
+    from ptsetup.index.web import without_login
 
     named = next((m for m in wheels.mirrors if m.name == mirror), None)
     if mirror and named is None and not mirror.startswith(("http://", "https://", "file://")):
@@ -185,4 +186,5 @@ def _pages(wheels: "WheelIndex", mirror: str | None) -> tuple[str, Callable[[str
         # mirrors change their layout; the index itself has a page per project
         return (f"{flat}{project}/", flat) if mirror else (f"{flat}{project}/",)
 
-    return template.replace("{tag}", "").rstrip("/"), pages_of
+    # it is kept in the index and shown
+    return without_login(template.replace("{tag}", "").rstrip("/"))[0], pages_of

@@ -9,6 +9,7 @@ import urllib.parse
 from typing import TYPE_CHECKING, Literal
 
 from ptsetup.facts import Record
+from ptsetup.index.web import by_proxy, host_of, opener, without_login
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse
@@ -58,24 +59,6 @@ class Page(Record, frozen=True, kw_only=True):
     links: tuple[Link, ...] = ()
 
 
-def opener(*, proxy: str | None = None, cert: str | None = None) -> "OpenerDirector":
-    """An opener with the user's proxy and certificates beside those of the environment."""
-    import ssl
-    import urllib.request
-
-    handlers: list[urllib.request.BaseHandler] = []
-    if proxy:
-        handlers.append(urllib.request.ProxyHandler({"http": proxy, "https": proxy}))
-    if cert:
-        handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=cert)))
-    return urllib.request.build_opener(*handlers)
-
-
-def host_of(url: str) -> str:
-    """The host that a message may name: no credentials, no path."""
-    return re.sub(r"^[a-z+]+://([^/@]*@)?", "", url).partition("/")[0]
-
-
 def fetch(
     url: str,
     *,
@@ -95,35 +78,38 @@ def fetch(
         return Page(answer="unreachable", detail=f"{url} is no http, https or file address")
     # a thread, because no timeout of a socket covers the look-up of a name, several addresses, or a header sent byte by byte
     begun, done, pages = threading.Event(), threading.Event(), list[Page]()
+    asked = through or opener()
+    host = f"{host_of(url)}{by_proxy(url, asked)}"
 
     def work() -> None:
         try:
-            pages.append(_fetch(url, through or opener(), reach_s, read_s, begun))
+            pages.append(_fetch(url, asked, host, reach_s, read_s, begun))
         finally:
             begun.set()
             done.set()
 
     threading.Thread(target=work, daemon=True).start()
     if not begun.wait(reach_s + 1.0):
-        return Page(answer="unreachable", detail=f"{host_of(url)} did not answer within {reach_s:g} s")
+        return Page(answer="unreachable", detail=f"{host} did not answer within {reach_s:g} s")
     if not done.wait(read_s + reach_s + PARSE_S) or not pages:
-        return Page(answer="unreachable", detail=f"{host_of(url)} sent its page too slowly")
+        return Page(answer="unreachable", detail=f"{host} sent its page too slowly")
     return pages[0]
 
 
-def _fetch(url: str, through: "OpenerDirector", reach_s: float, read_s: float, begun: threading.Event) -> Page:
+def _fetch(
+    url: str, through: "OpenerDirector", host: str, reach_s: float, read_s: float, begun: threading.Event
+) -> Page:
     import urllib.error
     from http.client import HTTPException
 
-    host = host_of(url)
     try:
         text, kind = _get(url, through, reach_s, read_s, begun)
-        links = read_links(text, kind, url)
+        links = read_links(text, kind, without_login(url)[0])
     except urllib.error.HTTPError as problem:
         problem.close()
         return Page(
             answer="absent" if problem.code in (403, 404, 410) else "unreachable",
-            detail=f"{host} answered {problem.code}",
+            detail=f"{host} answered {problem.code}{LOGINS.get(problem.code, '')}",
         )
     except _TooLongError:
         return Page(answer="refused", detail=f"{host} sent a page that takes too long to read")
@@ -138,11 +124,19 @@ def _fetch(url: str, through: "OpenerDirector", reach_s: float, read_s: float, b
     return Page(answer="there", detail=host, links=links)
 
 
+LOGINS = {401: ": it wants a login", 407: ": the proxy wants a login"}
+"""What an answer means where the number alone says little."""
+
+
 def _get(url: str, through: "OpenerDirector", reach_s: float, read_s: float, begun: threading.Event) -> tuple[str, str]:
     """(Text, content type) of a page; ``begun`` is set when its headers are there."""
     import urllib.request
 
-    request = urllib.request.Request(url, headers={"User-Agent": "ptsetup", "Accept": ACCEPT})  # noqa: S310 - fetch() has looked at the scheme
+    address, login = without_login(url)
+    request = urllib.request.Request(address, headers={"User-Agent": "ptsetup", "Accept": ACCEPT})  # noqa: S310 - fetch() has looked at the scheme
+    if login:
+        # a host that we are sent on to must not get it
+        request.add_unredirected_header("Authorization", login)
     with through.open(request, timeout=reach_s) as response:
         begun.set()
         return _read(response, time.monotonic() + read_s), (

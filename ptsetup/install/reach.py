@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from ptsetup import compat
 from ptsetup.facts import Record
-from ptsetup.index import pages
+from ptsetup.index import pages, web
 from ptsetup.index.pages import Page
 from ptsetup.install.settings import Settings
 
@@ -32,7 +32,7 @@ class Wheel(Record, frozen=True, kw_only=True):
 def ask(index_url: str, project: str, settings: Settings) -> Page:
     """Ask an index for a project's page, once, for about three seconds. Never raises."""
     return pages.fetch(
-        f"{index_url.rstrip('/')}/{project}/", through=pages.opener(proxy=settings.proxy, cert=settings.cert)
+        f"{index_url.rstrip('/')}/{project}/", through=web.opener(proxy=settings.proxy, cert=settings.cert)
     )
 
 

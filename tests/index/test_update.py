@@ -15,7 +15,7 @@ from ptsetup import index
 from ptsetup.index import pages
 from ptsetup.index.refresh import refresh
 from ptsetup.index.verify import verify
-from tests.loopback import QUIET, TRICKLE, serve, wheel
+from tests.loopback import QUIET, TRICKLE, login, serve, wheel
 
 JSON = "application/vnd.pypi.simple.v1+json"
 WHEEL = "torch-2.15.0+cu130-cp312-cp312-manylinux_2_28_x86_64.whl"
@@ -245,6 +245,35 @@ def test_a_mirror_or_a_tag_that_cannot_be_is_wrong_use(server, tmp_path, argv, t
     assert done.returncode == 2
     assert told in done.stderr
     assert server.asked == []
+
+
+def test_the_login_in_a_mirrors_address_reaches_it_and_is_kept_nowhere(server, tmp_path):
+    server.add("whl/cu130/torch", torch_wheel(tmp_path))
+    server.wants_login = login("a user", "s3cret@x")
+    done = update(server.url.replace("//", "//a%20user:s3cret%40x@"), tmp_path / "cache")
+    assert done.returncode == 0, done.stderr
+    file = tmp_path / "cache" / "ptsetup" / "wheels_index.json"
+    assert "s3cret" not in done.stdout + done.stderr + file.read_text()
+    assert cached(tmp_path / "cache").updated_from == f"{server.url}/whl"
+    server.wants_login = login("a user", "another")
+    done = update(server.url.replace("//", "//a%20user:s3cret%40x@"), tmp_path / "cache")
+    assert (done.returncode, "answered 401: it wants a login" in done.stderr) == (3, True)
+
+
+def test_certificates_that_cannot_be_read_are_told(server, tmp_path):
+    (tmp_path / "empty.pem").write_text("nothing\n")
+    for name, told in (("missing.pem", "cannot be read"), ("empty.pem", "holds no certificate")):
+        done = update(server.url, tmp_path / "cache", "--cert", str(tmp_path / name))
+        assert (done.returncode, told in done.stderr, "--cert" in done.stderr) == (3, True, True)
+
+
+def test_a_proxy_that_does_not_answer_is_named(tmp_path):
+    """Else the index would be blamed for it."""
+    with serve() as proxy:
+        proxy.faults["*"] = 407
+        done = update("http://index.invalid", tmp_path / "cache", "--proxy", proxy.url)
+    assert done.returncode == 3
+    assert f"index.invalid through the proxy {proxy.url[7:]} answered 407" in done.stderr
 
 
 def test_a_page_that_takes_too_long_to_read_is_refused(server, monkeypatch):

@@ -1,0 +1,75 @@
+"""How an index is asked: the user's proxy, certificates and login, and what a message may name of an address."""
+
+import re
+import urllib.parse
+from typing import TYPE_CHECKING
+
+from ptsetup.errors import WheelIndexError
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+    from urllib.request import OpenerDirector
+
+
+def opener(*, proxy: str | None = None, cert: str | None = None) -> "OpenerDirector":
+    """An opener with the user's proxy and certificates beside those of the environment.
+
+    Raises:
+        WheelIndexError: the certificates cannot be read.
+    """
+    import urllib.request
+
+    handlers: list[urllib.request.BaseHandler] = []
+    if proxy:
+        handlers.append(urllib.request.ProxyHandler({"http": proxy, "https": proxy}))
+    if cert:
+        handlers.append(urllib.request.HTTPSHandler(context=_trusting(cert)))
+    return urllib.request.build_opener(*handlers)
+
+
+def _trusting(cert: str) -> "SSLContext":
+    """A context that trusts a file of certificates, or a folder of them as pip allows."""
+    import os
+    import ssl
+
+    try:
+        if os.path.isdir(cert):  # noqa: PTH112 - never raises
+            return ssl.create_default_context(capath=cert)
+        return ssl.create_default_context(cafile=cert)
+    except OSError as problem:
+        what = "holds no certificate" if isinstance(problem, ssl.SSLError) else f"cannot be read: {problem.strerror}"
+        raise WheelIndexError(
+            f"The file of trusted certificates, {cert}, {what}.",
+            hint="Check --cert, the setting cert of pip (pip config list) and the variable PIP_CERT.",
+        ) from None
+
+
+def host_of(url: str) -> str:
+    """The host that a message may name: no credentials, no path (but that of a file)."""
+    if url.startswith("file://"):
+        return url
+    return re.sub(r"^[a-z+]+://([^/@]*@)?", "", url).partition("/")[0]
+
+
+def without_login(url: str) -> tuple[str, str | None]:
+    """(The address without its user and password, the header of basic authentication that they make)."""
+    import base64
+
+    match = re.match(r"(https?://)([^/@]*)@", url)
+    if match is None:
+        return url, None
+    user, _, password = match[2].partition(":")
+    login = f"{urllib.parse.unquote(user)}:{urllib.parse.unquote(password)}".encode()
+    return match[1] + url[match.end() :], f"Basic {base64.b64encode(login).decode()}"
+
+
+def by_proxy(url: str, through: "OpenerDirector") -> str:
+    """`` (through the proxy HOST)`` where a request goes through one: else the index would be blamed for it."""
+    import urllib.request
+
+    scheme, host = url.partition("://")[0], host_of(url)
+    for handler in getattr(through, "handlers", ()):
+        address = getattr(handler, "proxies", {}).get(scheme)
+        if address and not urllib.request.proxy_bypass(host):
+            return f" through the proxy {host_of(address)}"
+    return ""
