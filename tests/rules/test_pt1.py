@@ -1,6 +1,4 @@
-"""PT1xx: machines on which each rule speaks, and near misses."""
-
-import pytest
+"""PT1xx: machines on which each rule speaks, and near misses (test_tables puts them to the rules)."""
 
 from ptsetup.facts import Cpu, Host, Libc, Memory, Target, replace
 from ptsetup.rules import pt1_python
@@ -9,10 +7,8 @@ from tests.rules.judging import (
     Fires,
     Silent,
     bare,
-    check,
     failed,
     findings,
-    loud,
     mac,
     only_target,
     python,
@@ -384,28 +380,6 @@ SILENT = (
     Silent("PT114", "enough left", windows(memory=Memory(commit_limit_bytes=64 * GIB, commit_used_bytes=12 * GIB))),
     Silent("PT115", "Python from python.org", windows()),
 )
-
-
-@pytest.mark.parametrize("row", FIRES, ids=lambda row: f"{row.code} {row.why}")
-def test_speaks(row):
-    check(RULES, row)
-
-
-@pytest.mark.parametrize("row", SILENT, ids=lambda row: f"{row.code} {row.why}")
-def test_keeps_quiet(row):
-    assert not findings(RULES, row.code, row.snapshot, row.expect)
-
-
-def test_every_rule_has_both_sides():
-    codes = {rule.code for rule in RULES}
-    assert codes == {row.code for row in FIRES} == {row.code for row in SILENT}
-
-
-@pytest.mark.parametrize(
-    "snapshot", [builders.machine(), builders.cpu_machine(), windows(), mac()], ids=["linux", "cpu", "windows", "mac"]
-)
-def test_healthy_machines_are_left_alone(snapshot):
-    assert not loud(RULES, snapshot)
 
 
 def test_the_python_to_take_is_one_that_the_wanted_release_serves():

@@ -1,6 +1,4 @@
-"""PT2xx: machines on which each rule speaks, and near misses."""
-
-import pytest
+"""PT2xx: machines on which each rule speaks, and near misses (test_tables puts them to the rules)."""
 
 from ptsetup.facts import (
     Cgroup,
@@ -21,11 +19,9 @@ from tests.rules.judging import (
     Fires,
     Silent,
     bare,
-    check,
     failed,
     findings,
     loud,
-    mac,
     only_target,
     report,
     said,
@@ -735,28 +731,6 @@ SILENT = (
         report("torchvision 0.19.1 requires torch==2.4.1, but you have torch 2.5.1 which is incompatible."),
     ),
 )
-
-
-@pytest.mark.parametrize("row", FIRES, ids=lambda row: f"{row.code} {row.why}")
-def test_speaks(row):
-    check(RULES, row)
-
-
-@pytest.mark.parametrize("row", SILENT, ids=lambda row: f"{row.code} {row.why}")
-def test_keeps_quiet(row):
-    assert not findings(RULES, row.code, row.snapshot, row.expect)
-
-
-def test_every_rule_has_both_sides():
-    codes = {rule.code for rule in RULES}
-    assert codes == {row.code for row in FIRES} == {row.code for row in SILENT}
-
-
-@pytest.mark.parametrize(
-    "snapshot", [builders.machine(), builders.cpu_machine(), windows(), mac()], ids=["linux", "cpu", "windows", "mac"]
-)
-def test_healthy_machines_are_left_alone(snapshot):
-    assert not loud(RULES, snapshot)
 
 
 def test_a_target_without_pip_is_mended_by_uv():

@@ -1,6 +1,4 @@
-"""PT3xx: machines on which each rule speaks, and near misses."""
-
-import pytest
+"""PT3xx: machines on which each rule speaks, and near misses (test_tables puts them to the rules)."""
 
 from ptsetup.facts import BrokenExtension, Companion, Host, ImportResult, Library, replace
 from ptsetup.rules import pt3_companions
@@ -9,11 +7,8 @@ from tests.builders import distribution
 from tests.rules.judging import (
     Fires,
     Silent,
-    check,
     failed,
-    findings,
     loud,
-    mac,
     only_target,
     report,
     said,
@@ -502,28 +497,6 @@ SILENT = (
     Silent("PT312", "a report's list may be partial", report(**listed(("torch", "2.1.0")))),
     Silent("PT313", "its successor", with_dists(distribution("nvidia-ml-py", "13.0"))),
 )
-
-
-@pytest.mark.parametrize("row", FIRES, ids=lambda row: f"{row.code} {row.why}")
-def test_speaks(row):
-    check(RULES, row)
-
-
-@pytest.mark.parametrize("row", SILENT, ids=lambda row: f"{row.code} {row.why}")
-def test_keeps_quiet(row):
-    assert not findings(RULES, row.code, row.snapshot, row.expect)
-
-
-def test_every_rule_has_both_sides():
-    codes = {rule.code for rule in RULES}
-    assert codes == {row.code for row in FIRES} == {row.code for row in SILENT}
-
-
-@pytest.mark.parametrize(
-    "snapshot", [builders.machine(), builders.cpu_machine(), windows(), mac()], ids=["linux", "cpu", "windows", "mac"]
-)
-def test_healthy_machines_are_left_alone(snapshot):
-    assert not loud(RULES, snapshot)
 
 
 def test_a_failed_import_alone_blames_no_companion():

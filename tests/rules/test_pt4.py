@@ -1,6 +1,4 @@
-"""PT4xx: machines on which each rule speaks, and near misses."""
-
-import pytest
+"""PT4xx: machines on which each rule speaks, and near misses (test_tables puts them to the rules)."""
 
 from ptsetup.facts import CudaDriver, Gpu, Host, Intel, IntelGpu, Library, Nvidia, Program, Wheel, replace
 from ptsetup.rules import pt4_cuda
@@ -9,10 +7,8 @@ from tests.builders import PREFIX, SITE, distribution
 from tests.rules.judging import (
     Fires,
     Silent,
-    check,
     failed,
     findings,
-    loud,
     mac,
     only_target,
     report,
@@ -627,28 +623,6 @@ SILENT = (
         failed(with_dists(distribution("torch", "2.2.2", installer="conda"), distribution("mkl", "2023.1.0")), "x"),
     ),
 )
-
-
-@pytest.mark.parametrize("row", FIRES, ids=lambda row: f"{row.code} {row.why}")
-def test_speaks(row):
-    check(RULES, row)
-
-
-@pytest.mark.parametrize("row", SILENT, ids=lambda row: f"{row.code} {row.why}")
-def test_keeps_quiet(row):
-    assert not findings(RULES, row.code, row.snapshot, row.expect)
-
-
-def test_every_rule_has_both_sides():
-    codes = {rule.code for rule in RULES}
-    assert codes == {row.code for row in FIRES} == {row.code for row in SILENT}
-
-
-@pytest.mark.parametrize(
-    "snapshot", [builders.machine(), builders.cpu_machine(), windows(), mac()], ids=["linux", "cpu", "windows", "mac"]
-)
-def test_healthy_machines_are_left_alone(snapshot):
-    assert not loud(RULES, snapshot)
 
 
 def test_the_major_that_torch_requires_stays():

@@ -1,6 +1,4 @@
-"""PT5xx: machines on which each rule speaks, and near misses."""
-
-import pytest
+"""PT5xx: machines on which each rule speaks, and near misses (test_tables puts them to the rules)."""
 
 from ptsetup.facts import (
     CudaDriver,
@@ -23,7 +21,7 @@ from ptsetup.facts import (
 from ptsetup.rules import pt5_driver
 from tests import builders
 from tests.rules.harms import GIB, bare_driver, card, cards, container, cuda, dead, driver, env, host, node, wheel
-from tests.rules.judging import Fires, Silent, check, findings, loud, mac, only_target, report, said, windows
+from tests.rules.judging import Fires, Silent, findings, mac, only_target, report, said
 
 RULES = pt5_driver.RULES
 NO_DRIVER = "RuntimeError: Found no NVIDIA driver on your system. Please check that you have an NVIDIA GPU"
@@ -769,28 +767,6 @@ SILENT = (
         ),
     ),
 )
-
-
-@pytest.mark.parametrize("row", FIRES, ids=lambda row: f"{row.code} {row.why}")
-def test_speaks(row):
-    check(RULES, row)
-
-
-@pytest.mark.parametrize("row", SILENT, ids=lambda row: f"{row.code} {row.why}")
-def test_keeps_quiet(row):
-    assert not findings(RULES, row.code, row.snapshot, row.expect)
-
-
-def test_every_rule_has_both_sides():
-    codes = {rule.code for rule in RULES}
-    assert codes == {row.code for row in FIRES} == {row.code for row in SILENT}
-
-
-@pytest.mark.parametrize(
-    "snapshot", [builders.machine(), builders.cpu_machine(), windows(), mac()], ids=["linux", "cpu", "windows", "mac"]
-)
-def test_healthy_machines_are_left_alone(snapshot):
-    assert not loud(RULES, snapshot)
 
 
 def test_what_another_device_does_not_need_is_a_note():

@@ -1,4 +1,4 @@
-"""PT6xx: machines on which each rule speaks, and near misses."""
+"""PT6xx: machines on which each rule speaks, and near misses (test_tables puts them to the rules)."""
 
 import pytest
 
@@ -9,10 +9,8 @@ from tests.rules.harms import amd, card, cards, container, cuda, dead, env, host
 from tests.rules.judging import (
     Fires,
     Silent,
-    check,
     failed,
     findings,
-    loud,
     mac,
     only_target,
     report,
@@ -458,30 +456,6 @@ SILENT = (
     Silent("PT668", "the best", env(ATEN_CPU_CAPABILITY="avx512")),
     Silent("PT669", "it can be found", with_target(backend_entry_points={"torch_npu": ""})),
 )
-
-
-@pytest.mark.parametrize("row", FIRES, ids=lambda row: f"{row.code} {row.why}")
-def test_speaks(row):
-    check(RULES, row)
-
-
-@pytest.mark.parametrize("row", SILENT, ids=lambda row: f"{row.code} {row.why}")
-def test_keeps_quiet(row):
-    assert not findings(RULES, row.code, row.snapshot, row.expect)
-
-
-def test_every_rule_has_both_sides():
-    codes = {rule.code for rule in RULES}
-    assert codes == {row.code for row in FIRES} == {row.code for row in SILENT}
-
-
-@pytest.mark.parametrize(
-    "snapshot",
-    [builders.machine(), builders.cpu_machine(), windows(), mac(), amd()],
-    ids=["linux", "cpu", "windows", "mac", "amd"],
-)
-def test_healthy_machines_are_left_alone(snapshot):
-    assert not loud(RULES, snapshot)
 
 
 @pytest.mark.parametrize(

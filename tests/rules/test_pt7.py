@@ -1,6 +1,4 @@
-"""PT7xx: machines on which each rule speaks, and near misses."""
-
-import pytest
+"""PT7xx: machines on which each rule speaks, and near misses (test_tables puts them to the rules)."""
 
 from ptsetup.facts import (
     Cgroup,
@@ -33,7 +31,7 @@ from tests.rules.harms import (
     host,
     node,
 )
-from tests.rules.judging import Fires, Silent, check, findings, loud, mac, only_target, report, said, windows
+from tests.rules.judging import Fires, Silent, findings, only_target, report, said
 
 RULES = pt7_containers.RULES
 MIB = 1024**2
@@ -468,36 +466,6 @@ SILENT = (
     Silent("PT719", "new enough", wsl()),
     Silent("PT719", "it works", host(builders.machine(), wsl=2, kernel="5.10.16.3-microsoft-standard-WSL2")),
 )
-
-
-@pytest.mark.parametrize("row", FIRES, ids=lambda row: f"{row.code} {row.why}")
-def test_speaks(row):
-    check(RULES, row)
-
-
-@pytest.mark.parametrize("row", SILENT, ids=lambda row: f"{row.code} {row.why}")
-def test_keeps_quiet(row):
-    assert not findings(RULES, row.code, row.snapshot, row.expect)
-
-
-def test_every_rule_has_both_sides():
-    codes = {rule.code for rule in RULES}
-    assert codes == {row.code for row in FIRES} == {row.code for row in SILENT}
-
-
-@pytest.mark.parametrize(
-    "snapshot",
-    [
-        builders.machine(),
-        builders.cpu_machine(),
-        windows(),
-        mac(),
-        host(wsl=2, kernel="6.6.87.2-microsoft-standard-WSL2"),
-    ],
-    ids=["linux", "cpu", "windows", "mac", "wsl"],
-)
-def test_healthy_machines_are_left_alone(snapshot):
-    assert not loud(RULES, snapshot)
 
 
 def test_what_the_host_must_do_is_marked():

@@ -1,6 +1,4 @@
-"""PT8xx: machines on which each rule speaks, and near misses."""
-
-import pytest
+"""PT8xx: machines on which each rule speaks, and near misses (test_tables puts them to the rules)."""
 
 from ptsetup.facts import (
     Amd,
@@ -24,10 +22,8 @@ from tests.rules.harms import amd, container, dead, env, host, node, wheel, xpu
 from tests.rules.judging import (
     Fires,
     Silent,
-    check,
     failed,
     findings,
-    loud,
     mac,
     only_target,
     report,
@@ -500,30 +496,6 @@ SILENT = (
     Silent("PT864", "all alike", builders.cpu_machine()),
     Silent("PT865", "not spoken of", builders.cpu_machine()),
 )
-
-
-@pytest.mark.parametrize("row", FIRES, ids=lambda row: f"{row.code} {row.why}")
-def test_speaks(row):
-    check(RULES, row)
-
-
-@pytest.mark.parametrize("row", SILENT, ids=lambda row: f"{row.code} {row.why}")
-def test_keeps_quiet(row):
-    assert not findings(RULES, row.code, row.snapshot, row.expect)
-
-
-def test_every_rule_has_both_sides():
-    codes = {rule.code for rule in RULES}
-    assert codes == {row.code for row in FIRES} == {row.code for row in SILENT}
-
-
-@pytest.mark.parametrize(
-    "snapshot",
-    [builders.machine(), builders.cpu_machine(), windows(), mac(), amd(), xpu()],
-    ids=["linux", "cpu", "windows", "mac", "amd", "intel"],
-)
-def test_healthy_machines_are_left_alone(snapshot):
-    assert not loud(RULES, snapshot)
 
 
 def test_the_right_build_is_the_planners_choice():

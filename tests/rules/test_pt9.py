@@ -1,6 +1,4 @@
-"""PT9xx: machines on which each rule speaks, and near misses."""
-
-import pytest
+"""PT9xx: machines on which each rule speaks, and near misses (test_tables puts them to the rules)."""
 
 from ptsetup.facts import (
     Disk,
@@ -26,10 +24,7 @@ from tests.rules.harms import GIB, LIBCUDA, card, cards, container, dead, driver
 from tests.rules.judging import (
     Fires,
     Silent,
-    check,
     findings,
-    loud,
-    mac,
     python,
     report,
     said,
@@ -585,28 +580,6 @@ SILENT = (
     Silent("PT992", "absent is known", builders.machine(unknowns=(Unknown(path="host.jetson", reason="absent"),))),
     Silent("PT992", "a report shows little", replace(report(), unknowns=(Unknown(path="host", reason="failed"),))),
 )
-
-
-@pytest.mark.parametrize("row", FIRES, ids=lambda row: f"{row.code} {row.why}")
-def test_speaks(row):
-    check(RULES, row)
-
-
-@pytest.mark.parametrize("row", SILENT, ids=lambda row: f"{row.code} {row.why}")
-def test_keeps_quiet(row):
-    assert not findings(RULES, row.code, row.snapshot, row.expect)
-
-
-def test_every_rule_has_both_sides():
-    codes = {rule.code for rule in RULES}
-    assert codes == {row.code for row in FIRES} == {row.code for row in SILENT}
-
-
-@pytest.mark.parametrize(
-    "snapshot", [builders.machine(), builders.cpu_machine(), windows(), mac()], ids=["linux", "cpu", "windows", "mac"]
-)
-def test_healthy_machines_are_left_alone(snapshot):
-    assert not loud(RULES, snapshot)
 
 
 def test_a_hang_is_named_once():
