@@ -167,7 +167,7 @@ def _ranked(rule: Rule, finding: Finding) -> Ranked:
         code=rule.code,
         slug=rule.slug,
         severity=finding.severity or rule.severity,
-        title=rule.title,
+        title=finding.title or rule.title,
         message=finding.message,
         subject=finding.subject,
         evidence=finding.evidence,

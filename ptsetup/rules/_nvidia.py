@@ -264,4 +264,12 @@ def _driver_commands(case: Case, minimum: int, limit: int | None) -> tuple[tuple
     return (*found, reboot) if found else ()
 
 
-REBOOT = Fix(text="Restart the machine.", commands=(("sudo", "reboot"),), systems=("linux",))
+def pass_through(case: Case) -> Fix:
+    """Start the kernel with ``iommu=pt``, by the tool that this distribution has for its command line."""
+    text = "Start the kernel with iommu=pt, then restart."
+    if distribution(case) == "dnf":
+        line = "sudo grubby --update-kernel=ALL --args=iommu=pt && sudo reboot"
+        return Fix(text=text, shell=line, systems=("linux",))
+    named = text if distribution(case) == "apt" else f"{text} (Debian and Ubuntu; others: in the loader's settings)"
+    edit = """sudo sed -i 's/^GRUB_CMDLINE_LINUX="/&iommu=pt /' /etc/default/grub"""
+    return Fix(text=named, shell=f"{edit} && sudo update-grub && sudo reboot", systems=("linux",))

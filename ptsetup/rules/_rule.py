@@ -52,6 +52,8 @@ class Finding(Record, frozen=True, kw_only=True):
 
     message: str
     """A full sentence with the values seen."""
+    title: str | None = None
+    """Where this case of the rule wants other words in the headline than the rule's title."""
     subject: str | None = None
     """What it is about: ``GPU 0``, ``torchvision``."""
     evidence: tuple[Evidence, ...] = ()

@@ -1,6 +1,7 @@
 """Evidence and ways out that several rules write in the same words."""
 
 import re
+import shlex
 from collections.abc import Iterable
 
 from ptsetup.facts import Distribution
@@ -16,7 +17,8 @@ UV_WORDS = {
 """Options of pip that uv spells differently."""
 
 FRESH = ".venv-pt"
-"""Folder of an environment that a fix makes: beside, not in place of, the one at hand."""
+FRESH_CONDA = ".conda-pt"
+"""Folders of an environment that a fix makes: beside, not in place of, the one at hand."""
 
 
 def fact(case: Case, path: str, value: object, source: str | None = None) -> Evidence:
@@ -40,6 +42,13 @@ def another_build(text: str, *packages: str, backend: str = "auto") -> Fix:
     return Fix(text=text, kind="venv", needs_plan=packages or ("torch",), needs_backend=backend)
 
 
+def torch_again(case: Case, text: str) -> Fix:
+    """The same release and variant of torch once more, with all that it requires; of a build that is no release: any."""
+    if not case.torch_base or not re.fullmatch(r"[\d.]+", case.torch_base):
+        return another_build(text)
+    return another_build(text, f"torch=={case.torch_base}", backend=case.backend or "auto")
+
+
 def reinstall(case: Case, dist: Distribution, *, text: str | None = None, is_alone: bool = True) -> Fix:
     """Put the same version of a package there again, from where it came; ``is_alone`` leaves its requirements as they are."""
     pin = f"{dist.name}=={dist.version}" if dist.version else dist.name
@@ -58,30 +67,32 @@ def origin_of(case: Case, dist: Distribution) -> tuple[str, ...]:
     return ("--index-url", f"{case.index.origin_url}/{local}") if is_tag else ()
 
 
-def fresh_environment(case: Case, python: str, why: str) -> tuple[Fix, ...]:
-    """Make a new environment with that Python and let the installer choose torch for it."""
+def fresh_environment(case: Case, python: str, why: str, *, request: str | None = None) -> tuple[Fix, ...]:
+    """Make a new environment with that Python and let the installer choose torch for it.
+
+    ``request`` is what uv is asked for where the version alone would allow the wrong kind (``3.14+gil``).
+    """
     target = case.snapshot.target
+    text = f"{why}: make an environment with Python {python} and install torch into it."
     if target and target.is_conda:
-        return (
-            Fix(
-                text=f"{why}: make a conda environment with Python {python}, activate it, then run ptsetup install in it.",
-                commands=(("conda", "create", "-n", "pt", f"python={python}"),),
-            ),
-        )
-    make = ("uv", "venv", "--python", python, FRESH)
-    ways = (
-        Fix(
-            text=f"{why}: make an environment with Python {python} and install torch into it.",
-            commands=(make, ("ptsetup", "install", "--python", f"{FRESH}/bin/python")),
-            systems=("linux", "macos"),
-        ),
-        Fix(
-            text=f"{why}: make an environment with Python {python} and install torch into it.",
-            commands=(make, ("ptsetup", "install", "--python", f"{FRESH}\\Scripts\\python.exe")),
-            systems=("windows",),
-        ),
+        return fresh_conda(case, python, text)
+    make = ("uv", "venv", "--python", request or python, FRESH)
+    return _made_for(case, text, make, f"{FRESH}/bin/python", f"{FRESH}\\Scripts\\python.exe")
+
+
+def fresh_conda(case: Case, python: str, text: str) -> tuple[Fix, ...]:
+    """The same by conda, in a folder (``-p``): so it is known where its Python is."""
+    make = ("conda", "create", "-y", "-p", f"./{FRESH_CONDA}", f"python={python}")
+    return _made_for(case, text, make, f"{FRESH_CONDA}/bin/python", f"{FRESH_CONDA}\\python.exe")
+
+
+def _made_for(case: Case, text: str, make: tuple[str, ...], python: str, on_windows: str) -> tuple[Fix, ...]:
+    install = ("ptsetup", "install", "--python")
+    return fitting(
+        case,
+        Fix(text=text, commands=(make, (*install, python)), systems=("linux", "macos")),
+        Fix(text=text, commands=(make, (*install, on_windows)), systems=("windows",)),
     )
-    return tuple(fix for fix in ways if case.system is None or case.system in fix.systems)
 
 
 def python_to_take(tags: Iterable[str]) -> str:
@@ -96,11 +107,36 @@ def python_to_take(tags: Iterable[str]) -> str:
 def unset(case: Case, name: str, *, text: str | None = None) -> tuple[Fix, ...]:
     """Take a variable away for this shell."""
     said = text or f"Take {name} away (and look for it in the shell profile or the job script that set it)."
-    ways = (
-        Fix(text=said, shell=f"unset {name}", systems=("linux", "macos")),
-        Fix(text=said, shell=f"set {name}=", systems=("windows",)),
+    return without_variables(case, said, name)
+
+
+def without_variables(case: Case, text: str, *names: str) -> tuple[Fix, ...]:
+    """Take variables away for this shell; on Windows for PowerShell, with the Command Prompt's way in the text."""
+    prompt = " && ".join(f"set {name}=" for name in names)
+    return fitting(
+        case,
+        Fix(text=text, shell=f"unset {' '.join(names)}", systems=("linux", "macos")),
+        Fix(
+            text=f"{text} (PowerShell; in the Command Prompt: {prompt})",
+            shell="; ".join(f"$env:{name} = $null" for name in names),
+            systems=("windows",),
+        ),
     )
-    return tuple(fix for fix in ways if case.system is None or case.system in fix.systems)
+
+
+def with_variables(case: Case, text: str, **values: str) -> tuple[Fix, ...]:
+    """Set variables for this shell; on Windows for PowerShell, with the Command Prompt's way in the text."""
+    prompt = " && ".join(f'set "{name}={value}"' for name, value in values.items())
+    line = " ".join(f"{name}={shlex.quote(value)}" for name, value in values.items())
+    return fitting(
+        case,
+        Fix(text=text, shell=f"export {line}", systems=("linux", "macos")),
+        Fix(
+            text=f"{text} (PowerShell; in the Command Prompt: {prompt})",
+            shell="; ".join(f'$env:{name} = "{value}"' for name, value in values.items()),
+            systems=("windows",),
+        ),
+    )
 
 
 def fitting(case: Case, *fixes: Fix) -> tuple[Fix, ...]:

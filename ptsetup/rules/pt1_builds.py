@@ -55,7 +55,7 @@ def python_32bit(case: Case) -> Iterator[Finding]:
                 *([fact(case, "target.bits", "32", "sys.maxsize of the interpreter")] if bits == 32 else []),
                 *([hit.hit.evidence] if hit else [hint[1].evidence] if hint else []),
             ),
-            fixes=() if is_old_system else fresh_environment(case, "3.13", "A 64-bit Python is needed"),
+            fixes=() if is_old_system else _whole_python(case, "A 64-bit Python is needed"),
         )
     elif bits is None and hit and _is_only_placeholders(case, hit.listed):
         yield Finding(
@@ -63,10 +63,16 @@ def python_32bit(case: Case) -> Iterator[Finding]:
             "a 32-bit Python is the likeliest reason.",
             subject="Python",
             evidence=(hit.hit.evidence,),
-            fixes=fresh_environment(case, "3.13", "A 64-bit Python with wheels is needed"),
+            fixes=_whole_python(case, "A 64-bit Python with wheels is needed"),
             severity="warning",
             certainty="possible",
         )
+
+
+def _whole_python(case: Case, why: str) -> tuple[Fix, ...]:
+    """A 64-bit Python by its full name: by the version alone uv may take the 32-bit one that is on PATH."""
+    kinds = {"windows": "cpython-3.13-windows-x86_64-none", "linux": "cpython-3.13-linux-x86_64-gnu"}
+    return fresh_environment(case, "3.13", why, request=kinds.get(case.system or "", "3.13"))
 
 
 def _is_only_placeholders(case: Case, listed: tuple[str, ...]) -> bool:
@@ -188,7 +194,8 @@ def free_threaded(case: Case) -> Iterator[Finding]:
             ),
         )
     )
-    fixes = fresh_environment(case, version.rpartition(".")[0] or "3.13", "The ordinary build serves every companion")
+    minor = ".".join(map(str, case.python[:2])) or "3.13"
+    fixes = fresh_environment(case, minor, "The ordinary build serves every companion", request=f"{minor}+gil")
     severity: Severity
     if hit:
         message, severity = f"torch.compile needs Python 3.13.3 where the GIL is off; this is {version}.", "error"

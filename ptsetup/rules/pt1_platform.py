@@ -8,7 +8,7 @@ from ptsetup.index import Build
 from ptsetup.rules._case import Case
 from ptsetup.rules._installers import NO_MATCH, NOT_FOUND, PLATFORM, asked_for, lacks_torch, platform_hint
 from ptsetup.rules._rule import Evidence, Finding, Fix, Severity, rule
-from ptsetup.rules._ways import another_build, fact, fitting, fresh_environment
+from ptsetup.rules._ways import FRESH, FRESH_CONDA, another_build, fact, fitting, pip
 
 LAST_INTEL_MAC = "2.2.2"
 """The last release with a wheel for macOS on Intel (names of the published wheels)."""
@@ -195,10 +195,13 @@ def _dotted(version: tuple[int, ...]) -> str:
 
 
 def _newer_glibc(case: Case, needed: str) -> tuple[Fix, ...]:
+    gpus = ("--gpus", "all") if case.has_nvidia_device else ()  # without one docker refuses the option
+    served = "; the host's driver serves it" if gpus else ""
     return (
         Fix(
-            text=f"Run it in a container whose glibc is {needed} or newer; the host's driver serves it.",
-            commands=(("docker", "run", "--gpus", "all", "-it", "ubuntu:24.04"),),
+            text=f"Run it in a container whose glibc is {needed} or newer{served}.",
+            commands=(("docker", "run", *gpus, "-it", "ubuntu:24.04"),),
+            where="on the host" if case.is_container else "here",
         ),
         another_build("Or take the newest build that runs with this glibc."),
         *fitting(case, Fix(text="Or upgrade to a newer release of the operating system.", kind="none")),
@@ -256,7 +259,7 @@ def intel_mac(case: Case) -> Iterator[Finding]:
         fixes=(
             Fix(
                 text="Stay at the last release, with a NumPy that it was built for.",
-                commands=(("{python}", "-m", "pip", "install", f"torch=={LAST_INTEL_MAC}", "numpy<2"),),
+                commands=(pip(case, "install", f"torch=={LAST_INTEL_MAC}", "numpy<2"),),
                 kind="venv",
             ),
             Fix(text="Or use another machine; on Apple silicon an ARM Python opens the newer releases.", kind="none"),
@@ -365,7 +368,6 @@ def rosetta(case: Case) -> Iterator[Finding]:
         return
     host = case.snapshot.host
     chip = (host.cpu.model if host and host.cpu else None) or "Apple silicon"
-    python = "3.13"
     yield Finding(
         message=f"Python is built for x86_64 and runs translated on {chip}: no MPS, and no torch after {LAST_INTEL_MAC}."
         if is_translated or hit is None
@@ -376,22 +378,30 @@ def rosetta(case: Case) -> Iterator[Finding]:
             *([fact(case, "target.machine", "x86_64", "the interpreter")] if is_translated else []),
             *([fact(case, "host.hardware_machine", chip, "sysctl")] if is_translated else []),
         ),
-        fixes=(
-            Fix(
-                text="Make an environment with an ARM Python and install torch into it.",
-                commands=(
-                    ("uv", "venv", "--python", f"cpython-{python}-macos-aarch64", ".venv-pt"),
-                    ("ptsetup", "install", "--python", ".venv-pt/bin/python"),
-                ),
-                systems=("macos",),
-            ),
-            *(
-                fix
-                for fix in fresh_environment(case, python, "With Miniforge for arm64")
-                if case.snapshot.target and case.snapshot.target.is_conda
-            ),
-        ),
+        fixes=_arm_python(case),
     )
+
+
+def _arm_python(case: Case) -> tuple[Fix, ...]:
+    """An environment with an ARM Python: by uv; in conda's world by conda, told which kind of packages to take."""
+    install = ("ptsetup", "install", "--python")
+    text = "Make an environment with an ARM Python and install torch into it."
+    by_uv = Fix(
+        text=text,
+        commands=(
+            ("uv", "venv", "--python", "cpython-3.13-macos-aarch64-none", FRESH),
+            (*install, f"{FRESH}/bin/python"),
+        ),
+        systems=("macos",),
+    )
+    by_conda = Fix(
+        text="Or by conda, told to take packages for ARM.",
+        shell=f"CONDA_SUBDIR=osx-arm64 conda create -y -p ./{FRESH_CONDA} python=3.13\n"
+        f"ptsetup install --python {FRESH_CONDA}/bin/python",
+        systems=("macos",),
+    )
+    target = case.snapshot.target
+    return (by_uv, by_conda) if target and target.is_conda else (by_uv,)
 
 
 RULES = (musl, glibc_too_old, intel_mac, macos_too_old, rosetta)

@@ -7,7 +7,7 @@ from ptsetup import compat
 from ptsetup.facts import Distribution
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Finding, Fix, rule
-from ptsetup.rules._ways import another_build, fact
+from ptsetup.rules._ways import another_build, fact, fresh_conda, python_to_take
 
 CONDA_FROZEN_AT = (2, 5, 1)
 """The last release in conda's channel pytorch (announced with 2.6)."""
@@ -18,12 +18,14 @@ def _conda(case: Case, *names: str) -> list[Distribution]:
     return [d for name in names for d in case.dists(name) if d.installer == "conda"]
 
 
-def _fresh_conda(case: Case) -> Fix:
-    version = ".".join(map(str, case.python[:2])) or "3.13"
-    return Fix(
-        text="Make a new environment in which one manager installs everything, then run ptsetup install in it.",
-        commands=(("conda", "create", "-n", "pt", f"python={version}"),),
-    )
+def _one_manager(case: Case) -> tuple[Fix, ...]:
+    """Conda for Python alone, the wheels for the rest; in the Python at hand if the newest torch has a wheel for it."""
+    python = ".".join(map(str, case.python[:2]))
+    newest = case.newest_torch_then
+    tags = {tag for build in case.index.builds if build.torch == newest for tag in build.pythons}
+    version = python if f"cp{python.replace('.', '')}" in tags else python_to_take(tags)
+    text = f"Make a new environment in which conda brings Python {version} only, and install torch into it."
+    return fresh_conda(case, version, text)
 
 
 @rule(
@@ -74,7 +76,7 @@ def conda_pip_mix(case: Case) -> Iterator[Finding]:
             fact(case, "target.distributions", two, "metadata"),
             *([hit.evidence] if hit else []),
         ),
-        fixes=(_fresh_conda(case),),
+        fixes=_one_manager(case),
         severity="error" if case.is_import_ok is False or hit else "note" if case.is_import_ok else "warning",
     )
 
@@ -132,7 +134,7 @@ def conda_frozen(case: Case) -> Iterator[Finding]:
             *([hit.evidence] if hit else []),
         ),
         fixes=(
-            _fresh_conda(case),
+            *_one_manager(case),
             Fix(
                 text="Or stay with conda and take conda-forge's build.",
                 commands=(("conda", "install", "-c", "conda-forge", "pytorch-gpu"),),

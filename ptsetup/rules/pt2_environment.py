@@ -9,7 +9,7 @@ from ptsetup.rules import pt2_conda, pt2_damage, pt2_managers, pt2_network, pt2_
 from ptsetup.rules._case import Case
 from ptsetup.rules._installers import lacks_torch
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
-from ptsetup.rules._ways import another_build, fact, fitting, pip, reinstall
+from ptsetup.rules._ways import another_build, fact, pip, reinstall, with_variables
 from ptsetup.rules.pt2_shadows import BLEND
 
 NO_TORCH = r"no module named ['\"]?torch['\"]?(?![.\w])"
@@ -68,7 +68,10 @@ def other_interpreter(case: Case) -> Iterator[Finding]:
             ),
             fixes=(
                 another_build("Install torch for this interpreter."),
-                Fix(text="Or run the program with the interpreter that has it.", commands=((other.executable,),)),
+                Fix(
+                    text="Or run the program with the interpreter that has it (here: a first test of it).",
+                    commands=((other.executable, "-c", "import torch; print(torch.__version__)"),),
+                ),
             ),
         )
         return
@@ -211,18 +214,15 @@ def _is_recorded(case: Case, found: Sequence[Distribution]) -> bool:
 
 
 def _without_user_site(case: Case) -> tuple[Fix, ...]:
-    shut = "Or shut the user's folder out."
-    return (
-        Fix(
-            text="Remove torch until none is left, then install it once more.",
-            commands=(pip(case, "uninstall", "-y", "torch"),),
-        ),
-        *fitting(
-            case,
-            Fix(text=shut, shell="export PYTHONNOUSERSITE=1", systems=("linux", "macos")),
-            Fix(text=shut, shell="setx PYTHONNOUSERSITE 1", systems=("windows",)),
-        ),
+    """Shut the user's folder out, or remove its torch. The pip of a virtual environment removes nothing outside of it."""
+    target = case.snapshot.target
+    shut = "Shut the user's folder out for programs of this shell (for good: in the shell's profile)."
+    out = with_variables(case, shut, PYTHONNOUSERSITE="1")
+    remove = Fix(
+        text="Or remove torch until none is left, then install it once more.",
+        commands=(pip(case, "uninstall", "-y", "torch"),),
     )
+    return out if target and target.is_venv else (*out, remove)
 
 
 def _base(dist: Distribution) -> tuple[int, ...]:

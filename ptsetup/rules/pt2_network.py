@@ -271,7 +271,7 @@ def _verified(case: Case) -> tuple[Fix, ...]:
         ),
         Fix(
             text=text,
-            shell="set UV_SYSTEM_CERTS=true && set UV_NATIVE_TLS=true && ptsetup install",
+            shell='$env:UV_SYSTEM_CERTS = "true"; $env:UV_NATIVE_TLS = "true"; ptsetup install',
             systems=("windows",),
         ),
         Fix(text="Or give pip the certificate of the company: pip config set global.cert FILE.", kind="none"),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from ptsetup import compat
 from ptsetup.facts import Distribution
-from ptsetup.rules._case import Case
+from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._requirements import is_satisfied, parsed, requirements_of
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact, pip
@@ -161,53 +161,63 @@ def numpy2(case: Case) -> Iterator[Finding]:
     """
     hit = case.heard(numpy2)
     is_only_unavailable = bool(hit and re.search(UNAVAILABLE, hit.match[0], re.IGNORECASE))
-    version = case.version_of("numpy")
-    is_two = compat.at_least(version, "2") if version else None
-    told = case.said(r"cannot be run in\s+NumPy (?P<v>2\S*)", r"^\s*NumPy (?P<v>2\.\d+(?:\.\d+)?) as it may crash")
-    version, is_two = (
-        (version, is_two) if is_two is not None else (told.match["v"] if told else None, bool(told) or None)
-    )
+    version, is_two = _numpy_here(case)
     is_old = _is_numpy1_only(case)
-    is_guess = bool(is_only_unavailable and is_two is None and is_old and compat.at_least(case.torch_base or "", "2.0"))
-    if is_guess and hit and not case.said(r"no module named '?numpy"):
-        # releases before 2.0 are older than NumPy 2 by years; for these it is the frequent reason
-        yield Finding(
-            message=f"torch {case.torch_version} was built for NumPy 1, and cannot use the NumPy that is installed: it is 2 or newer.",
-            subject="numpy",
-            evidence=(hit.evidence,),
-            fixes=_numpy_fixes(case),
-            certainty="possible",
-        )
+    if hit and is_only_unavailable and is_two is None and is_old and _is_of_numpy2_days(case):
+        yield _guess(case, hit)
         return
     if is_old is False and not (hit and not is_only_unavailable):
         return
     if is_two is False or (is_two is None and (hit is None or is_only_unavailable)) or (is_old is None and not hit):
         return
     if is_old is False:
-        yield _other_module(
-            case, hit.evidence if hit else fact(case, "target.distributions", f"numpy {version}"), version
-        )
+        numpy = fact(case, "target.distributions", f"numpy {version}")
+        yield _other_module(case, hit.evidence if hit else numpy, version)
         return
+    named = f"torch {case.torch_version}" if case.torch_version else "torch"
     yield Finding(
-        message=f"torch {case.torch_version or ''} was built for NumPy 1, and NumPy {version or 2} is installed.".replace(
-            "  ", " "
-        ),
+        message=f"{named} was built for NumPy 1, and NumPy {version or 2} is installed.",
         subject="numpy",
-        evidence=(
-            *([hit.evidence] if hit else []),
-            *(
-                [fact(case, "target.distributions", f"numpy {version}", "metadata")]
-                if version and case.dists("numpy")
-                else []
-            ),
-            *(
-                [Evidence(path="index.builds", value=f"{case.torch_base}: numpy1-only", source="wheels_index.json")]
-                if is_old
-                else []
-            ),
-        ),
+        evidence=_numpy_facts(case, hit, version, is_old=bool(is_old)),
         fixes=_numpy_fixes(case),
         certainty="certain" if is_old and is_two else "likely",
+    )
+
+
+def _numpy_here(case: Case) -> tuple[str | None, bool | None]:
+    """NumPy's version, by the metadata, else by the message; and whether it is 2 or newer (None: not known)."""
+    version = case.version_of("numpy")
+    is_two = compat.at_least(version, "2") if version else None
+    if is_two is not None:
+        return version, is_two
+    told = case.said(r"cannot be run in\s+NumPy (?P<v>2\S*)", r"^\s*NumPy (?P<v>2\.\d+(?:\.\d+)?) as it may crash")
+    return (told.match["v"], True) if told else (None, None)
+
+
+def _is_of_numpy2_days(case: Case) -> bool:
+    """Releases before 2.0 are older than NumPy 2 by years; from there on it is the frequent reason, unless there is no NumPy."""
+    is_new = compat.at_least(case.torch_base or "", "2.0") is True
+    return is_new and case.said(r"no module named '?numpy") is None
+
+
+def _guess(case: Case, hit: Hit) -> Finding:
+    """NumPy cannot be used, and its version is not known."""
+    return Finding(
+        message=f"torch {case.torch_version} was built for NumPy 1, and cannot use the NumPy here: most likely it is 2 or newer.",
+        subject="numpy",
+        evidence=(hit.evidence,),
+        fixes=_numpy_fixes(case),
+        certainty="possible",
+    )
+
+
+def _numpy_facts(case: Case, hit: Hit | None, version: str | None, *, is_old: bool) -> tuple[Evidence, ...]:
+    numpy = fact(case, "target.distributions", f"numpy {version}", "metadata")
+    built = Evidence(path="index.builds", value=f"{case.torch_base}: numpy1-only", source="wheels_index.json")
+    return (
+        *([hit.evidence] if hit else []),
+        *([numpy] if version and case.dists("numpy") else []),
+        *([built] if is_old else []),
     )
 
 

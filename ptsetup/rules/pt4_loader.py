@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 
 from ptsetup.facts import Library
-from ptsetup.rules._case import Case
-from ptsetup.rules._rule import Finding, Severity, rule
-from ptsetup.rules._ways import another_build, fact, unset
+from ptsetup.rules._case import Case, Hit
+from ptsetup.rules._rule import Evidence, Finding, Fix, Severity, rule
+from ptsetup.rules._ways import fact, torch_again, unset
 
 CUDA_LIBRARY = (
     r"lib(?:cudnn\w*|cublas\w*|cusparse\w*|cusolver\w*|cufft\w*|curand|cudart|nvJitLink|nvrtc\w*|cupti|nccl|nvToolsExt"
@@ -92,17 +92,6 @@ def ld_library_path(case: Case) -> Iterator[Finding]:
     if not shadows and not hit:
         return
     rpath = case.wheel.rpath_kind if case.wheel else None
-    evidence = [hit.evidence] if hit else []
-    if shadows:
-        theirs, own = shadows[0]
-        evidence.append(
-            fact(case, "target.shadow_libraries", f"{theirs.path} {theirs.version or ''}".strip(), theirs.via)
-        )
-        evidence.append(fact(case, "target.wheel_libraries", f"{own.path} {own.version or ''}".strip(), "wheel"))
-    if folders:
-        evidence.append(fact(case, "env.LD_LIBRARY_PATH", ":".join(folders), "the environment"))
-    if rpath:
-        evidence.append(fact(case, "target.wheel.rpath_kind", rpath, "ELF of libtorch"))
     severity: Severity = "error" if hit or case.is_import_ok is False else "note" if rpath == "RPATH" else "warning"
     where = shadows[0][0].path if shadows else (hit.match.groupdict().get("where") if hit else None)
     yield Finding(
@@ -113,18 +102,45 @@ def ld_library_path(case: Case) -> Iterator[Finding]:
         )
         + (" This build finds its own all the same." if severity == "note" else ""),
         subject=shadows[0][0].soname if shadows else "CUDA libraries",
-        evidence=tuple(evidence),
-        fixes=(
-            *unset(
-                case,
-                "LD_LIBRARY_PATH",
-                text="Run without LD_LIBRARY_PATH; then take its line out of the shell profile (on a cluster: module unload cuda).",
-            ),
-            another_build("If it is not set: install torch anew, with the libraries that it requires.", "torch"),
-        ),
+        evidence=_shadow_facts(case, hit, shadows, folders),
+        fixes=_own_libraries(case, shadows),
         severity=severity,
         certainty="certain" if shadows and not hit else "likely",
     )
+
+
+def _shadow_facts(
+    case: Case, hit: Hit | None, shadows: list[tuple[Library, Library]], folders: list[str]
+) -> tuple[Evidence, ...]:
+    """Both libraries, the variable, and how libtorch names its own folder."""
+    evidence = [hit.evidence] if hit else []
+    if shadows:
+        theirs, own = shadows[0]
+        seen = f"{theirs.path} {theirs.version or ''}".strip()
+        evidence.append(fact(case, "target.shadow_libraries", seen, theirs.via))
+        evidence.append(fact(case, "target.wheel_libraries", f"{own.path} {own.version or ''}".strip(), "wheel"))
+    if folders:
+        evidence.append(fact(case, "env.LD_LIBRARY_PATH", ":".join(folders), "the environment"))
+    rpath = case.wheel.rpath_kind if case.wheel else None
+    if rpath:
+        evidence.append(fact(case, "target.wheel.rpath_kind", rpath, "ELF of libtorch"))
+    return tuple(evidence)
+
+
+def _own_libraries(case: Case, shadows: list[tuple[Library, Library]]) -> tuple[Fix, ...]:
+    """Take the other libraries out of the way; install torch's own anew."""
+    anew = torch_again(case, "If that changes nothing: install torch again, with the libraries that it requires.")
+    if shadows and shadows[0][0].via == "PATH":
+        folder = re.split(r"[\\/](?=[^\\/]*$)", shadows[0][0].path)[0]
+        return (Fix(text=f"Take {folder} out of PATH for programs that use torch.", kind="none"), anew)
+    variable = unset(
+        case,
+        "LD_LIBRARY_PATH",
+        text="Run without LD_LIBRARY_PATH; then take its line out of the shell profile (on a cluster: module unload cuda).",
+    )
+    # on this machine it is known whether the variable is set
+    is_unset = case.snapshot.origin == "probe" and case.snapshot.env is not None and not case.env("LD_LIBRARY_PATH")
+    return (anew,) if is_unset and not shadows else (*variable, anew)
 
 
 def _no_libraries(case: Case) -> Iterator[Finding]:
@@ -257,13 +273,7 @@ def system_cuda(case: Case) -> Iterator[Finding]:
         message=f"torch runs with {foreign[0]}, a library of the system, in place of its own.",
         subject=foreign[0].rpartition("/")[2],
         evidence=(fact(case, "torch.mapped_libraries", ", ".join(foreign[:4]), "/proc/self/maps of a child"),),
-        fixes=(
-            another_build(
-                "Install the same torch again, with what it requires.",
-                f"torch=={case.torch_base}",
-                backend=case.backend or "auto",
-            ),
-        ),
+        fixes=(torch_again(case, "Install the same torch again, with what it requires."),),
     )
 
 

@@ -7,7 +7,7 @@ from ptsetup.facts import Distribution
 from ptsetup.rules._case import Case
 from ptsetup.rules._requirements import is_satisfied, requirements_of
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
-from ptsetup.rules._ways import another_build, fact, pip
+from ptsetup.rules._ways import another_build, fact, pip, torch_again
 
 SHARED = ("nccl", "cudnn", "cusparselt", "nvshmem")
 """Packages whose builds for two CUDA majors write into one folder (nvidia/nccl/lib ...); the others have folders of their own."""
@@ -126,18 +126,12 @@ def _bring(case: Case, missing: list[str], gone: list[Distribution]) -> Fix:
     pins = dict(_needed(case))
     named = [f"{name}{pins.get(name, '')}" for name in missing] + [f"{d.name}=={d.version}" for d in gone]
     if not named:
-        return another_build(
-            "Install the same torch again, with what it requires.", _same_torch(case), backend=case.backend or "auto"
-        )
+        return torch_again(case, "Install the same torch again, with what it requires.")
     return Fix(
         text="Install what is missing, at the versions that torch asks for.",
         commands=(pip(case, "install", "--force-reinstall", "--no-deps", *named),),
         kind="venv",
     )
-
-
-def _same_torch(case: Case) -> str:
-    return f"torch=={case.torch_base}" if case.torch_base and re.fullmatch(r"[\d.]+", case.torch_base) else "torch"
 
 
 @rule(
@@ -234,14 +228,7 @@ def _one_major(case: Case, pairs: list[tuple[Distribution, Distribution]]) -> tu
         right.append(f"{keep.name}{needed.get(keep.name) or f'=={keep.version}'}")
     anew = another_build("Or make a new environment for torch alone; ptsetup then chooses all of it.", "torch")
     if not pairs:
-        return (
-            another_build(
-                "Install the same torch again, with the libraries that it requires.",
-                _same_torch(case),
-                backend=case.backend or "auto",
-            ),
-            anew,
-        )
+        return (torch_again(case, "Install the same torch again, with the libraries that it requires."), anew)
     return (
         Fix(
             text="Remove the packages of the other major, then install torch's own again: the removal deletes shared files.",

@@ -187,15 +187,10 @@ def peers(case: Case) -> Iterator[Finding]:
     )
     if not wrong and not is_risky and not hit:
         return
-    fixes = (
-        Fix(
-            text="Start the kernel with iommu=pt (Debian, Ubuntu), then restart.",
-            shell="""sudo sed -i 's/^GRUB_CMDLINE_LINUX="/&iommu=pt /' /etc/default/grub && sudo update-grub && sudo reboot""",
-            systems=("linux",),
-        ),
-        Fix(text="Or turn ACS and the IOMMU off in the firmware (not in a virtual machine).", kind="none"),
+    translated = (
+        fact(case, "host.kernel_command_line", "no iommu=pt", "/proc/cmdline"),
+        fact(case, "host.iommu_groups", host.iommu_groups if host else None, "/sys/class/iommu"),
     )
-    test = Fix(text="As a test: without direct copies.", shell="export NCCL_P2P_DISABLE=1", systems=("linux",))
     is_off = case.env("NCCL_P2P_DISABLE") == "1"
     yield Finding(
         message=f"Copies between GPUs went wrong: {wrong[0]}."
@@ -206,8 +201,7 @@ def peers(case: Case) -> Iterator[Finding]:
         subject="P2P",
         evidence=(
             *(fact(case, "torch.p2p_problems", text, "copy and compare") for text in (wrong or ())[:3]),
-            *([fact(case, "host.kernel_command_line", "no iommu=pt", "/proc/cmdline")] if is_risky else []),
-            *([fact(case, "host.iommu_groups", host.iommu_groups, "/sys/class/iommu")] if is_risky and host else []),
+            *(translated if is_risky else ()),
             *(
                 [_nvidia.gpu_fact(case, pair[0], "p2p", f"OK with GPU {pair[1]}")]
                 if pair and (wrong or is_risky)
@@ -215,10 +209,17 @@ def peers(case: Case) -> Iterator[Finding]:
             ),
             *([hit.evidence] if hit else []),
         ),
-        fixes=(*_nvidia.on_host(case, *fixes), test),
+        fixes=_straight(case),
         severity="error" if wrong else "note" if is_off and not hit else "warning",
         certainty="certain" if wrong else "likely" if hit else "possible",
     )
+
+
+def _straight(case: Case) -> tuple[Fix, ...]:
+    """Let copies between GPUs go straight; as a test, without them."""
+    firmware = Fix(text="Or turn ACS and the IOMMU off in the firmware (not in a virtual machine).", kind="none")
+    test = Fix(text="As a test: without direct copies.", shell="export NCCL_P2P_DISABLE=1", systems=("linux",))
+    return (*_nvidia.on_host(case, _nvidia.pass_through(case), firmware), test)
 
 
 RULES = (link, window, peers)

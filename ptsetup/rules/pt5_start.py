@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from ptsetup import compat
 from ptsetup.rules import _nvidia
-from ptsetup.rules._case import Case
-from ptsetup.rules._rule import Finding, Fix, rule
+from ptsetup.rules._case import Case, Hit
+from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact, unset
 
 
@@ -202,38 +202,36 @@ def no_accelerator(case: Case) -> Iterator[Finding]:
         return
     if hit is None and case.family != "cuda" and case.expect != "cuda":
         return
-    names = [d.name or f"{d.vendor}:{d.device}" for d in bus or ()] or [gpu.name for gpu in intel or () if gpu.name]
-    have = f": it has {', '.join(names[:2])}" if names else ""
-    is_wanted = hit is not None or case.expect == "cuda"
-    bus_fact = fact(case, "host.pci" if bus is not None else "intel.gpus", ", ".join(names) or "no GPU", "PCI bus")
-    if is_mac:
-        have, bus_fact = ": it is a Mac", fact(case, "host.system", "macos", "the system")
-    elif told:
-        bus_fact = told.evidence
-    other = 'the GPU of Apple silicon (device="mps") or the CPU' if is_mac else 'the CPU (device="cpu")'
+    have, seen = _in_its_place(case, told, is_mac=is_mac)
+    torch = fact(case, "target.wheel", f"torch {case.torch_version}", "torch/version.py")
     yield Finding(
         message=f"This machine has no NVIDIA GPU{have}" + (", and the program asks for CUDA." if hit else "."),
         subject="GPU",
-        evidence=(
-            bus_fact,
-            *([hit.evidence] if hit else []),
-            *(
-                [fact(case, "target.wheel", f"torch {case.torch_version}", "torch/version.py")]
-                if case.torch_version
-                else []
-            ),
-        ),
-        fixes=(
-            Fix(text=f"Let the program use {other}, or run it on a machine with an NVIDIA GPU.", kind="none"),
-            *(
-                [another_build("The CPU build is enough here, and far smaller.", backend="cpu")]
-                if case.family == "cuda"
-                else []
-            ),
-        ),
-        severity="error" if is_wanted else "note",
+        evidence=(seen, *([hit.evidence] if hit else []), *([torch] if case.torch_version else [])),
+        fixes=_without_gpu(case, is_mac=is_mac),
+        severity="error" if hit is not None or case.expect == "cuda" else "note",
         certainty="likely" if told else "certain",
     )
+
+
+def _in_its_place(case: Case, told: Hit | None, *, is_mac: bool) -> tuple[str, Evidence]:
+    """What is here in place of an NVIDIA GPU, and the fact that shows it."""
+    bus = case.snapshot.host.pci if case.snapshot.host else None
+    intel = case.snapshot.intel.gpus if case.snapshot.intel else None
+    names = [d.name or f"{d.vendor}:{d.device}" for d in bus or ()] or [gpu.name for gpu in intel or () if gpu.name]
+    have = f": it has {', '.join(names[:2])}" if names else ""
+    if is_mac:
+        return ": it is a Mac", fact(case, "host.system", "macos", "the system")
+    if told:
+        return have, told.evidence
+    return have, fact(case, "host.pci" if bus is not None else "intel.gpus", ", ".join(names) or "no GPU", "PCI bus")
+
+
+def _without_gpu(case: Case, *, is_mac: bool) -> tuple[Fix, ...]:
+    other = 'the GPU of Apple silicon (device="mps") or the CPU' if is_mac else 'the CPU (device="cpu")'
+    use = Fix(text=f"Let the program use {other}, or run it on a machine with an NVIDIA GPU.", kind="none")
+    smaller = another_build("The CPU build is enough here, and far smaller.", backend="cpu")
+    return (use, smaller) if case.family == "cuda" else (use,)
 
 
 def _is_usable(case: Case) -> bool:

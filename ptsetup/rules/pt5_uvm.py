@@ -127,20 +127,6 @@ def unknown(case: Case) -> Iterator[Finding]:
     slept = case.said(*AFTER_SLEEP)
     has_slept = bool(slept or (log and log.has_resume))
     is_unknown = code == 999 or case.said(UNKNOWN) is not None
-    host = case.snapshot.host
-    reload = Fix(
-        text="End every program that uses the GPU and load the unified-memory module anew.",
-        shell="sudo rmmod nvidia_uvm && sudo modprobe nvidia_uvm",
-        systems=("linux",),
-    )
-    suspend = Fix(
-        text="Against a return after suspend: let the driver save the GPU's memory (options nvidia "
-        "NVreg_PreserveVideoMemoryAllocations=1 in /etc/modprobe.d), and enable its services.",
-        commands=(("sudo", "systemctl", "enable", "nvidia-suspend", "nvidia-resume", "nvidia-hibernate"),),
-        systems=("linux",),
-    )
-    restart = Fix(text="Or restart the machine.", kind="none")
-    ways = (reload, restart, suspend) if not host or not (host.wsl or host.system == "windows") else (restart,)
     yield Finding(
         message="CUDA does not start and gives no reason"
         + (f" (code {code or 999})" if is_unknown else " (code 3)")
@@ -156,10 +142,31 @@ def unknown(case: Case) -> Iterator[Finding]:
                 else []
             ),
         ),
-        fixes=_nvidia.on_host(case, *ways),
+        fixes=_start_anew(case),
         severity=_nvidia.wanted(case, "error" if is_unknown or has_slept else "warning"),
         certainty="certain" if code in (3, 999) and case.snapshot.origin != "report" else "likely",
     )
+
+
+def _start_anew(case: Case) -> tuple[Fix, ...]:
+    """Load the module anew, or restart; in Windows and WSL there is only the latter."""
+    host = case.snapshot.host
+    if host and host.wsl:
+        return (Fix(text="Restart Windows.", commands=(("shutdown", "/r", "/t", "0"),), where="in Windows"),)
+    restart = Fix(text="Restart the machine.", commands=(("shutdown", "/r", "/t", "0"),), systems=("windows",))
+    reload = Fix(
+        text="End every program that uses the GPU and load the unified-memory module anew.",
+        shell="sudo rmmod nvidia_uvm && sudo modprobe nvidia_uvm",
+        systems=("linux",),
+    )
+    reboot = Fix(text="Or restart the machine.", commands=(("sudo", "reboot"),), systems=("linux",))
+    suspend = Fix(
+        text="Against a return after suspend: let the driver save the GPU's memory (options nvidia "
+        "NVreg_PreserveVideoMemoryAllocations=1 in /etc/modprobe.d), and enable its services.",
+        commands=(("sudo", "systemctl", "enable", "nvidia-suspend", "nvidia-resume", "nvidia-hibernate"),),
+        systems=("linux",),
+    )
+    return _nvidia.on_host(case, reload, reboot, suspend, restart)
 
 
 RULES = (no_uvm, unknown)

@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterator
 
 from ptsetup import compat
+from ptsetup.facts import Gpu
 from ptsetup.rules import _nvidia, _serving, _visible
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._serving import NO_KERNEL, is_other_vendor, named, side_by_words, text_of
-from ptsetup.rules._ways import another_build, fact, unset
+from ptsetup.rules._ways import another_build, fact, with_variables
 
 OLD_FOR_PACKAGES = (7, 0)
 """Below this capability many compiled packages (vLLM, Triton, flash-attn) carry nothing, whatever torch carries."""
@@ -130,10 +131,11 @@ def mixed(case: Case) -> Iterator[Finding]:
             for gpu in (good[0], bad[0])
         ),
         fixes=(
-            Fix(
-                text="Let torch see only the GPUs that it serves.",
-                shell=f"export CUDA_DEVICE_ORDER=PCI_BUS_ID CUDA_VISIBLE_DEVICES={ids}",
-                systems=("linux",),
+            *with_variables(
+                case,
+                "Let torch see only the GPUs that it serves.",
+                CUDA_DEVICE_ORDER="PCI_BUS_ID",
+                CUDA_VISIBLE_DEVICES=ids,
             ),
             another_build("Or install a build that serves all of them, if there is one."),
         ),
@@ -225,21 +227,6 @@ def extension(case: Case) -> Iterator[Finding]:
         return
     gpu = left_out or gpus[0]
     capability = text_of(gpu.compute_capability or (0, 0))
-    is_old = (gpu.compute_capability or (9, 0)) < OLD_FOR_PACKAGES
-    rebuild = Fix(
-        text="Build the package anew for this GPU.",
-        shell=f'export TORCH_CUDA_ARCH_LIST="{capability}"',
-        systems=("linux", "macos"),
-    )
-    windows = Fix(
-        text="Build the package anew for this GPU.",
-        shell=f"set TORCH_CUDA_ARCH_LIST={capability}",
-        systems=("windows",),
-    )
-    none = Fix(
-        text="Many packages carry nothing for GPUs below 7.0: another GPU, or an older release of the package.",
-        kind="none",
-    )
     yield Finding(
         message=f"TORCH_CUDA_ARCH_LIST={value} leaves out {named(gpu)}."
         if left_out
@@ -252,15 +239,23 @@ def extension(case: Case) -> Iterator[Finding]:
             *([fact(case, "env.TORCH_CUDA_ARCH_LIST", value, "the environment")] if left_out else []),
             _nvidia.gpu_fact(case, gpu, "compute_capability", f"{gpu.name or 'GPU'}: {capability}", "NVML or its name"),
         ),
-        fixes=(
-            *(unset(case, "TORCH_CUDA_ARCH_LIST") if left_out else ()),
-            rebuild,
-            windows,
-            *((none,) if is_old and hit else ()),
-        ),
+        fixes=_build_for(case, gpu, has_failed=hit is not None),
         severity="error" if hit else "warning",
         certainty="likely" if not left_out else "certain",
     )
+
+
+def _build_for(case: Case, gpu: Gpu, *, has_failed: bool) -> tuple[Fix, ...]:
+    """Build the package anew for that GPU."""
+    capability = gpu.compute_capability or (9, 0)
+    text = f"Set the GPU's own capability ({text_of(capability)}), then build the package anew."
+    none = Fix(
+        text="Many packages carry nothing for GPUs below 7.0: another GPU, or an older release of the package.",
+        kind="none",
+    )
+    is_old = capability < OLD_FOR_PACKAGES
+    rebuild = with_variables(case, text, TORCH_CUDA_ARCH_LIST=text_of(capability))
+    return (*rebuild, *((none,) if is_old and has_failed else ()))
 
 
 def _covers(value: str, capability: tuple[int, int]) -> bool:

@@ -6,7 +6,7 @@ from ptsetup import compat
 from ptsetup.rules import _nvidia
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Finding, Fix, rule
-from ptsetup.rules._ways import fact, fitting, unset
+from ptsetup.rules._ways import fact, unset, with_variables
 
 NAME = "CUDA_VISIBLE_DEVICES"
 NO_GPUS = r"no CUDA GPUs are available"
@@ -45,11 +45,7 @@ def order(case: Case) -> Iterator[Finding]:
         message=f"{len(case.gpus)} GPUs of {len(names)} kinds, and CUDA may count them in another order than nvidia-smi.",
         subject="CUDA_DEVICE_ORDER",
         evidence=tuple(_nvidia.gpu_fact(case, gpu, "name", f"{gpu.index}: {gpu.name}") for gpu in case.gpus[:4]),
-        fixes=fitting(
-            case,
-            Fix(text="Count along the bus.", shell="export CUDA_DEVICE_ORDER=PCI_BUS_ID", systems=("linux",)),
-            Fix(text="Count along the bus.", shell="set CUDA_DEVICE_ORDER=PCI_BUS_ID", systems=("windows",)),
-        ),
+        fixes=with_variables(case, "Count along the bus.", CUDA_DEVICE_ORDER="PCI_BUS_ID"),
     )
 
 

@@ -1,12 +1,13 @@
 """PT655 to PT657 and PT662 to PT668: variables that make programs slow, or change what they do, and were forgotten."""
 
+import math
 import re
 from collections.abc import Iterator
 
 from ptsetup.rules import pt6_allocator
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Evidence, Finding, Fix, Severity, rule
-from ptsetup.rules._ways import fact, fitting, unset
+from ptsetup.rules._ways import fact, unset, without_variables
 
 
 def _set(case: Case, name: str) -> Evidence:
@@ -35,12 +36,7 @@ def _simple(case: Case, name: str, message: str, severity: Severity = "warning")
 def _unset_all(case: Case, names: list[str]) -> tuple[Fix, ...]:
     """Take several variables away for this shell."""
     text = "Take them away (and look for them in the shell profile or the job script that set them)."
-    windows = " && ".join(f"set {name}=" for name in names)
-    ways = (
-        Fix(text=text, shell=f"unset {' '.join(names)}", systems=("linux", "macos")),
-        Fix(text=text, shell=windows, systems=("windows",)),
-    )
-    return fitting(case, *ways) if names else ()
+    return without_variables(case, text, *names) if names else ()
 
 
 @rule("PT655", "cuda-launch-blocking", "warning", "CUDA waits after every kernel", needs=("env",), layer=44)
@@ -114,7 +110,7 @@ def omp_threads(case: Case) -> Iterator[Finding]:
     is_batch = bool(case.env("TORCHELASTIC_RUN_ID") or case.env("LOCAL_RANK"))
     if not number:
         message = f'OMP_NUM_THREADS="{value}" is no positive number.'
-    elif cores is not None and number > max(cores, cpu.logical_cores or 0 if cpu else 0):
+    elif cores is not None and number > max(1, math.ceil(cores)):
         message = f"OMP_NUM_THREADS={value} is more than the {cores:g} cores that this process may use."
     elif number == 1 and not is_batch and case.family == "cpu" and (cores or 0) > 1:
         message = f"OMP_NUM_THREADS=1 leaves {(cores or 2) - 1:g} of {cores:g} cores idle."

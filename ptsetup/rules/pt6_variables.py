@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ptsetup.rules import _containers, _nvidia, _visible
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Evidence, Finding, Fix, Severity, rule
-from ptsetup.rules._ways import fact, fitting, unset
+from ptsetup.rules._ways import fact, unset, with_variables
 
 NAME = "CUDA_VISIBLE_DEVICES"
 NO_GPUS = r"no CUDA GPUs are available|no CUDA-capable device is detected|cudaErrorNoDevice"
@@ -82,9 +82,7 @@ def empty(case: Case) -> Iterator[Finding]:
 
 def _show(case: Case) -> tuple[Fix, ...]:
     uuid = next((gpu.uuid for gpu in case.gpus if gpu.uuid), None)
-    one = Fix(text="Or name the GPU that you want.", shell=f"export {NAME}={uuid or 0}", systems=("linux", "macos"))
-    windows = Fix(text="Or name the GPU that you want.", shell=f"set {NAME}={uuid or 0}", systems=("windows",))
-    return (*unset(case, NAME), *fitting(case, one, windows))
+    return (*unset(case, NAME), *with_variables(case, "Or name the GPU that you want.", **{NAME: uuid or "0"}))
 
 
 def _perhaps_hidden(case: Case) -> Iterator[Finding]:

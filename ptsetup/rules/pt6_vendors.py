@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ptsetup import compat
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Finding, Fix, Severity, rule
-from ptsetup.rules._ways import fact, pip, unset
+from ptsetup.rules._ways import fact, pip, unset, with_variables
 
 
 def _targets(case: Case) -> tuple[str, ...]:
@@ -200,13 +200,7 @@ def autoload(case: Case) -> Iterator[Finding]:
     if hit is not None:
         broken.setdefault(hit.match["name"], "it cannot be imported")
     for name, why in broken.items():
-        off = Fix(
-            text="Until then: do not load backends by themselves.",
-            shell="export TORCH_DEVICE_BACKEND_AUTOLOAD=0",
-            systems=("linux", "macos"),
-        )
         is_heard = hit is not None and hit.match["name"] == name
-        owner = name.replace("_", "-")
         yield Finding(
             message=f"The backend {name} loads itself with torch and is broken: {why.rstrip('.')}.",
             subject=name,
@@ -218,17 +212,27 @@ def autoload(case: Case) -> Iterator[Finding]:
                     else []
                 ),
             ),
-            fixes=(
-                Fix(
-                    text="Remove the package (or install it anew for this torch).",
-                    commands=(pip(case, "uninstall", "-y", owner),),
-                    kind="venv",
-                ),
-                off,
-            ),
+            fixes=_without_backend(case, name),
             severity="error" if case.is_import_ok is False or is_heard else "warning",
             certainty="likely" if is_heard else "certain",
         )
+
+
+def _without_backend(case: Case, name: str) -> tuple[Fix, ...]:
+    """Do not load it; where a package of its name is installed, remove that one (an entry point may be another package's)."""
+    off = with_variables(case, "Let torch load no backends by themselves.", TORCH_DEVICE_BACKEND_AUTOLOAD="0")
+    owner = next((n for n in (name.replace("_", "-"), f"torch-{name}".replace("_", "-")) if case.dists(n)), None)
+    if owner is None:
+        return (
+            *off,
+            Fix(text="Then remove the package that brings it, or install its release for this torch.", kind="none"),
+        )
+    remove = Fix(
+        text=f"Or remove {owner} (or install its release for this torch).",
+        commands=(pip(case, "uninstall", "-y", owner),),
+        kind="venv",
+    )
+    return (*off, remove)
 
 
 RULES = (override, rocr, mps, autoload)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ptsetup.rules import _containers
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Finding, Fix, rule
-from ptsetup.rules._ways import fact
+from ptsetup.rules._ways import fact, with_variables
 
 MIB = 1024**2
 GIB = 1024**3
@@ -232,7 +232,7 @@ def cpu_limit(case: Case) -> Iterator[Finding]:
             fact(case, "host.cpu.affinity_cores", cores, "nproc"),
             *([fact(case, "host.cgroup.throttled_periods", throttled, "cpu.stat")] if throttled else []),
         ),
-        fixes=(Fix(text="Start that many threads.", shell=f"export OMP_NUM_THREADS={number}", systems=("linux",)),),
+        fixes=with_variables(case, "Start that many threads.", OMP_NUM_THREADS=str(number)),
         severity="warning" if quota * 2 <= cores or throttled else "note",
     )
 

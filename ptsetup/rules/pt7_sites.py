@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ptsetup import compat
+from ptsetup.facts import Jetson
 from ptsetup.rules import _containers, _nvidia
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Finding, Fix, rule
@@ -43,35 +44,24 @@ def jetson(case: Case) -> Iterator[Finding]:
     Sources
         pinokiocomputer/pinokio#1027, dusty-nv/jetson-inference#1932, dusty-nv/jetson-containers#1495; torch/cuda/__init__.py
     """
-    host, torch = case.snapshot.host, case.snapshot.torch
+    host = case.snapshot.host
     board = host.jetson if host else None
     hit = case.said(r"no kernel image is available")
-    if (
-        board is None
-        or (_nvidia.works(case) and not hit)
-        or re.search(r"\+?nv\d|\.nv|\+g?nv", case.torch_version or "")
-    ):
+    is_vendors = re.search(r"\+?nv\d|\.nv|\+g?nv", case.torch_version or "") is not None
+    if board is None or is_vendors or (_nvidia.works(case) and not hit):
         return
-    generation = (compat.version_tuple(board.jetpack or "") or (0,))[0] or L4T_JETPACK.get(
-        (compat.version_tuple(board.l4t or "") or (0,))[0], 0
-    )
-    cuda = compat.version_tuple(case.cuda_build or "")[:2]
-    if generation >= 7 and cuda >= (13, 2):
+    kind = _kind_of_build(case, board)
+    if kind is None:
         return
-    is_failing = bool(torch and torch.is_cuda_available is False) or hit is not None
-    requires = (case.wheel.requires if case.wheel else None) or ()
-    is_generic = any(text.startswith("nvidia-") for text in requires) or case.family == "cpu"
-    own = JETPACK_CUDA.get(generation)
-    is_other = bool(cuda and own and cuda[0] != own[0])
-    has_tag = bool(re.search(r"\+(?:cu\d+|cpu)$", case.torch_version or ""))
-    if not (is_generic or is_other or has_tag or is_failing):
-        return
-    name = board.model or "Jetson"
-    pack = f"JetPack {board.jetpack}" if board.jetpack else f"L4T {board.l4t}" if board.l4t else "JetPack"
+    name, pack = _names(board)
     have = f"torch {case.torch_version}" if case.torch_version else "The installed torch"
     built = f", built for CUDA {case.cuda_build}," if case.cuda_build else ""
+    is_failing = _is_blind(case) and not hit
     yield Finding(
-        message=f"{have}{built} is not made for this board ({name}, {pack}).",
+        title="torch is a build without CUDA, not one for this Jetson" if kind == "cpu" else None,
+        message=f"{have} is a build for the CPU, not one for this board ({name}, {pack})."
+        if kind == "cpu"
+        else f"{have}{built} is not made for this board ({name}, {pack}).",
         subject=name,
         evidence=(
             fact(case, "host.jetson", f"{name}, {pack}", "/etc/nv_tegra_release"),
@@ -81,20 +71,53 @@ def jetson(case: Case) -> Iterator[Finding]:
                 else []
             ),
             *([hit.evidence] if hit else []),
-            *([fact(case, "torch.is_cuda_available", "False", "torch")] if is_failing and not hit else []),
+            *([fact(case, "torch.is_cuda_available", "False", "torch")] if is_failing else []),
         ),
-        fixes=(
-            another_build("Install the torch that NVIDIA builds for this JetPack."),
-            Fix(
-                text="Or use an image of the project jetson-containers, which finds the one for this board.",
-                shell="git clone https://github.com/dusty-nv/jetson-containers && bash jetson-containers/install.sh && "
-                "jetson-containers run $(autotag l4t-pytorch)",
-                systems=("linux",),
-            ),
-        ),
+        fixes=_for_this_board(),
         severity=_nvidia.wanted(case, "error"),
-        certainty="certain" if is_generic or is_other else "likely",
+        certainty="certain" if kind in ("cpu", "generic", "other") else "likely",
     )
+
+
+def _is_blind(case: Case) -> bool:
+    return bool(case.snapshot.torch and case.snapshot.torch.is_cuda_available is False)
+
+
+def _names(board: Jetson) -> tuple[str, str]:
+    """The board and its system: ``Orin Nano``, ``JetPack 6.2``."""
+    pack = f"JetPack {board.jetpack}" if board.jetpack else f"L4T {board.l4t}" if board.l4t else "JetPack"
+    return board.model or "Jetson", pack
+
+
+def _kind_of_build(case: Case, board: Jetson) -> str | None:
+    """What the installed torch is: for the ``cpu``, ``generic`` (NVIDIA's packages for servers), for an ``other`` CUDA than
+    the JetPack's, with a ``tag`` of the usual index, or one that ``fails``; None: nothing speaks against it, or it may do.
+    """
+    generation = (compat.version_tuple(board.jetpack or "") or (0,))[0] or L4T_JETPACK.get(
+        (compat.version_tuple(board.l4t or "") or (0,))[0], 0
+    )
+    cuda, own = compat.version_tuple(case.cuda_build or "")[:2], JETPACK_CUDA.get(generation)
+    if generation >= 7 and cuda >= (13, 2):
+        return None
+    requires = (case.wheel.requires if case.wheel else None) or ()
+    kinds = (
+        ("cpu", case.family == "cpu"),
+        ("generic", any(text.startswith("nvidia-") for text in requires)),
+        ("other", bool(cuda and own and cuda[0] != own[0])),
+        ("tag", bool(re.search(r"\+(?:cu\d+|cpu)$", case.torch_version or ""))),
+        ("fails", _is_blind(case) or case.said(r"no kernel image is available") is not None),
+    )
+    return next((kind for kind, is_so in kinds if is_so), None)
+
+
+def _for_this_board() -> tuple[Fix, ...]:
+    image = Fix(
+        text="Or use an image of the project jetson-containers, which finds the one for this board.",
+        shell="git clone https://github.com/dusty-nv/jetson-containers && bash jetson-containers/install.sh && "
+        "jetson-containers run $(autotag l4t-pytorch)",
+        systems=("linux",),
+    )
+    return (another_build("Install the torch that NVIDIA builds for this JetPack."), image)
 
 
 LICENSE_STATES = {2: "unlicensed", 3: "unlicensed, restricted", 4: "unlicensed, expired"}

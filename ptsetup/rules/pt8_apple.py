@@ -77,10 +77,6 @@ def not_available(case: Case) -> Iterator[Finding]:
         if is_virtual
         else "this process has no Metal device (a daemon, ssh, a sandbox), or the release and this macOS do not go together"
     )
-    upgrade = Fix(text=f"Upgrade macOS to {needs or 'the newest'} or later.", systems=("macos",))
-    build = another_build("Or take a torch for this macOS.")
-    session = Fix(text="Run it in a normal session of a user who is logged in at the screen.", kind="none")
-    newest = another_build("Or try the newest torch.")
     yield Finding(
         message=f"MPS is built in, but not available: {why}.",
         subject="MPS",
@@ -94,10 +90,21 @@ def not_available(case: Case) -> Iterator[Finding]:
             ),
             *([hit.evidence] if hit else []),
         ),
-        fixes=(upgrade, build) if is_old else (session, newest),
+        fixes=_ways_to_mps(needs) if is_old else _ways_to_metal(),
         severity="error" if case.expect in (None, "mps") else "note",
         certainty="certain" if is_old or (is_off and is_virtual) else "likely",
     )
+
+
+def _ways_to_mps(needs: str | None) -> tuple[Fix, ...]:
+    """A newer macOS for this torch, or a torch for this macOS."""
+    upgrade = Fix(text=f"Upgrade macOS to {needs or 'the newest'} or later.", systems=("macos",))
+    return (upgrade, another_build("Or take a torch for this macOS."))
+
+
+def _ways_to_metal() -> tuple[Fix, ...]:
+    session = Fix(text="Run it in a normal session of a user who is logged in at the screen.", kind="none")
+    return (session, another_build("Or try the newest torch."))
 
 
 @rule(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
-from ptsetup.rules._ways import another_build, fact
+from ptsetup.rules._ways import another_build, fact, with_variables
 
 ILLEGAL = (
     r"il+egal instruction|SIGILL|trap invalid opcode|0xC000001D|EXCEPTION_ILLEGAL_INSTRUCTION",
@@ -140,9 +140,7 @@ def threads(case: Case) -> Iterator[Finding]:
             fact(case, "host.cpu.usable_cores", f"{cores:g}", "affinity and quota"),
             *([fact(case, "env.LOCAL_WORLD_SIZE", processes, "the environment")] if processes > 1 else []),
         ),
-        fixes=(
-            Fix(text="Set the number of threads.", shell=f"export OMP_NUM_THREADS={each}", systems=("linux", "macos")),
-        ),
+        fixes=with_variables(case, "Set the number of threads.", OMP_NUM_THREADS=str(each)),
         severity="warning" if number * processes >= 2 * cores else "note",
     )
 

@@ -6,7 +6,7 @@ from ptsetup import compat
 from ptsetup.rules import _nvidia, _vendors
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
-from ptsetup.rules._ways import another_build, fact, pip, unset
+from ptsetup.rules._ways import another_build, fact, fitting, pip, unset
 
 DENIED = (13, 1)
 
@@ -136,14 +136,6 @@ def no_driver(case: Case) -> Iterator[Finding]:
     if not is_seen and (hit is None or any(n.open_errno in DENIED for n in _render_nodes(case))):
         return
     what = " and ".join(lacking) if lacking else "a kernel driver (i915, xe)"
-    install = _nvidia.install(
-        case,
-        {
-            "apt": ("libze1", "libze-intel-gpu1", "intel-opencl-icd"),
-            "dnf": ("intel-level-zero", "intel-compute-runtime"),
-            "pacman": ("level-zero-loader", "intel-compute-runtime"),
-        },
-    )
     yield Finding(
         message=f"For the Intel GPU {what} is missing." if is_seen else "torch finds no driver for the Intel GPU.",
         subject="Level Zero",
@@ -151,14 +143,28 @@ def no_driver(case: Case) -> Iterator[Finding]:
             *([fact(case, "intel.level_zero_loader", f"absent: {what}", "ldconfig -p")] if is_seen else []),
             *([hit.evidence] if hit else []),
         ),
-        fixes=(
-            Fix(text="Install Level Zero and the GPU's driver for computing.", commands=install, systems=("linux",)),
-            Fix(
-                text="Install Intel's graphics driver: https://www.intel.com/content/www/us/en/download/785597/",
-                systems=("windows",),
-            ),
-        ),
+        fixes=_install_driver(case),
         certainty="certain" if is_seen else "likely",
+    )
+
+
+def _install_driver(case: Case) -> tuple[Fix, ...]:
+    packages = {
+        "apt": ("libze1", "libze-intel-gpu1", "intel-opencl-icd"),
+        "dnf": ("intel-level-zero", "intel-compute-runtime"),
+        "pacman": ("level-zero-loader", "intel-compute-runtime"),
+    }
+    return fitting(
+        case,
+        Fix(
+            text="Install Level Zero and the GPU's driver for computing.",
+            commands=_nvidia.install(case, packages),
+            systems=("linux",),
+        ),
+        Fix(
+            text="Install Intel's graphics driver: https://www.intel.com/content/www/us/en/download/785597/",
+            systems=("windows",),
+        ),
     )
 
 

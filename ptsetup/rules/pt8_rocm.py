@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ptsetup import compat
-from ptsetup.rules import _vendors
+from ptsetup.rules import _nvidia, _vendors
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact, pip
@@ -107,9 +107,7 @@ def iommu(case: Case) -> Iterator[Finding]:
     )
     if not is_seen and not hit:
         return
-    change = (
-        """sudo sed -i 's/^GRUB_CMDLINE_LINUX="/&iommu=pt /' /etc/default/grub && sudo update-grub && sudo reboot"""
-    )
+
     yield Finding(
         message=f"{len(gpus)} AMD GPUs are here, and the kernel runs without iommu=pt."
         if is_seen
@@ -119,11 +117,7 @@ def iommu(case: Case) -> Iterator[Finding]:
             *([fact(case, "host.kernel_command_line", "no iommu=pt", "/proc/cmdline")] if is_seen else []),
             *([hit.evidence] if hit else []),
         ),
-        fixes=(
-            Fix(
-                text="Start the kernel with iommu=pt (Debian, Ubuntu), then restart.", shell=change, systems=("linux",)
-            ),
-        ),
+        fixes=_nvidia.on_host(case, _nvidia.pass_through(case)),
         certainty="likely",
     )
 

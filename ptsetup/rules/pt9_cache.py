@@ -24,8 +24,8 @@ MOVE = Fix(
 )
 
 MOVE_ON_WINDOWS = Fix(
-    text="Put the cache where this user may write.",
-    shell=r"set TORCHINDUCTOR_CACHE_DIR=%LOCALAPPDATA%\torchinductor",
+    text="Put the cache where this user may write (PowerShell).",
+    shell=r'$env:TORCHINDUCTOR_CACHE_DIR = "$env:LOCALAPPDATA\torchinductor"',
     systems=("windows",),
 )
 

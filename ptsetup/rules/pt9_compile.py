@@ -7,7 +7,7 @@ from ptsetup import compat
 from ptsetup.rules import _nvidia, _visible
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Finding, Fix, rule
-from ptsetup.rules._ways import another_build, fact, fresh_environment, pip
+from ptsetup.rules._ways import another_build, fact, fresh_environment, pip, with_variables
 
 VARIANTS = (
     "triton",
@@ -169,13 +169,7 @@ def old_gpu(case: Case) -> Iterator[Finding]:
             *([_nvidia.gpu_fact(case, gpu, "compute_capability", capability)] if gpu else []),
             *([hit.evidence] if hit else []),
         ),
-        fixes=(
-            Fix(
-                text="Run without torch.compile on this GPU.",
-                shell="export TORCH_COMPILE_DISABLE=1",
-                systems=("linux", "macos"),
-            ),
-        ),
+        fixes=(*with_variables(case, "Run without torch.compile on this GPU.", TORCH_COMPILE_DISABLE="1"),),
         severity="error" if hit else "note",
         certainty="certain" if gpu else "likely",
     )

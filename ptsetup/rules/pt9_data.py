@@ -15,7 +15,7 @@ from ptsetup.rules import (
 )
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Finding, Fix, Severity, rule
-from ptsetup.rules._ways import fact
+from ptsetup.rules._ways import fact, with_variables
 
 GIB = 1024**3
 
@@ -178,10 +178,10 @@ def forked(case: Case) -> Iterator[Finding]:
         fixes=(
             *((spawn,) if vllm else ()),
             Fix(text='Call torch.multiprocessing.set_start_method("spawn") at the start of the program.', kind="none"),
-            Fix(
-                text="If the parent only asks whether there is a GPU, let NVML answer.",
-                shell="export PYTORCH_NVML_BASED_CUDA_CHECK=1",
-                systems=("linux",),
+            *with_variables(
+                case,
+                "If the parent only asks whether there is a GPU, let NVML answer.",
+                PYTORCH_NVML_BASED_CUDA_CHECK="1",
             ),
         ),
         certainty="likely",

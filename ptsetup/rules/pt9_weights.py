@@ -216,7 +216,11 @@ def model_cache(case: Case) -> Iterator[Finding]:
                 shell="export HF_HOME=$PWD/.cache/huggingface TORCH_HOME=$PWD/.cache/torch",
                 systems=("linux", "macos"),
             ),
-            Fix(text="Put the cache on another disk.", shell=r"set HF_HOME=D:\huggingface", systems=("windows",)),
+            Fix(
+                text="Put the caches on a disk with room (here: beside the program; PowerShell).",
+                shell=r'$env:HF_HOME = "$PWD\.cache\huggingface"; $env:TORCH_HOME = "$PWD\.cache\torch"',
+                systems=("windows",),
+            ),
         ),
         certainty="certain" if problem else "likely",
     )

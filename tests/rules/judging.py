@@ -22,6 +22,8 @@ class Fires(NamedTuple):
     """A part of one of the fixes: text, argument vector, shell line or what the planner is asked for; "" for none."""
     severity: str = "error"
     expect: str | None = None
+    title: str = ""
+    """A part of the title, where it is not the rule's own."""
 
 
 class Silent(NamedTuple):
@@ -77,6 +79,7 @@ def check(rules: tuple[Rule, ...], row: Fires) -> None:
     assert all(item.value not in ("", "None") and item.path for item in first.evidence), first.evidence
     assert row.says.lower() in first.message.lower(), first.message
     assert first.message.endswith("."), first.message
+    assert row.title.lower() in (first.title or "").lower(), first.title
     assert "None" not in first.message
     assert row.cure.lower() in cures(first).lower(), cures(first)
     assert not any(word in cures(first) for word in FORBIDDEN)

@@ -387,3 +387,24 @@ def test_the_python_to_take_is_one_that_the_wanted_release_serves():
     snapshot = report(*pip_failed("torch==1.9.1", PLACEHOLDERS), **only_target(version="3.10"))
     commands = [command for fix in findings(RULES, "PT101", snapshot)[0].fixes for command in fix.commands]
     assert ("uv", "venv", "--python", "3.9", ".venv-pt") in commands
+
+
+def test_a_64_bit_python_is_asked_for_by_name():
+    """By its version alone uv may take the 32-bit one that stands on PATH."""
+    commands = [c for fix in findings(RULES, "PT103", with_target(windows(), bits=32))[0].fixes for c in fix.commands]
+    assert commands[0][:4] == ("uv", "venv", "--python", "cpython-3.13-windows-x86_64-none")
+
+
+def test_the_ordinary_build_is_asked_for_by_name():
+    """From 3.14 on uv takes a free-threaded Python for its version alone."""
+    snapshot = python("3.14.0", is_gil_disabled=True)
+    commands = [c for fix in findings(RULES, "PT110", snapshot)[0].fixes for c in fix.commands]
+    assert "3.14+gil" in commands[0]
+
+
+def test_no_gpu_is_asked_for_where_there_is_none():
+    """Docker refuses to start with --gpus on a machine without one."""
+    old = {"libc": Libc(name="glibc", version="2.17")}
+    without = bare(with_host(builders.cpu_machine(), **old))
+    assert not any("--gpus" in c for fix in findings(RULES, "PT105", without)[0].fixes for c in fix.commands)
+    assert any("--gpus" in c for fix in findings(RULES, "PT105", bare(with_host(**old)))[0].fixes for c in fix.commands)

@@ -139,7 +139,7 @@ FIRES = (
         "the user's folder comes first",
         with_target(user_site=USER, torch_origin=f"{USER}/torch/__init__.py"),
         "mixed with this environment",
-        "uninstall",
+        "export PYTHONNOUSERSITE=1",
         "warning",
     ),
     Fires(
@@ -340,7 +340,7 @@ FIRES = (
         "conda's torch and pip's",
         broken(with_dists(conda("torch", "2.5.1"), distribution("torch", "2.14.1+cu126"), is_conda=True)),
         "torch 2.5.1 by conda (conda-forge) and torch 2.14.1+cu126 by pip",
-        "conda create -n pt python=3.12",
+        "ptsetup install --python .conda-pt/bin/python",
     ),
     Fires(
         "PT213",
@@ -755,3 +755,14 @@ def test_the_local_part_decides_where_a_reinstall_comes_from():
 def test_what_pip_said_while_torch_works_is_no_alarm():
     snapshot = said(builders.machine(), "WARNING: Ignoring invalid distribution ~orch (/x)")
     assert not loud(RULES, snapshot)
+
+
+def test_the_pip_of_a_virtual_environment_is_not_sent_outside_of_it():
+    """It answers "Not uninstalling torch ..., outside environment" and removes nothing."""
+    inside = with_target(user_site=USER, torch_origin=f"{USER}/torch/__init__.py")
+    assert not [f for f in findings(RULES, "PT205", inside)[0].fixes if f.commands]
+    conda = with_target(inside, is_venv=False, is_conda=True, torch_origin=f"{USER}/torch/__init__.py")
+    conda = with_dists(
+        distribution("torch", "2.14.1+cu126"), distribution("torch", "2.5.0", location=USER), snapshot=conda
+    )
+    assert any("uninstall" in command for fix in findings(RULES, "PT205", conda)[0].fixes for command in fix.commands)

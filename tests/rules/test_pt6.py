@@ -16,6 +16,7 @@ from tests.rules.judging import (
     report,
     said,
     windows,
+    with_dists,
     with_target,
 )
 
@@ -151,14 +152,14 @@ FIRES = (
         "torch serves the card",
         said(builders.machine(), NO_KERNEL),
         "a compiled package is the one",
-        'TORCH_CUDA_ARCH_LIST="8.9"',
+        "export TORCH_CUDA_ARCH_LIST=8.9",
     ),
     Fires(
         "PT606",
         "a list without this card",
         env(TORCH_CUDA_ARCH_LIST="9.0;7.5"),
         "leaves out",
-        'TORCH_CUDA_ARCH_LIST="8.9"',
+        "export TORCH_CUDA_ARCH_LIST=8.9",
         "warning",
     ),
     Fires("PT606", "an old card that torch serves", said(card(**PASCAL), NO_KERNEL), "GTX 1080 Ti", "below 7.0"),
@@ -365,7 +366,20 @@ FIRES = (
         "TORCH_DEVICE_BACKEND_AUTOLOAD=0",
         "warning",
     ),
-    Fires("PT669", "it stops the import", failed(builders.machine(), BACKEND), "torch_npu", "uninstall -y torch-npu"),
+    Fires(
+        "PT669",
+        "it stops the import",
+        failed(builders.machine(), BACKEND),
+        "torch_npu",
+        "export TORCH_DEVICE_BACKEND_AUTOLOAD=0",
+    ),
+    Fires(
+        "PT669",
+        "by a package of that name",
+        failed(with_dists(builders.distribution("torch-npu", "2.5.1")), BACKEND),
+        "torch_npu",
+        "uninstall -y torch-npu",
+    ),
 )
 
 SILENT = (

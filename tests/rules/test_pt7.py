@@ -286,7 +286,14 @@ FIRES = (
         "no NVIDIA driver",
         "wsl --shutdown",
     ),
-    Fires("PT713", "the CPU wheel", jetson("2.8.0+cpu"), "not made for this board", "NVIDIA builds for this JetPack"),
+    Fires(
+        "PT713",
+        "the CPU wheel",
+        jetson("2.8.0+cpu"),
+        "is a build for the CPU, not one for this board",
+        "NVIDIA builds for this JetPack",
+        title="a build without CUDA",
+    ),
     Fires(
         "PT713",
         "a server wheel",
