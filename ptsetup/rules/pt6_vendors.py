@@ -164,7 +164,7 @@ def mps(case: Case) -> Iterator[Finding]:
         )
 
 
-BACKEND = r"failed to load the backend extension: ?['\"]?(?P<name>[\w.-]+)"
+BACKEND = r"failed to load the backend extension: ?['\"]?(?P<name>\w[\w.-]*\w)"
 
 
 @rule(
