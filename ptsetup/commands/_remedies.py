@@ -1,11 +1,11 @@
 """Fills in what a fix leaves open: the interpreter's path, and, where the cure is another build, the planner's command."""
 
-import shlex
 from typing import TYPE_CHECKING
 
 from ptsetup.errors import PtsetupError
 from ptsetup.facts import Snapshot, replace
 from ptsetup.index import WheelIndex
+from ptsetup.render.machine import quoted
 from ptsetup.rules import Diagnosis, Fix, Ranked
 
 if TYPE_CHECKING:
@@ -39,15 +39,14 @@ def python_of(snapshot: Snapshot) -> str:
     executable = target.executable if target else None
     if snapshot.origin == "report" or not executable:
         return "python"
-    cwd = target.cwd if target else None
-    if cwd and executable.startswith(cwd.rstrip("/\\") + "/"):
-        return executable[len(cwd.rstrip("/\\")) + 1 :]
-    return executable
+    cwd = (target.cwd or "").rstrip("/\\") if target else ""
+    is_inside = bool(cwd) and executable.startswith((cwd + "/", cwd + "\\"))
+    return executable[len(cwd) + 1 :] if is_inside else executable
 
 
 def _with_python(fix: Fix, python: str) -> Fix:
     commands = tuple(tuple(word.replace("{python}", python) for word in command) for command in fix.commands)
-    shell = fix.shell.replace("{python}", shlex.quote(python)) if fix.shell else None
+    shell = fix.shell.replace("{python}", quoted([python])) if fix.shell else None
     return replace(fix, commands=commands, shell=shell)
 
 
@@ -108,4 +107,4 @@ def install_line(packages: tuple[str, ...], backend: str, snapshot: Snapshot) ->
         words += ["--python", python_of(snapshot)]
     if backend != "auto":
         words += ["--backend", backend]
-    return shlex.join([*words, *(packages if packages != ("torch",) else ())])
+    return quoted([*words, *(packages if packages != ("torch",) else ())])

@@ -1,11 +1,16 @@
 """A Snapshot in a few lines for people: the headline, the machine, names of facts, lines to copy."""
 
+import re
 import shlex
+from collections.abc import Sequence
 
 from ptsetup.facts import Gpu, Host, Snapshot
 from ptsetup.rules import Diagnosis, Fix
 
 GIB = 1024**3
+
+_PLAIN = re.compile(r"[\w@%+=:,./~\\-]+", re.ASCII)
+"""A word that no shell changes; the backslash is a Windows path's."""
 
 LABELS = {
     "target.wheel.version": "torch",
@@ -53,14 +58,25 @@ def lines_to_copy(fix: Fix) -> tuple[str, ...]:
     """What to type for a fix: its line for the shell, else its argument vectors, quoted."""
     if fix.shell:
         return tuple(fix.shell.splitlines())
-    return tuple(_quoted(command) for command in fix.commands)
+    return tuple(quoted(command) for command in fix.commands)
 
 
-def _quoted(command: tuple[str, ...]) -> str:
-    # a path of Windows is not for a POSIX shell
-    if any("\\" in word for word in command):
-        return " ".join(f'"{word}"' if " " in word else word for word in command)
-    return shlex.join(command)
+def quoted(command: Sequence[str]) -> str:
+    """An argument vector as a line that every shell reads alike: POSIX, PowerShell and the Command Prompt.
+
+    Words are put into double quotes: the Command Prompt knows no single ones (``'numpy<2'`` would redirect there).
+    """
+    line = " ".join(map(_word, command))
+    # PowerShell, the shell that Windows opens, takes a quoted first word for a text unless it is called
+    return f"& {line}" if line.startswith('"') and "\\" in command[0] else line
+
+
+def _word(word: str) -> str:
+    if _PLAIN.fullmatch(word):
+        return word
+    if re.search(r'["$`!]', word) or (word.endswith("\\") and " " in word):
+        return shlex.quote(word)
+    return f'"{word}"'
 
 
 def headline(diagnosis: Diagnosis, snapshot: Snapshot, outcome: str) -> str:

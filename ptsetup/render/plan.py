@@ -1,13 +1,13 @@
 """A Plan for people (text), for programs (JSON), for pip (requirements) and for the shell."""
 
 import re
-import shlex
 import textwrap
 from collections.abc import Callable, Sequence
 
 import msgspec
 
 from ptsetup.plan import Option, Plan, Rejection, Requirement
+from ptsetup.render.machine import quoted
 
 Style = Callable[..., str]
 
@@ -29,7 +29,7 @@ def as_shell(plan: Plan) -> str:
     """The exact commands, one a line; a comment where there is none."""
     if plan.outcome != "install":
         return "".join(f"# {line}\n" for line in (plan.headline, *(option.text for option in plan.options)))
-    return "".join(shlex.join(command) + "\n" for command in plan.commands)
+    return "".join(quoted(command) + "\n" for command in plan.commands)
 
 
 def as_requirements(plan: Plan) -> str:
@@ -68,7 +68,7 @@ def as_text(plan: Plan, style: Style, *, width: int = 80, is_verbose: bool = Fal
 def _install(plan: Plan, *, is_verbose: bool) -> list[tuple[str, str]]:
     rows = [("because" if not position else "", reason) for position, reason in enumerate(plan.reasons)]
     rows += [
-        ("command" if not position else "", shlex.join(command))
+        ("command" if not position else "", quoted(command))
         for position, command in enumerate(_shown_commands(plan, is_verbose=is_verbose))
     ]
     size = _sizes(plan)
@@ -109,7 +109,7 @@ def _ways(plan: Plan) -> list[tuple[str, str]]:
 def _way(number: int, option: Option) -> list[tuple[str, str]]:
     rows = [(f"{number}.", option.text)]
     if option.command:
-        rows.append(("", shlex.join(option.command)))
+        rows.append(("", quoted(option.command)))
     return rows
 
 
