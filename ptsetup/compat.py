@@ -186,6 +186,21 @@ def cuda_of_driver(driver: str, index: WheelIndex, *, is_windows: bool) -> tuple
     return best
 
 
+def driver_branch(driver: str, index: WheelIndex, *, is_windows: bool) -> int:
+    """The branch that a driver belongs to, 580 for 580.95.05; 0 when the text has no number.
+
+    On Windows the first number moves on within a branch: 472.50 and 474.11 are of branch 470, 581.15 is of 580. So there it is the
+    newest branch of the index (those that a CUDA release came with, those that an architecture began or ended with) that is not
+    newer than the number.
+    """
+    number = (*version_tuple(driver), 0)[0]
+    if not is_windows:
+        return number
+    texts = (*(row.linux for row in index.cuda_releases), *(row.first or row.last for row in index.driver_branches))
+    known = {version_tuple(text)[0] for text in texts if text and version_tuple(text)}
+    return max((branch for branch in known if branch <= number), default=number)
+
+
 def minimum_driver(cuda: tuple[int, int], index: WheelIndex, *, is_windows: bool) -> tuple[str | None, str | None]:
     """Oldest driver that runs programs of a CUDA release: (with full support, by minor-version compatibility)."""
     rows = [r for r in index.cuda_releases if (*version_tuple(r.cuda), 0)[:2] == cuda]

@@ -136,13 +136,13 @@ def branch_problem(card: Card, machine: Machine, index: WheelIndex) -> str | Non
     """The driver is of a branch that has not yet, or no longer, the code for this card."""
     if card.vendor != "nvidia" or card.capability is None or machine.driver is None:
         return None
-    branch = compat.version_tuple(machine.driver)[:1]
+    branch = compat.driver_branch(machine.driver, index, is_windows=machine.is_windows_driver)
     row = next((b for b in index.driver_branches if covers(b.capabilities, card.capability)), None)
     if row is None:
         return None
-    if row.last and branch > compat.version_tuple(row.last)[:1]:
+    if row.last and branch > compat.version_tuple(row.last)[0]:
         return f"needs driver {row.last}, the last branch for {card.label}; this machine has {machine.driver_text}"
-    if row.first and branch < compat.version_tuple(row.first)[:1]:
+    if row.first and branch < compat.version_tuple(row.first)[0]:
         return f"needs driver {row.first} or newer for {card.label}, this machine has {machine.driver_text}"
     return None
 

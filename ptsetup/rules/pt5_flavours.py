@@ -203,7 +203,8 @@ def dropped(case: Case) -> Iterator[Finding]:
     """
     hit = case.heard(dropped)
     version = case.driver_version
-    branch = (compat.version_tuple(version[0]) or (0,))[0] if version else None
+    is_windows = compat.counts_as_windows(case.snapshot)
+    branch = compat.driver_branch(version[0], case.index, is_windows=is_windows) if version else None
     limit = _nvidia.last_branch(case)
     device = next((d for d in _unlisted(case) if _last_of(case, _capability(case, d)) not in (None, 0)), None)
     last = _last_of(case, _capability(case, device)) if device else limit

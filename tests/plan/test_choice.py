@@ -37,6 +37,10 @@ INSTALLS = [
     ({"gpu": ("7.0", "12.0"), "driver": "580.95.05"}, (), "2.10.0", "cu129"),
     # Kepler: 3.7 ended with cu118 of 2.7.1
     ({"gpu": "Tesla K80", "driver": "470.256.02"}, (), "2.7.1", "cu118"),
+    # on Windows the first number of a driver moves on within its branch: 472.50 is of 470, 581.15 of 580
+    ({"gpu": "Tesla K80", "driver": "472.50", "system": "windows"}, (), "2.7.1", "cu118"),
+    ({"gpu": "GTX 1080 Ti", "driver": "581.15", "system": "windows"}, (), "2.14.1", "cu126"),
+    ({"gpu": "GTX 1080 Ti", "driver": "582.28", "is_wsl": True}, (), "2.14.1", "cu126"),
     # the Windows driver decides under WSL: CUDA 12 asks for 528.33 there
     ({"gpu": "8.6", "driver": "527.41", "is_wsl": True}, (), "2.7.1", "cu118"),
     ({"gpu": "8.6", "driver": "528.33", "is_wsl": True}, (), "2.14.1", "cu126"),
@@ -103,6 +107,7 @@ REFUSALS = [
     ({"gpu": "8.6", "driver": "470.57.02", "python_version": "3.14"}, (), {"driver", "python", "cpu"}),
     ({"gpu": "6.1", "driver": "580.95.05"}, ("torch==2.15.0",), {"request", "cpu"}),
     ({"gpu": "6.1", "driver": "595.71.05"}, (), {"driver", "cpu"}),
+    ({"gpu": "6.1", "driver": "591.44", "system": "windows"}, (), {"driver", "cpu"}),
     ({"gpu": "12.0", "driver": "565.57.01"}, (), {"driver", "cpu"}),
     ({"gpu": "12.0", "driver": "580.95.05", "libc": "glibc-2.17"}, (), {"system", "cpu"}),
     (
