@@ -7,10 +7,11 @@ from ptsetup.facts import Snapshot
 from ptsetup.index import WheelIndex
 from ptsetup.plan import compose, ways_out
 from ptsetup.plan.gates import gate
-from ptsetup.plan.judge import VENDOR_FAMILY, serve
-from ptsetup.plan.machine import Card, Machine, view
+from ptsetup.plan.judge import MAKERS, VENDOR_FAMILY
+from ptsetup.plan.machine import Card, view
 from ptsetup.plan.records import Device, Plan, Request
-from ptsetup.plan.survey import builds_of, survey
+from ptsetup.plan.survey import survey
+from ptsetup.plan.usable import sort_cards
 from ptsetup.plan.wanted import Wanted, parse
 
 
@@ -37,15 +38,31 @@ def _decide(context: compose.Context, cards: tuple[Card, ...], unusable: Sequenc
     if context.machine.is_jetson and wanted.backend is None and not cards:
         return ways_out.refuse_jetson(context, devices)
     if wanted.backend is not None:
-        cards = tuple(card for card in cards if VENDOR_FAMILY[card.vendor] == compat.family(wanted.backend))
-    if len({card.vendor for card in cards}) > 1:
-        return ways_out.choose_vendor(context, cards, devices)
+        cards, idle = _settled(context, cards)
+        devices = _devices(cards, [*unusable, *idle])
+    if len({card.vendor for card in cards}) > 1 and wanted.backend is None:
+        found = survey(context.machine, wanted, context.index, cards)
+        return ways_out.choose_vendor(context, cards, devices, found.misfits)
     found = survey(context.machine, wanted, context.index, cards)
     if found.best is not None:
         chosen = compose.chosen(context, found.best, found.fits, found.misfits, devices)
         return compose.with_advice(chosen, ways_out.advice(context, cards, found.best))
     several = _several(context, cards, devices, unusable) if len(cards) > 1 else None
     return several or ways_out.refuse(context, cards, devices, found.misfits)
+
+
+def _settled(
+    context: compose.Context, cards: tuple[Card, ...]
+) -> tuple[tuple[Card, ...], list[tuple[Card, str | None]]]:
+    """(The cards that the tag asked for is for, the others). Where it is for no card here but some can be used, it is the wrong tag."""
+    tag = context.wanted.backend or "cpu"
+    family = compat.family(tag)
+    for_it = tuple(card for card in cards if VENDOR_FAMILY[card.vendor] == family)
+    is_one_here = any(VENDOR_FAMILY[card.vendor] == family for card in context.machine.cards)
+    if not for_it and family != "cpu" and not is_one_here:
+        return cards, []
+    why = None if family == "cpu" else f"the {tag} build that was asked for is for {MAKERS[family]}"
+    return for_it, [(card, why) for card in cards if card not in for_it]
 
 
 def _several(
@@ -72,57 +89,6 @@ def _serve_part(context: compose.Context, cards: tuple[Card, ...], unusable: Seq
     return compose.chosen(context, found.best, found.fits, found.misfits, _devices(part, [*unusable, *idle]))
 
 
-def sort_cards(machine: Machine, index: WheelIndex) -> tuple[tuple[Card, ...], list[tuple[Card, str]]]:
-    """(Cards that some build serves, given a fitting driver and Python; the others with the reason)."""
-    usable: list[Card] = []
-    unusable: list[tuple[Card, str]] = []
-    for card in machine.cards:
-        problem = _never(card, machine, index)
-        if problem:
-            unusable.append((card, problem))
-        else:
-            usable.append(card)
-    return tuple(usable), unusable
-
-
-def _never(card: Card, machine: Machine, index: WheelIndex) -> str | None:
-    """Why no build of any release can use a card on this system today; None when one can."""
-    family = VENDOR_FAMILY[card.vendor]
-    builds = [b for b in builds_of(machine.platform, index) if compat.family(b.backend) == family]
-    if not builds:
-        return f"no {_FAMILY_NAME[family]} build exists for {_SYSTEM_NAME.get(machine.platform or '', 'this system')}"
-    if card.vendor == "amd" and machine.is_wsl:
-        return "the builds of the PyTorch index do not reach an AMD GPU through WSL; AMD publishes wheels of its own for it"
-    if not any(serve(build, machine, card, is_driver_full=True, index=index) for build in builds):
-        return _unserved_by_all(card, machine)
-    if card.vendor == "nvidia" and machine.driver is None and machine.driver_problem is None:
-        return "no NVIDIA driver is installed"
-    return None
-
-
-_FAMILY_NAME = {"cuda": "CUDA", "rocm": "ROCm", "xpu": "XPU", "cpu": "CPU"}
-
-_SYSTEM_NAME = {
-    "linux_x86_64": "Linux on x86_64",
-    "linux_aarch64": "Linux on aarch64",
-    "linux_s390x": "Linux on s390x",
-    "win_amd64": "Windows",
-    "win_arm64": "Windows on ARM",
-    "macos_arm64": "macOS",
-    "macos_x86_64": "macOS on Intel",
-}
-
-
-def _unserved_by_all(card: Card, machine: Machine) -> str:
-    if card.vendor == "intel":
-        return "PyTorch's XPU build is for Arc, Data Center GPU Max and Core Ultra with Arc; this GPU is not supported"
-    if card.vendor == "apple":
-        return f"MPS needs macOS 12.3 or newer, this Mac has {machine.macos}"
-    if card.vendor == "amd" and card.gfx is None:
-        return "its gfx target is not known"
-    return f"no build of any release is confirmed to hold code for {card.detail or card.name}"
-
-
 def _one_vendor(cards: tuple[Card, ...], wanted: Wanted) -> tuple[tuple[Card, ...], list[tuple[Card, str]]]:
     """A card inside the processor steps back behind a discrete one of another vendor."""
     discrete = {card.vendor for card in cards if not card.is_integrated}
@@ -134,7 +100,7 @@ def _one_vendor(cards: tuple[Card, ...], wanted: Wanted) -> tuple[tuple[Card, ..
     ]
 
 
-def _devices(cards: Iterable[Card], unusable: Sequence[tuple[Card, str]]) -> tuple[Device, ...]:
+def _devices(cards: Iterable[Card], unusable: Sequence[tuple[Card, str | None]]) -> tuple[Device, ...]:
     found = [Device(name=c.name, vendor=c.vendor, index=c.index, detail=c.detail) for c in cards]
     found += [Device(name=c.name, vendor=c.vendor, index=c.index, detail=c.detail, problem=why) for c, why in unusable]
     return tuple(found)

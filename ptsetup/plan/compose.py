@@ -204,6 +204,7 @@ ORDER = (
     "libc",
     "macos",
     "companion",
+    "numpy",
     "idle",
     "rank",
     "vendor",

@@ -1,10 +1,11 @@
 """One build against one machine: does it fit, how well, and if not, which fact rules it out."""
 
 import functools
+from collections.abc import Iterator
 
 from ptsetup import compat
 from ptsetup.facts import Record
-from ptsetup.index import Build, CompanionBuild, WheelIndex
+from ptsetup.index import Build, CompanionBuild, DriverBranch, WheelIndex
 from ptsetup.plan.machine import Card, Machine
 from ptsetup.plan.wanted import COMPANIONS, Wanted, version_of
 
@@ -39,13 +40,45 @@ class Fit(Record, frozen=True, kw_only=True):
 
 def judge(build: Build, machine: Machine, wanted: Wanted, index: WheelIndex, cards: tuple[Card, ...]) -> Fit | No:
     """Does this build work on this machine, serve all of ``cards`` and satisfy what was asked for?"""
-    return (
-        _asked(build, wanted)
-        or _interpreter(build, machine)
-        or _system(build, machine)
-        or _driver(build, machine, index, cards)
-        or _serve(build, machine, wanted, index, cards)
+    no = next(in_the_way(build, machine, wanted, index, cards), None)
+    if no is not None:
+        return no
+    support = _support(build, machine, index, cards)
+    services = []
+    for card in cards:
+        service = serve(build, machine, card, is_driver_full=support == "full", index=index)
+        services.append((card, service or "native"))
+    found = _companions(build, machine, wanted, index)
+    return Fit(
+        build=build,
+        services=tuple(services),
+        support=support,
+        companions=() if isinstance(found, No) else found,
     )
+
+
+def in_the_way(
+    build: Build, machine: Machine, wanted: Wanted, index: WheelIndex, cards: tuple[Card, ...]
+) -> Iterator[No]:
+    """Every fact that rules a build out, what was asked for first; none when it works."""
+    yield from _some(_nightly(build, wanted))
+    yield from _some(_asked(build, wanted))
+    yield from _some(_interpreter(build, machine))
+    yield from _some(_system(build, machine))
+    yield from _some(_driver(build, machine, index, cards))
+    yield from _some(_unserving(build, machine, wanted, index, cards))
+    yield from _some(_numpy(build, wanted))
+    yield from _some(_missing(_companions(build, machine, wanted, index)))
+
+
+def _some(no: No | None) -> tuple[No, ...]:
+    return () if no is None else (no,)
+
+
+def _nightly(build: Build, wanted: Wanted) -> No | None:
+    if wanted.is_pre and (build.torch != wanted.nightly or build.origin != "pytorch"):
+        return No("request", f"says nothing about nightlies, which have the backend tags of {wanted.nightly}")
+    return None
 
 
 def _asked(build: Build, wanted: Wanted) -> No | None:
@@ -137,7 +170,7 @@ def branch_problem(card: Card, machine: Machine, index: WheelIndex) -> str | Non
     if card.vendor != "nvidia" or card.capability is None or machine.driver is None:
         return None
     branch = compat.driver_branch(machine.driver, index, is_windows=machine.is_windows_driver)
-    row = next((b for b in index.driver_branches if covers(b.capabilities, card.capability)), None)
+    row = branch_row(card, index)
     if row is None:
         return None
     if row.last and branch > compat.version_tuple(row.last)[0]:
@@ -147,34 +180,44 @@ def branch_problem(card: Card, machine: Machine, index: WheelIndex) -> str | Non
     return None
 
 
+def branch_row(card: Card, index: WheelIndex) -> DriverBranch | None:
+    """First and last driver branch of a card's architecture; None when nothing is known."""
+    if card.capability is None:
+        return None
+    return next((row for row in index.driver_branches if covers(row.capabilities, card.capability)), None)
+
+
 def covers(capabilities: tuple[str, ...], capability: tuple[int, int]) -> bool:
     """``5.x`` covers (5, 2), ``8.6`` covers (8, 6)."""
     major, minor = capability
     return any(text in (f"{major}.{minor}", f"{major}.x") for text in capabilities)
 
 
-def _serve(build: Build, machine: Machine, wanted: Wanted, index: WheelIndex, cards: tuple[Card, ...]) -> Fit | No:
+def _unserving(build: Build, machine: Machine, wanted: Wanted, index: WheelIndex, cards: tuple[Card, ...]) -> No | None:
+    """A card that the build is not for, or holds no code for."""
     family = compat.family(build.backend)
     support = _support(build, machine, index, cards)
-    services = []
     for card in cards:
         if VENDOR_FAMILY[card.vendor] != family:
             return _other_family(build, card, cards)
-        service = serve(build, machine, card, is_driver_full=support == "full", index=index)
-        if service is None:
+        if serve(build, machine, card, is_driver_full=support == "full", index=index) is None:
             return _unserved(build, machine, card, index)
-        services.append((card, service))
     if not cards and family != "cpu" and wanted.backend is None:
-        return No("vendor", f"is for {_MAKERS[family]}, and this machine has none that it could use")
-    companions = _companions(build, machine, wanted, index)
-    return (
-        companions
-        if isinstance(companions, No)
-        else Fit(build=build, services=tuple(services), support=support, companions=companions)
-    )
+        return No("vendor", f"is for {MAKERS[family]}, and this machine has none that it could use")
+    return None
 
 
-_MAKERS = {"cuda": "an NVIDIA GPU", "rocm": "an AMD GPU", "xpu": "an Intel GPU", "cpu": "the CPU"}
+def _numpy(build: Build, wanted: Wanted) -> No | None:
+    if build.numpy_abi == "numpy1-only" and not wanted.takes_numpy_1:
+        return No("numpy", f"was built for NumPy 1, and numpy{wanted.numpy} is asked for")
+    return None
+
+
+def _missing(found: tuple[tuple[str, str], ...] | No) -> No | None:
+    return found if isinstance(found, No) else None
+
+
+MAKERS = {"cuda": "an NVIDIA GPU", "rocm": "an AMD GPU", "xpu": "an Intel GPU", "cpu": "the CPU"}
 
 
 def _support(build: Build, machine: Machine, index: WheelIndex, cards: tuple[Card, ...]) -> str | None:
@@ -186,7 +229,7 @@ def _other_family(build: Build, card: Card, cards: tuple[Card, ...]) -> No:
     family = compat.family(build.backend)
     if family == "cpu":
         return No("idle", f"would leave the {'GPUs' if len(cards) > 1 else 'GPU'} idle")
-    return No("vendor", f"is for {_MAKERS[family]}, not for {card.label}")
+    return No("vendor", f"is for {MAKERS[family]}, not for {card.label}")
 
 
 def _unserved(build: Build, machine: Machine, card: Card, index: WheelIndex) -> No:

@@ -1,6 +1,7 @@
 """The Snapshot as the planner sees it: platform, Python, driver, and the accelerators that are visible."""
 
 import re
+from collections.abc import Iterable
 
 from ptsetup import compat
 from ptsetup.facts import Gpu, Record, Snapshot
@@ -8,6 +9,17 @@ from ptsetup.index import WheelIndex
 
 L4T_DRIVER = {32: "440.33", 34: "470.57", 35: "470.57", 36: "560.28.03", 38: "580.65.06"}
 """Jetson Linux release -> the desktop driver that carries the same CUDA (JetPack 4: 10.2, 5: 11.4, 6: 12.6, 7: 13.0)."""
+
+SYSTEM_NAMES = {
+    "linux_x86_64": "Linux on x86_64",
+    "linux_aarch64": "Linux on aarch64",
+    "linux_s390x": "Linux on s390x",
+    "win_amd64": "Windows",
+    "win_arm64": "Windows on ARM",
+    "macos_arm64": "macOS",
+    "macos_x86_64": "macOS on Intel",
+}
+"""The index's platforms in words."""
 
 BLOCKED_MODULE = "the driver does not answer"
 
@@ -32,6 +44,11 @@ class Card(Record, frozen=True, kw_only=True):
     def label(self) -> str:
         """Name with that detail."""
         return f"{self.name} ({self.detail})" if self.detail and self.detail not in self.name else self.name
+
+
+def labels(cards: Iterable[Card]) -> str:
+    """Their names, each once."""
+    return " and ".join(dict.fromkeys(card.label for card in cards))
 
 
 class Machine(Record, frozen=True, kw_only=True):

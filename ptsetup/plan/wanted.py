@@ -36,6 +36,10 @@ def version_of(text: str) -> Version:
     return Version(text.partition("+")[0])
 
 
+NUMPY_1 = ("1.26.4", "1.25.2", "1.24.4", "1.23.5", "1.22.4", "1.21.6", "1.19.5")
+"""The last patch release of each NumPy line that a torch of the index can meet."""
+
+
 class Wanted(Record, frozen=True, kw_only=True):
     """The request, ready to be compared with builds."""
 
@@ -47,7 +51,10 @@ class Wanted(Record, frozen=True, kw_only=True):
     backend: str | None
     """None: to be chosen."""
     constraints: dict[str, SpecifierSet] = {}
-    is_pre: bool = False
+    numpy: SpecifierSet = SpecifierSet()
+    """What is asked of NumPy, by the request and by constraints."""
+    nightly: str | None = None
+    """With ``--pre``: the newest release, whose tags the nightlies have."""
     absent: frozenset[str] = frozenset()
     only: frozenset[str] = frozenset()
 
@@ -55,6 +62,27 @@ class Wanted(Record, frozen=True, kw_only=True):
     def companions(self) -> tuple[str, ...]:
         """The companions asked for."""
         return tuple(name for name in COMPANIONS if name in self.specifiers)
+
+    @property
+    def is_pre(self) -> bool:
+        """Nightlies are asked for."""
+        return self.nightly is not None
+
+    @property
+    def takes_numpy_1(self) -> bool:
+        """Some NumPy before 2 satisfies what is asked of NumPy."""
+        return self._takes_numpy(NUMPY_1, is_new=False)
+
+    @property
+    def takes_numpy_2(self) -> bool:
+        """Some NumPy from 2 on does."""
+        return self._takes_numpy(("2.0.0", "2.99.0"), is_new=True)
+
+    def _takes_numpy(self, samples: tuple[str, ...], *, is_new: bool) -> bool:
+        # a version that is named may be one that no sample stands for
+        named = [v for part in self.numpy if (v := _readable(part.version.removesuffix(".*"))) is not None]
+        tried = [*map(version_of, samples), *(version for version in named if (version.major >= 2) is is_new)]
+        return any(self.numpy.contains(version, prereleases=True) for version in tried)
 
     @property
     def is_pinned(self) -> bool:
@@ -80,6 +108,13 @@ class Wanted(Record, frozen=True, kw_only=True):
         return spec is None or spec.contains(version_of(version), prereleases=True)
 
 
+def _readable(text: str) -> Version | None:
+    try:
+        return version_of(text)
+    except InvalidVersion:
+        return None
+
+
 def parse(request: Request, index: WheelIndex, constraint_lines: tuple[str, ...] = ()) -> Wanted:
     """The request as specifiers.
 
@@ -89,12 +124,14 @@ def parse(request: Request, index: WheelIndex, constraint_lines: tuple[str, ...]
     specifiers: dict[str, SpecifierSet] = {}
     extras: dict[str, str] = {}
     others: list[str] = []
+    numpy = SpecifierSet()
     tags = {request.backend} - {"auto"}
     for text in request.packages or ("torch",):
         requirement = _requirement(text)
         name = canonicalize_name(requirement.name)
         if name not in ("torch", *COMPANIONS):
             others.append(str(requirement))
+            numpy &= requirement.specifier if name == "numpy" and requirement.marker is None else SpecifierSet()
             continue
         spec, local = _without_local(requirement.specifier, text)
         tags |= {local} if local else set()
@@ -106,14 +143,16 @@ def parse(request: Request, index: WheelIndex, constraint_lines: tuple[str, ...]
             "--pre takes the newest nightly, and a version was named with it.", hint="Leave one of the two out."
         )
     _known_mirror(request, index)
+    constraints = _constraints(constraint_lines)
     ordered = {name: specifiers[name] for name in ("torch", *COMPANIONS) if name in specifiers}
     return Wanted(
         specifiers=ordered,
         extras=extras,
         others=tuple(others),
         backend=_one_tag(tags, index),
-        constraints=_constraints(constraint_lines),
-        is_pre=request.is_pre,
+        constraints=constraints,
+        numpy=numpy & constraints.get("numpy", SpecifierSet()),
+        nightly=index.releases[-1].version if request.is_pre else None,
         absent=frozenset(request.absent),
         only=frozenset(request.only),
     )

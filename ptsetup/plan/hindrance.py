@@ -1,0 +1,96 @@
+"""Why nothing works as asked: the fact that keeps the closest build away, in words."""
+
+from collections.abc import Sequence
+
+from ptsetup import compat
+from ptsetup.index import Build
+from ptsetup.plan.compose import Context, tag_order
+from ptsetup.plan.judge import MAKERS, VENDOR_FAMILY, No, branch_row, cuda_of, in_the_way
+from ptsetup.plan.machine import SYSTEM_NAMES, Card, labels
+from ptsetup.plan.survey import builds_of
+from ptsetup.plan.wanted import version_of
+
+
+def headline(context: Context, cards: tuple[Card, ...]) -> str:
+    """The answer of a refusal in one sentence."""
+    machine, wanted = context.machine, context.wanted
+    if machine.driver_problem and machine.driver is None and cards:
+        return f"No build can be chosen for {cards[0].label}: {machine.driver_problem}."
+    asked = f"{wanted.text} ({wanted.backend})" if wanted.backend else wanted.text
+    what = f"nightly of {asked}" if wanted.is_pre else f"build of {asked}"
+    where = f" for {labels(cards)}" if cards else ""
+    return f"No {what} runs here{where}: {why(context, cards)}."
+
+
+def why(context: Context, cards: tuple[Card, ...]) -> str:
+    """The end of that sentence: the first thing that is missing, seen from the request, else what rules the closest build out."""
+    wanted = context.wanted
+    asked = [build for build in builds_of(context.machine.platform, context.index) if _is_asked(build, context)]
+    if not asked:
+        return _no_release(context)
+    tagged = [build for build in asked if wanted.backend in (None, build.backend)]
+    if not tagged:
+        tags = sorted({build.backend for build in asked}, key=tag_order)
+        return f"{_span(asked)} has no {wanted.backend} build for {_system(context)}, but {', '.join(tags)}"
+    family = VENDOR_FAMILY[cards[0].vendor] if cards else "cpu"
+    kin = [build for build in tagged if compat.family(build.backend) == family]
+    if not kin and wanted.backend:
+        return f"{wanted.backend} builds are for {MAKERS[compat.family(wanted.backend)]}"
+    if not kin:
+        return f"{_span(asked)} has no build for {MAKERS[family]} on {_system(context)}"
+    return _no_common_driver(context, cards) or _nearest(context, cards, kin)
+
+
+def _is_asked(build: Build, context: Context) -> bool:
+    wanted = context.wanted
+    return build.torch == wanted.nightly if wanted.is_pre else wanted.takes(build.torch)
+
+
+def _no_release(context: Context) -> str:
+    wanted, index = context.wanted, context.index
+    here = [build.torch for build in builds_of(context.machine.platform, index)]
+    if wanted.is_pre:
+        return f"nightlies have the builds of {wanted.nightly}, and it has none for {_system(context)}"
+    newest = f"the newest is {max(here, key=version_of)}" if here else "there is none at all"
+    if any(wanted.takes(release.version) for release in index.releases):
+        return f"that release has no build for {_system(context)}, where {newest}"
+    return f"no such release is known, {newest}"
+
+
+def _system(context: Context) -> str:
+    return SYSTEM_NAMES.get(context.machine.platform or "", "this system")
+
+
+def _span(builds: Sequence[Build]) -> str:
+    versions = sorted({build.torch for build in builds}, key=version_of)
+    return versions[0] if len(versions) == 1 else f"none of {versions[0]} to {versions[-1]}"
+
+
+def _nearest(context: Context, cards: tuple[Card, ...], kin: Sequence[Build]) -> str:
+    """Of the builds with the fewest facts against them the newest one, and those facts."""
+    judged = [(build, tuple(in_the_way(build, context.machine, context.wanted, context.index, cards))) for build in kin]
+    build, facts = max(judged, key=_closeness)
+    said = " and ".join(dict.fromkeys(no.reason for no in facts))
+    if any(card.capability in compat.JETSON_CAPABILITIES for card in cards) and cuda_of(build) is not None:
+        return f"builds before CUDA 13.2 hold no code for a Jetson's own GPU, and {build.torch}+{build.backend} {said}"
+    return f"{build.torch}+{build.backend} {said}"
+
+
+def _closeness(judged: tuple[Build, tuple[No, ...]]) -> tuple[object, ...]:
+    build, facts = judged
+    cuda = cuda_of(build) or (0, 0)
+    return -len(facts), version_of(build.torch), (-cuda[0], -cuda[1]), tag_order(build.backend)
+
+
+def _no_common_driver(context: Context, cards: Sequence[Card]) -> str | None:
+    """Two cards of which one ends with an older driver branch than the other begins with."""
+    ends = [(card, row.last) for card in cards if (row := branch_row(card, context.index)) and row.last]
+    begins = [(card, row.first) for card in cards if (row := branch_row(card, context.index)) and row.first]
+    for old, last in ends:
+        for new, first in begins:
+            if compat.version_tuple(last) < compat.version_tuple(first):
+                return (
+                    f"{old.label} ends with driver branch {last} and {new.label} begins with {first}, "
+                    f"so no driver serves both; this machine has {context.machine.driver_text}"
+                )
+    return None
