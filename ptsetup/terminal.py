@@ -1,7 +1,6 @@
 """The only writer to stdout and stderr: width, colour, encoding and closed pipes are decided here."""
 
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 
@@ -19,7 +18,7 @@ class Terminal:
         self.is_interactive = _is_tty(sys.stdin) and _is_tty(sys.stderr)
         self.is_moving = _is_tty(sys.stderr) and not plain
         self.has_colour = (self.is_terminal and not plain) or (bool(env.get("FORCE_COLOR")) and not plain)
-        columns = shutil.get_terminal_size((80, 24)).columns if self.is_terminal else 80
+        columns = _columns() if self.is_terminal else 80
         self.width = max(20, min(columns, 120))
         encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower().replace("-", "")
         self.is_unicode = encoding.startswith("utf")
@@ -45,8 +44,7 @@ class Terminal:
     def status(self, text: str = "") -> None:
         """Rewrite the one moving line of progress on stderr; an empty text clears it. Nothing where stderr does not move."""
         if self.is_moving:
-            columns = shutil.get_terminal_size((80, 24)).columns
-            _write(sys.stderr, f"\r\x1b[2K{text[: max(1, columns - 1)]}")
+            _write(sys.stderr, f"\r\x1b[2K{text[: max(1, _columns() - 1)]}")
 
     def ask(self, question: str) -> bool:
         """Ask a yes-or-no question on stderr; yes is the default. Only with a terminal."""
@@ -55,6 +53,12 @@ class Terminal:
     def style(self, text: str, **style: object) -> str:
         """Colour a text where colour is wanted (click.style's arguments)."""
         return click.style(text, **style) if self.has_colour else text  # type: ignore[arg-type]
+
+
+def _columns() -> int:
+    import shutil  # slow: it brings every kind of archive
+
+    return shutil.get_terminal_size((80, 24)).columns
 
 
 def _is_tty(stream: object) -> bool:

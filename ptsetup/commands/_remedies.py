@@ -12,10 +12,16 @@ if TYPE_CHECKING:
     from ptsetup.plan import Plan
 
 
-def fill(diagnosis: Diagnosis, snapshot: Snapshot, index: WheelIndex) -> Diagnosis:
-    """The Diagnosis with every fix ready to be copied; a plan is made once for each thing that is asked for."""
+def fill(diagnosis: Diagnosis, snapshot: Snapshot, index: WheelIndex, *, with_notes: bool = True) -> Diagnosis:
+    """The Diagnosis with every fix ready to be copied; a plan is made once for each thing that is asked for.
+
+    ``with_notes`` false: the fixes of notes stay as the rules wrote them.
+    """
     made: dict[tuple[tuple[str, ...], str], Plan | str] = {}
-    findings = tuple(_fill_finding(finding, snapshot, index, made) for finding in diagnosis.findings)
+    findings = tuple(
+        _fill_finding(finding, snapshot, index, made) if with_notes or finding.severity != "note" else finding
+        for finding in diagnosis.findings
+    )
     root = findings[diagnosis.findings.index(diagnosis.root)] if diagnosis.root else None
     return replace(diagnosis, findings=findings, root=root)
 

@@ -107,7 +107,7 @@ def examine(options: dict[str, Any], terminal: Terminal) -> Any:
     diagnosis = rules.diagnose(
         snapshot, wheels, expect=options["expect"], select=options["select"], ignore=options["ignore"]
     )
-    diagnosis = _remedies.fill(diagnosis, snapshot, wheels)
+    diagnosis = _remedies.fill(diagnosis, snapshot, wheels, with_notes=not _is_brief(options))
     seconds = None if options["source"] else time.monotonic() - started
     told = render.report(diagnosis, snapshot, version=__version__, seconds=seconds)
     if options.get("share"):
@@ -115,6 +115,11 @@ def examine(options: dict[str, Any], terminal: Terminal) -> Any:
 
         return replay.shared(told, snapshot)
     return told
+
+
+def _is_brief(options: dict[str, Any]) -> bool:
+    """Fixes of notes are not shown: planning for them takes longer than all rules together."""
+    return options["form"] == "text" and not options.get("verbose") and not options["is_fix"]
 
 
 def take(options: dict[str, Any], terminal: Terminal) -> Any:

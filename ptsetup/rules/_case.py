@@ -117,6 +117,8 @@ class Case:
         A pattern is compiled only when a text that every match must hold occurs somewhere (most never are), and put only to
         the messages that hold it: a log's long lines cost nothing.
         """
+        if not self.messages:
+            return None
         words = [(literal_of(pattern), pattern) for pattern in patterns]
         possible = [(word, compiled(pattern)) for word, pattern in words if word in self._all_text]
         if not possible:

@@ -1,7 +1,10 @@
 """Requires-Dist of installed packages, put to the versions that are installed."""
 
 import functools
-from collections.abc import Iterator, Sequence
+import operator
+import re
+import string
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ptsetup.facts import Distribution
@@ -15,6 +18,56 @@ SYSTEMS = {
     "windows": ("win32", "Windows", "nt"),
     "macos": ("darwin", "Darwin", "posix"),
 }
+
+_NAME = string.ascii_letters + string.digits + "._-"
+
+_BOUND = r" *(==|>=|<=|>|<) *(\d+(?:\.\d+)*) *"
+
+_RELEASE = r"(\d+(?:\.\d+)*)(?:\+.*)?"
+
+_HOLDS: dict[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]] = {
+    "==": operator.eq,
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+}
+
+
+def named(text: str) -> str:
+    """The normalised name that a requirement begins with."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", text.strip(), maxsplit=1)[0]).lower()
+
+
+def is_plainly_satisfied(text: str, version: str) -> bool:
+    """A released version within bounds that are releases, by the text alone; False: ask ``parsed``.
+
+    Most requirements are as plain as that, and importing what reads the others takes longer than all rules together.
+    """
+    release = re.fullmatch(_RELEASE, version)
+    bounds = text.partition(";")[0].strip().lstrip(_NAME).strip(" ()")
+    if release is None:
+        return False
+    have = _numbers(release[1])
+    for bound in bounds.split(",") if bounds else ():
+        match = re.fullmatch(_BOUND, bound)
+        if match is None or not _HOLDS[match[1]](have, _numbers(match[2])):
+            return False
+    return True
+
+
+def _numbers(release: str) -> tuple[int, ...]:
+    """``2.10.0`` as (2, 10): zeros at the end do not tell releases apart."""
+    numbers = [int(part) for part in release.split(".")]
+    while numbers and not numbers[-1]:
+        numbers.pop()
+    return tuple(numbers)
+
+
+def _is_of_extra(text: str) -> bool:
+    """Only who asked for an extra has that requirement; told without parsing, as above."""
+    marker = text.partition(";")[2]
+    return re.search(r"\bextra *== *[\"'][\w.-]+[\"'] *$", marker) is not None and " or " not in marker
 
 
 @functools.lru_cache(maxsize=1024)
@@ -32,11 +85,19 @@ def parsed(text: str) -> "Requirement | None":
 
 
 def requirements_of(
-    case: Case, dist: Distribution, prefixes: Sequence[str], extras: Sequence[str] = ("",)
+    case: Case,
+    dist: Distribution,
+    prefixes: Sequence[str],
+    extras: Sequence[str] = ("",),
+    unless: Callable[[str], bool] = lambda _: False,
 ) -> Iterator["Requirement"]:
-    """What the distribution asks for, of names with one of those prefixes, as far as the markers hold for the target."""
+    """What the distribution asks for, of names with one of those prefixes, as far as the markers hold for the target.
+
+    Texts for which ``unless`` is true are passed over without being parsed.
+    """
     for text in dist.requires or ():
-        if text.lower().replace("_", "-").startswith(tuple(prefixes)):
+        is_open = text.lower().replace("_", "-").startswith(tuple(prefixes)) and not unless(text)
+        if is_open and (extras != ("",) or not _is_of_extra(text)):
             requirement = parsed(text)
             if requirement is not None and _applies(case, requirement, extras):
                 yield requirement

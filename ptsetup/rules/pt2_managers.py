@@ -1,5 +1,6 @@
 """PT216, PT217, PT223 and PT224: where one may install, and versions that do not belong together."""
 
+import functools
 import re
 from collections.abc import Iterator
 from itertools import combinations
@@ -8,7 +9,7 @@ from ptsetup import compat
 from ptsetup.facts import Distribution
 from ptsetup.rules._case import Case
 from ptsetup.rules._installers import lacks_torch
-from ptsetup.rules._requirements import is_satisfied, requirements_of
+from ptsetup.rules._requirements import is_plainly_satisfied, is_satisfied, named, requirements_of
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._ways import FRESH, another_build, fact, fitting, pip
 
@@ -298,7 +299,7 @@ def _found_conflicts(case: Case) -> Iterator[tuple[str, str, str, Evidence]]:
     """Requires-Dist of what is installed against what is installed, within the family."""
     target = case.snapshot.target
     for dist in (target.distributions or ()) if target and case.snapshot.origin == "probe" else ():
-        for need in requirements_of(case, dist, FAMILY):
+        for need in requirements_of(case, dist, FAMILY, unless=functools.partial(_is_well, case)):
             installed = next((d.version for d in case.dists(need.name) if d.version), None)
             if installed is not None and not is_satisfied(need, installed):
                 yield (
@@ -307,6 +308,12 @@ def _found_conflicts(case: Case) -> Iterator[tuple[str, str, str, Evidence]]:
                     f"{need.name} {installed}",
                     fact(case, "target.distributions", f"{dist.name}: {need.name}{need.specifier}", "METADATA"),
                 )
+
+
+def _is_well(case: Case, text: str) -> bool:
+    """No version of it is installed, or plainly one that will do."""
+    installed = next((d.version for d in case.dists(named(text)) if d.version), None)
+    return installed is None or is_plainly_satisfied(text, installed)
 
 
 RULES = (externally_managed, not_writable, nightly_mix, requirements)
