@@ -4,7 +4,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from ptsetup.facts import Library
 from ptsetup.probes import libraries
@@ -62,8 +62,9 @@ def is_module_built(tree: Tree) -> bool | None:
 def found_libraries(tree: Tree, env: Mapping[str, str]) -> tuple[Library, ...]:
     """Every libcuda.so.1 and libnvidia-ml.so.1, in the loader's order: what it would take is the first of each name."""
     seen: dict[str, Library] = {}
+    cached = _cached(tree)
     for soname in WANTED:
-        for folder, via in _folders(tree, env, soname):
+        for folder, via in _folders(env, cached[soname]):
             path = f"{folder}/{soname}"
             if path not in seen and tree.exists(path):
                 seen[path] = Library(
@@ -76,20 +77,27 @@ def found_libraries(tree: Tree, env: Mapping[str, str]) -> tuple[Library, ...]:
     return tuple(seen.values())
 
 
-def _folders(tree: Tree, env: Mapping[str, str], soname: str) -> Iterator[tuple[str, str | None]]:
-    """(folder, how the loader gets there; None: it does not)."""
-    for entry in re.split(r"[:;]", env.get("LD_LIBRARY_PATH", ""))[:PATH_LIMIT]:
-        if entry.startswith("/"):
-            yield entry.rstrip("/"), "LD_LIBRARY_PATH"
+def _cached(tree: Tree) -> dict[str, list[str]]:
+    """Name -> its folders in the loader's cache, those for other machines left out."""
     data = tree.data(libraries.CACHE, limit=libraries.CACHE_LIMIT)
     wanted = None
     if tree.is_real and sys.platform != "win32":
         wanted = libraries.MACHINES.get(os.uname().machine)
-    for flags, name, path in libraries.entries(data or b""):
+    names = frozenset(map(str.encode, WANTED))
+    found: dict[str, list[str]] = {soname: [] for soname in WANTED}
+    for flags, soname, path in libraries.entries(data or b"", names.__contains__):
         # 32-bit libraries of the driver stand in the cache as well, under the same name
-        if name == soname and (wanted is None or flags & 0xFF00 == wanted):
-            yield path.rpartition("/")[0], "ld.so.cache"
-    for folder in SYSTEM:
+        if wanted is None or flags & 0xFF00 == wanted:
+            found[soname].append(path.rpartition("/")[0])
+    return found
+
+
+def _folders(env: Mapping[str, str], cached: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+    """(folder, how the loader gets there; None: it does not)."""
+    for entry in re.split(r"[:;]", env.get("LD_LIBRARY_PATH", ""))[:PATH_LIMIT]:
+        if entry.startswith("/"):
+            yield entry.rstrip("/"), "LD_LIBRARY_PATH"
+    for folder in (*cached, *SYSTEM):
         yield folder, "ld.so.cache"
     for folder in UNLISTED:
         yield folder, None

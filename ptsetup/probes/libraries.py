@@ -15,7 +15,7 @@ CACHE = "/etc/ld.so.cache"
 CACHE_LIMIT = 16 * 1024 * 1024
 
 OF_INTEREST = frozenset(
-    f"lib{stem}"
+    f"lib{stem}".encode()
     for stem in (
         "cuda", "nvidia-ml", "nvcuvid", "cudart", "cublas", "cublasLt", "nccl", "nccl-net", "nvrtc", "nvJitLink", "cusparse",
         "cusparseLt", "cusolver", "cufft", "curand", "cupti", "nvshmem_host", "cufile", "avutil", "avcodec", "avformat",
@@ -47,6 +47,7 @@ PACKAGE_STARTS = (
 
 DPKG = "/var/lib/dpkg/status"
 DPKG_LIMIT = 64 * 1024 * 1024
+NAME_LIMIT = 256
 PACMAN = "/var/lib/pacman/local"
 RPM = ("/usr/lib/sysimage/rpm", "/var/lib/rpm")
 
@@ -63,9 +64,8 @@ def loader_cache(tree: Tree, machine: str | None) -> tuple[Library, ...] | None:
         return None
     wanted = MACHINES.get(machine or "")
     found: dict[str, str] = {}
-    for flags, soname, path in entries(data):
-        fits = wanted is None or flags & 0xFF00 == wanted
-        if fits and is_of_interest(soname):
+    for flags, soname, path in entries(data, is_of_interest):
+        if wanted is None or flags & 0xFF00 == wanted:
             # of several files with one name the loader takes the first
             found.setdefault(soname, path)
     return tuple(
@@ -74,24 +74,27 @@ def loader_cache(tree: Tree, machine: str | None) -> tuple[Library, ...] | None:
     )
 
 
-def is_of_interest(soname: str) -> bool:
+def is_of_interest(soname: bytes) -> bool:
     """A library that some rule asks for."""
-    stem, mark, _ = soname.partition(".so")
-    return bool(mark) and (stem in OF_INTEREST or stem.startswith(("libcudnn", "libnccl-net")))
+    stem, mark, _ = soname.partition(b".so")
+    return bool(mark) and (stem in OF_INTEREST or stem.startswith((b"libcudnn", b"libnccl-net")))
 
 
-def entries(data: bytes) -> Iterator[tuple[int, str, str]]:
-    """(flags, soname, path) of each entry in the text of ld.so.cache, format 1.1, alone or behind the old one."""
+def entries(data: bytes, is_wanted: Callable[[bytes], bool] = bool) -> Iterator[tuple[int, str, str]]:
+    """(flags, soname, path) of each entry in the text of ld.so.cache, format 1.1, alone or behind the old one.
+
+    A system has thousands of them: only those whose name ``is_wanted`` are made into text.
+    """
     start = _offset(data)
     if start is None or len(data) < start + _HEADER.size:
         return
     count = min(_HEADER.unpack_from(data, start)[1], _ENTRIES_LIMIT)
-    for number in range(count):
-        place = start + _HEADER.size + number * _ENTRY.size
-        if place + _ENTRY.size > len(data):
-            return
-        flags, key, value, _, _ = _ENTRY.unpack_from(data, place)
-        yield flags, _string(data, start + key), _string(data, start + value)
+    table = data[start + _HEADER.size :][: count * _ENTRY.size]
+    whole = len(table) // _ENTRY.size * _ENTRY.size
+    for flags, key, value, _, _ in _ENTRY.iter_unpack(table[:whole]):
+        soname = _string(data, start + key)
+        if is_wanted(soname):
+            yield flags, soname.decode("utf-8", "replace"), _string(data, start + value).decode("utf-8", "replace")
 
 
 def _offset(data: bytes) -> int | None:
@@ -103,9 +106,9 @@ def _offset(data: bytes) -> int | None:
     return None
 
 
-def _string(data: bytes, start: int) -> str:
+def _string(data: bytes, start: int) -> bytes:
     end = data.find(b"\0", start, start + 4096)
-    return data[start:end].decode("utf-8", "replace") if 0 <= start < len(data) and end >= 0 else ""
+    return data[start:end] if end >= 0 else b""
 
 
 def version_behind(tree: Tree, path: str) -> str | None:
@@ -163,11 +166,18 @@ def is_wanted(package: str) -> bool:
 def parse_dpkg(data: bytes) -> dict[str, str]:
     """Installed packages of interest in dpkg's status file."""
     found = {}
-    for block in (b"\n" + data).split(b"\nPackage: ")[1:]:
-        name, _, rest = block.partition(b"\n")
+    data = b"\n" + data
+    mark = b"\nPackage: "
+    place = data.find(mark)
+    while place >= 0:
+        # most of the file is about packages that nobody asks for: no copy is made of it
+        start = place + len(mark)
+        name, _, _ = data[start : start + NAME_LIMIT].partition(b"\n")
         package = name.decode("utf-8", "replace").strip()
+        place = data.find(mark, start)
         if is_wanted(package):
-            rows = _text.pairs(rest.partition(b"\n\n")[0].decode("utf-8", "replace"))
+            block = data[start : place if place >= 0 else len(data)].partition(b"\n\n")[0]
+            rows = _text.pairs(block.decode("utf-8", "replace"))
             if rows.get("Status", "").endswith(" installed") and rows.get("Version"):
                 found[package] = rows["Version"]
     return found
