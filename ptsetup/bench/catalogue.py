@@ -39,12 +39,36 @@ _PYTHON = "torch's own Python code: a damaged or mixed installation"
 
 ENTRIES = (
     _entry("tensor.exact", "element functions and sums", "tensor operations against math and exact sums", _KERNELS),
+    _entry(
+        "tensor.arith",
+        "arithmetic, every operator",
+        "arithmetic, comparisons, clamping, mixed dtypes, NaN and infinity against Python numbers",
+        _KERNELS,
+    ),
+    _entry(
+        "tensor.reduce",
+        "sums, means, norms, extremes",
+        "reductions over all and single dimensions, and running sums, against exact sums",
+        _KERNELS,
+    ),
     _entry("tensor.order", "sort, search, scatter, index", "ordering and indexing against Python lists", _KERNELS),
+    _entry(
+        "tensor.index",
+        "index, gather, scatter, mask",
+        "reading and writing by indices and masks against Python lists; equal places add up",
+        "index and scatter kernels, atomics",
+    ),
     _entry(
         "tensor.shape",
         "views, strides, broadcasting",
         "shapes and views against index arithmetic",
         "ATen's strided iteration",
+    ),
+    _entry(
+        "tensor.make",
+        "creation, to and from Python",
+        "ranges, grids, constants and triangles against Python lists",
+        _KERNELS,
     ),
     _entry(
         "tensor.dtypes",
@@ -59,6 +83,12 @@ ENTRIES = (
         _BLAS,
     ),
     _entry(
+        "matmul.forms",
+        "every spelling of a product",
+        "mm, bmm, addmm, einsum, linear, dot and others on whole numbers, exactly",
+        _BLAS,
+    ),
+    _entry(
         "matmul.big",
         "large product, checksums",
         "exact column checksums and Freivalds' test",
@@ -66,9 +96,21 @@ ENTRIES = (
     ),
     _entry("autograd.chain", "chain rule, 2nd and 3rd derivative", "backpropagation against closed forms", _ENGINE),
     _entry(
+        "autograd.second",
+        "double backward, Hessians",
+        "second derivatives and a gradient penalty against closed forms and differences",
+        _ENGINE,
+    ),
+    _entry(
         "autograd.book",
         "accumulation, hooks, versions",
         "backward accumulates and updates nothing; zero_grad, no_grad, detach, hooks",
+        _ENGINE,
+    ),
+    _entry(
+        "autograd.hooks",
+        "hooks, custom functions",
+        "hooks of tensors and modules, autograd.Function, checkpointing, functional derivatives",
         _ENGINE,
     ),
     _entry(
@@ -76,14 +118,27 @@ ENTRIES = (
     ),
     _entry(
         "autograd.ops",
-        "gradients of 37 operators",
+        "gradients of operators",
         "backward formulas against central differences in float64",
         "a backward formula or its kernel",
+    ),
+    _entry(
+        "autograd.gradcheck",
+        "gradcheck, gradgradcheck",
+        "torch's own comparison with differences, as a cross-check of ours",
+        "a backward formula or its kernel",
+        "full",
     ),
     _entry(
         "loss.mean",
         "losses, mean over the batch",
         "cross-entropy, NLL, MSE, L1, BCE, Huber, KL against their formulas; gradient of cross-entropy",
+        "loss kernels and reductions",
+    ),
+    _entry(
+        "loss.more",
+        "17 more losses, gradients",
+        "KL, hinge, margin, ranking, triplet, cosine, Poisson, Gaussian and CTC losses against their formulas",
         "loss kernels and reductions",
     ),
     _entry(
@@ -110,7 +165,13 @@ ENTRIES = (
         "two more optimizers against their formulas",
         "the multi-tensor (foreach) optimizer kernels",
     ),
-    _entry("optim.schedulers", "9 learning-rate schedulers", "rates against closed forms, epoch by epoch", _PYTHON),
+    _entry(
+        "optim.groups",
+        "parameter groups, state",
+        "rates per group, closures, missing gradients, optimizer state saved and loaded",
+        _PYTHON,
+    ),
+    _entry("optim.schedulers", "learning-rate schedulers", "rates against closed forms, epoch by epoch", _PYTHON),
     _entry(
         "optim.penalty", "L1 and L2 regularisation", "penalties, weight_decay of SGD; L1Loss is no regulariser", _PYTHON
     ),
@@ -120,6 +181,18 @@ ENTRIES = (
         "DataLoader, 0 and 2 workers",
         "each sample once, one order, whole batches",
         "worker processes: fork or spawn, shared memory, the file limit",
+    ),
+    _entry(
+        "data.samplers",
+        "samplers, subsets, splits",
+        "which samples, how often, in which order; the shares of distributed processes",
+        _PYTHON,
+    ),
+    _entry(
+        "data.collate",
+        "collating, iterable sets",
+        "batches of numbers, dictionaries and tuples; iterable data sets; workers that stay",
+        "worker processes, or torch's own Python code",
     ),
     _entry(
         "data.large",
@@ -134,11 +207,23 @@ ENTRIES = (
         "model and optimizer state, weights_only, bitwise",
         "the zip reader and writer of torch.save, or a state that loses a buffer",
     ),
+    _entry(
+        "data.strict",
+        "strictness, files, sharing",
+        "missing, additional and misshaped entries are refused; every dtype and shared storage come back",
+        "the zip reader and writer of torch.save, or torch's own Python code",
+    ),
     _entry("data.pickle", "a malicious file is refused", "torch.load with weights_only", "the restricted unpickler"),
     _entry(
         "random.draws",
         "random numbers, moments",
         "uniform, normal, Bernoulli by sigma tests",
+        "the generators: mt19937, Philox, cuRAND",
+    ),
+    _entry(
+        "random.seeds",
+        "seeds and states",
+        "the same seed gives the same numbers; states come back; the CPU's numbers of seed 0",
         "the generators: mt19937, Philox, cuRAND",
     ),
     _entry(
@@ -162,8 +247,14 @@ ENTRIES = (
     ),
     _entry(
         "conv.forms",
-        "convolution: 6 forms, 2 layouts",
+        "convolution, forms and layouts",
         "convolutional networks' layer against sums in Python",
+        "oneDNN; cuDNN; MIOpen; MPS",
+    ),
+    _entry(
+        "conv.transposed",
+        "transposed convolution",
+        "transposed convolution against sums in Python, and as the adjoint of convolution",
         "oneDNN; cuDNN; MIOpen; MPS",
     ),
     _entry("conv.pool", "pooling, padding, fold", "pooling and padding modes, exactly", _KERNELS),
@@ -175,7 +266,7 @@ ENTRIES = (
     ),
     _entry(
         "activation.forms",
-        "14 activations, gradients",
+        "activations, gradients",
         "activation functions against their formulas, GELU in both forms",
         _KERNELS,
     ),
@@ -184,6 +275,12 @@ ENTRIES = (
         "Linear, initialisations",
         "the linear layer and usual initialisations by their moments",
         f"{_BLAS}, or the generators",
+    ),
+    _entry(
+        "linear.wraps",
+        "weight norm, pruning, shapes",
+        "weight norm, spectral norm, parametrisations, pruning, Flatten",
+        _PYTHON,
     ),
     _entry(
         "embedding.rows",
@@ -195,6 +292,12 @@ ENTRIES = (
         "rnn.gates",
         "RNN, LSTM, GRU cell by cell",
         "recurrent nets against the gate equations",
+        "oneDNN; cuDNN's recurrent kernels; MIOpen",
+    ),
+    _entry(
+        "rnn.gradients",
+        "gradients of recurrent nets",
+        "backward of RNN, LSTM and GRU against central differences",
         "oneDNN; cuDNN's recurrent kernels; MIOpen",
     ),
     _entry(
@@ -210,10 +313,23 @@ ENTRIES = (
         "the fast path's fused kernel",
     ),
     _entry(
+        "attention.layers",
+        "Transformer layers",
+        "encoder layer against its formula, fast path, decoder, causal masks",
+        "the fast path's fused kernel",
+    ),
+    _entry(
         "attention.masks",
         "masked and convolutional attention",
         "the right way to mask (there is no functional.masked_softmax)",
         _KERNELS,
+    ),
+    _entry(
+        "attention.flex",
+        "flex_attention",
+        "a mask function and a score function against softmax(q k/sqrt d) v",
+        "flex_attention's lowering",
+        "full",
     ),
     _entry("fft.dft", "FFT against DFT", "fast Fourier transforms and Parseval", "MKL or pocketfft; cuFFT; rocFFT"),
     _entry(
@@ -257,9 +373,34 @@ ENTRIES = (
         "amp.scaler", "GradScaler", "an infinity skips the step and halves the scale", "GradScaler or its fused check"
     ),
     _entry(
+        "lowbits.formats",
+        "float16, bfloat16, FP8 numbers",
+        "rounding to nearest, the ends of each format, sums and norms that keep more digits",
+        _KERNELS,
+    ),
+    _entry(
+        "lowbits.fp8",
+        "FP8 product",
+        "a product of whole numbers in FP8, exactly, where the device has it",
+        "cuBLASLt or hipBLASLt in FP8",
+    ),
+    _entry(
+        "lowbits.sparsity",
+        "2:4 sparse product",
+        "a product with a 2:4 sparse matrix, exactly, where the device has it",
+        "cuSPARSELt or CUTLASS",
+    ),
+    _entry(
         "func.transforms", "vmap, jacobians", "function transforms against closed forms", "functorch's batching rules"
     ),
     _entry("profiler.events", "profiler", "the profiler counts one product", "Kineto; CUPTI; roctracer"),
+    _entry(
+        "script.trace",
+        "TorchScript, export",
+        "a traced, a scripted and an exported function against the plain one",
+        "TorchScript, torch.export: a damaged installation",
+        "full",
+    ),
     _entry(
         "threads.agree",
         "N threads equal 1 thread",
@@ -271,6 +412,12 @@ ENTRIES = (
         "Module, multi-task, frozen backbone",
         "nn.Module, ModuleList, Sequential; multi-task learning; transfer learning",
         _ENGINE,
+    ),
+    _entry(
+        "model.module",
+        "nn.Module's books",
+        "parameters, buffers, children, modes, dtypes, sharing of nn.Module",
+        _PYTHON,
     ),
     _entry("model.fewshot", "few-shot prototypes", "few-shot classification, NLL on one-hot targets", _KERNELS),
     _entry(
@@ -317,6 +464,14 @@ ENTRIES = (
         180.0,
     ),
     _entry(
+        "compile.graph",
+        "torch.compile, no compiler",
+        "graphs, their breaks and AOT backward of torch.compile, without a compiler below",
+        "TorchDynamo or AOT autograd: torch's own Python code",
+        "full",
+        180.0,
+    ),
+    _entry(
         "parallel.data",
         "DataParallel",
         "data parallelism in one process",
@@ -333,6 +488,22 @@ ENTRIES = (
         120.0,
     ),
     _entry(
+        "parallel.collectives",
+        "collectives, 2 processes",
+        "all-reduce, broadcast, gather, send of whole numbers, exactly, bytes to megabytes",
+        "Gloo; NCCL; RCCL; the network of this host",
+        "full",
+        120.0,
+    ),
+    _entry(
+        "parallel.shard",
+        "FSDP, 2 processes",
+        "fully_shard: each process holds half of the weights, gradients and steps are those of one",
+        "Gloo; NCCL; RCCL; FSDP's own Python code",
+        "full",
+        120.0,
+    ),
+    _entry(
         "gpu.architectures",
         "a kernel of each dtype",
         "the wheel holds code for this GPU",
@@ -344,7 +515,35 @@ ENTRIES = (
         "host and device memory, pinned and pageable",
         "the bus, pinned memory, faulty memory",
     ),
+    _entry(
+        "gpu.streams",
+        "streams and events",
+        "work on a side stream is waited for; events measure a time",
+        "the driver, or CUDA streams of this build",
+    ),
+    _entry(
+        "gpu.memory",
+        "patterns in device memory",
+        "patterns in half of the free memory read back right; running out is survived",
+        "faulty memory of the device, or the allocator",
+        "full",
+        120.0,
+    ),
+    _entry(
+        "gpu.each",
+        "every GPU by itself",
+        "sums and products on each GPU, equal bit by bit on equal GPUs",
+        "one faulty GPU; rocBLAS on mixed architectures",
+    ),
     _entry("gpu.peers", "copies between GPUs", "peer-to-peer by content", "IOMMU or ACS, patched P2P"),
+    _entry(
+        "gpu.nccl",
+        "NCCL over all GPUs",
+        "sums of whole numbers over all GPUs, exactly, 4 B to 256 MB",
+        "NCCL or RCCL; peer access, IOMMU or ACS; /dev/shm",
+        "full",
+        120.0,
+    ),
     _entry(
         "gpu.repeat",
         "one product, 50 times",

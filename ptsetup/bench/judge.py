@@ -16,6 +16,8 @@ SIGNALS = {
     "SIGKILL": "the system ended it: out of memory",
 }
 
+OUT_OF_MEMORY = "too little memory, of this machine or of the device, or another process that holds it"
+
 
 def judge(entry: Entry, record: Mapping[str, Any]) -> Check:
     """The verdict on one finished check."""
@@ -23,6 +25,8 @@ def judge(entry: Entry, record: Mapping[str, Any]) -> Check:
     error, tolerance = record.get("error"), record.get("tolerance")
     if status in ("unavailable", "unsupported"):
         verdict = str(status)
+    elif status == "memory":
+        verdict = "crashed"
     elif status == "raised" or error is None or tolerance is None:
         verdict = "wrong"
     else:
@@ -35,12 +39,20 @@ def judge(entry: Entry, record: Mapping[str, Any]) -> Check:
         error=_number(error),
         tolerance=_number(tolerance),
         unit=str(record.get("unit") or ""),
-        detail=str(record.get("detail") or ""),
-        reveals=entry.reveals,
+        detail=_detail(record),
+        reveals=OUT_OF_MEMORY if status == "memory" else entry.reveals,
         seconds=_number(record.get("seconds")),
         cpu_seconds=_number(record.get("cpu_seconds")),
         data=dict(record.get("data") or {}),
     )
+
+
+def _detail(record: Mapping[str, Any]) -> str:
+    """Where the largest error was, or what was raised and at which line of the check."""
+    words = str(record.get("detail") or "")
+    if record.get("status") == "memory":
+        return f"ran out of memory ({words})"
+    return f"{words} ({record['where']})" if record.get("where") else words
 
 
 def _number(value: object) -> float | None:

@@ -59,6 +59,8 @@ class Report(Record, frozen=True, kw_only=True):
     cpu_seconds: float | None = None
     peak_bytes: int | None = None
     """Peak memory of the child."""
+    libraries: tuple[str, ...] = ()
+    """File of every library of interest that the child had mapped (Linux): two of one kind, or one from elsewhere, explain much."""
     checks: tuple[Check, ...] = ()
     speed: Speed | None = None
     """Throughput against this machine's own ceiling, with the raw samples."""

@@ -166,11 +166,13 @@ def _report(
             "threads": info.get("threads"),
             "cpu_capability": info.get("cpu_capability"),
             "device": info.get("device_name") or "cpu",
+            "settings": dict(info.get("settings") or {}),
         },
         taken_at=dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         seconds=seconds,
         cpu_seconds=session.cpu_seconds,
         peak_bytes=session.peak_bytes,
+        libraries=tuple(sorted(session.libraries)),
         checks=tuple(checks),
     )
 
@@ -198,6 +200,7 @@ class _Session:
         self.info: dict[str, Any] = {}
         self.peak_bytes: int | None = None
         self.cpu_seconds: float | None = None
+        self.libraries: set[str] = set()
         # one correctness thread; libgomp starts threads for the host's cores at import, and spinning ones spoil every clock
         self.env_of_user = env
         self.env = {**env, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
@@ -250,6 +253,9 @@ class _Session:
                 return
             current = follower.current
             words = completed.stderr or completed.stdout
+            if current is None and follower.count:
+                # it ended between two checks: an error of the device sticks to a process, and a new one goes on
+                return
             if current is None:
                 _raise_no_torch(self.python, completed, is_hung=hung)
                 return
@@ -289,6 +295,9 @@ class _Follower:
     def __init__(self, session: _Session, answer: pathlib.Path, done: dict[str, Check]) -> None:
         self.session, self.answer, self.done = session, answer, done
         self.current: str | None = None
+        """The check that is running; None before, between and after them."""
+        self.count = 0
+        """How many checks have ended."""
         self.since = time.monotonic()
         self.is_done = False
         self.missing: str | None = None
@@ -326,6 +335,7 @@ class _Follower:
             self.current = str(record["name"])
         elif event == "end":
             entry = BY_NAME[str(record["name"])]
+            self.current, self.count = None, self.count + 1
             self.done[entry.name] = judge(entry, record)
             self.session._tell(self.done[entry.name])  # noqa: SLF001 - one pair of classes
         elif event == "no_device":
@@ -335,3 +345,4 @@ class _Follower:
             peak, cpu = record.get("peak_bytes"), record.get("cpu_seconds")
             self.session.peak_bytes = max(self.session.peak_bytes or 0, int(peak)) if peak else self.session.peak_bytes
             self.session.cpu_seconds = (self.session.cpu_seconds or 0.0) + float(cpu or 0.0)
+            self.session.libraries |= set(record.get("libraries") or ())

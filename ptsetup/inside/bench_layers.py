@@ -1,385 +1,423 @@
-"""Checks of layers: convolution, pooling, norms, recurrent nets, attention, embedding, activations. References in plain Python."""
+"""Checks of layers: linear, initialisation, activations, norms, embeddings, modules and what wraps them. References in plain Python."""
+
 import math
 
-from ptsetup_bench_main import Unavailable
+from ptsetup_bench_main import plain
 
 
-def _conv(image, kernel, bias, stride=1, padding=0, dilation=1, groups=1):
-    """2-D cross-correlation of nested lists [C][H][W] with [O][C/groups][h][w]."""
-    height, width = len(image[0]), len(image[0][0])
-    size_y, size_x = len(kernel[0][0]), len(kernel[0][0][0])
-    out_y = (height + 2 * padding - dilation * (size_y - 1) - 1) // stride + 1
-    out_x = (width + 2 * padding - dilation * (size_x - 1) - 1) // stride + 1
-    per_out, per_in = len(kernel) // groups, len(image) // groups
-    result = []
-    for o, filters in enumerate(kernel):
-        first = (o // per_out) * per_in
-        plane = []
-        for y in range(out_y):
-            row = []
-            for x in range(out_x):
-                terms = [bias[o]]
-                for c, filt in enumerate(filters):
-                    for i in range(size_y):
-                        for j in range(size_x):
-                            at_y, at_x = y * stride - padding + i * dilation, x * stride - padding + j * dilation
-                            if 0 <= at_y < height and 0 <= at_x < width:
-                                terms.append(image[first + c][at_y][at_x] * filt[i][j])
-                row.append(math.fsum(terms))
-            plane.append(row)
-        result.append(plane)
-    return result
-
-
-def conv_forms(kit, worst):
-    """conv2d: strides, padding, groups, dilation, 1x1, both memory layouts; 1-D, 3-D and transposed by their identities."""
-    torch, f = kit.torch, kit.torch.nn.functional
-    cases = ((3, 1, 1, 1, 1), (3, 2, 0, 1, 1), (3, 1, 2, 2, 1), (3, 1, 1, 1, 2), (1, 1, 0, 1, 1), (3, 2, 1, 1, 4))
-    for size, stride, padding, dilation, groups in cases:
-        image, kernel, bias = kit.randn(1, 4, 7, 6, salt=101), kit.randn(8, 4 // groups, size, size, salt=102), kit.randn(8, salt=103)
-        for dtype, bound in ((torch.float32, 16), (torch.float64, 16), (torch.bfloat16, 8)):
-            if dtype == torch.float64 and not kit.has_float64:
-                continue
-            x, w, b = kit.to(image, dtype), kit.to(kernel, dtype), kit.to(bias, dtype)
-            want = _conv(x[0].cpu().double().tolist(), w.cpu().double().tolist(), b.cpu().double().tolist(), stride, padding, dilation, groups)
-            label = "%dx%d, stride %d, padding %d, dilation %d, groups %d, %s" % (size, size, stride, padding, dilation, groups, str(dtype)[6:])
-            kit.compare(worst, f.conv2d(x, w, b, stride, padding, dilation, groups)[0], want, bound, label, dtype)
-            if dtype == torch.float32:
-                lined = f.conv2d(x.contiguous(memory_format=torch.channels_last), w, b, stride, padding, dilation, groups)
-                kit.compare(worst, lined[0].contiguous(), want, bound, label + ", channels_last", dtype)
-    x, w = kit.to(kit.randn(2, 3, 9, 8, salt=104)), kit.to(kit.randn(4, 3, 3, 3, salt=105))
-    y = f.conv2d(x, w, stride=2, padding=1)
-    g = kit.to(kit.randn(*y.shape, salt=106))
-    back = f.conv_transpose2d(g, w, stride=2, padding=1, output_padding=(0, 1))
-    left, right = float((y.double() * g.double()).sum()) if kit.has_float64 else float((y * g).sum()), float((x * back).sum())
-    # against the sum of the sizes: the two inner products may cancel
-    size = float((y.abs() * g.abs()).cpu().double().sum())
-    worst.add(abs(left - right) / size / kit.eps(torch.float32), 16, "eps", "conv_transpose2d is the adjoint of conv2d")
-    line, taps = kit.to(kit.randn(1, 2, 12, salt=107)), kit.to(kit.randn(3, 2, 3, salt=108))
-    want = _conv([[row] for row in line[0].cpu().double().tolist()], [[[tap] for tap in o] for o in taps.cpu().double().tolist()], [0.0] * 3)
-    kit.compare(worst, f.conv1d(line, taps)[0], [plane[0] for plane in want], 16, "conv1d")
-    cube = kit.to(kit.randn(1, 1, 4, 4, 4, salt=109))
-    terms = cube.cpu().double().reshape(-1).tolist()
-    total = float(f.conv3d(cube, torch.ones(1, 1, 4, 4, 4, device=kit.device)))
-    worst.add(abs(total - math.fsum(terms)) / math.fsum(abs(t) for t in terms) / kit.eps(torch.float32), 16, "eps", "conv3d")
-
-
-def pool_pad(kit, worst):
-    """Pooling, adaptive pooling, padding modes, pixel shuffle, fold and unfold."""
-    torch, f = kit.torch, kit.torch.nn.functional
-    x = torch.arange(16.0, device=kit.device).reshape(1, 1, 4, 4)
-    worst.equal(f.max_pool2d(x, 2).reshape(-1).cpu().tolist() == [5, 7, 13, 15], "max_pool2d")
-    worst.equal(f.max_pool2d(x, 2, return_indices=True)[1].reshape(-1).cpu().tolist() == [5, 7, 13, 15], "indices of max_pool2d")
-    worst.equal(f.avg_pool2d(x, 2).reshape(-1).cpu().tolist() == [2.5, 4.5, 10.5, 12.5], "avg_pool2d")
-    worst.equal(f.adaptive_avg_pool2d(x, 1).item() == 7.5, "adaptive_avg_pool2d")
-    worst.equal(f.adaptive_max_pool2d(x, 1).item() == 15, "adaptive_max_pool2d")
-    row = torch.arange(4.0, device=kit.device).reshape(1, 1, 4)
-    for mode, want in (("reflect", [2, 1, 0, 1, 2, 3, 2]), ("replicate", [0, 0, 0, 1, 2, 3, 3]), ("circular", [2, 3, 0, 1, 2, 3, 0])):
-        worst.equal(f.pad(row, (2, 1), mode=mode).reshape(-1).cpu().tolist() == want, "pad, %s" % mode)
-    worst.equal(f.pad(row, (2, 1), value=9).reshape(-1).cpu().tolist() == [9, 9, 0, 1, 2, 3, 9], "pad, constant")
-    worst.equal(f.pixel_shuffle(torch.arange(4.0, device=kit.device).reshape(1, 4, 1, 1), 2).reshape(-1).cpu().tolist() == [0, 1, 2, 3], "pixel_shuffle")
-    patches = f.unfold(x, 2, stride=2)
-    worst.equal(patches[0, :, 0].cpu().tolist() == [0, 1, 4, 5], "unfold")
-    worst.equal(bool((f.fold(patches, (4, 4), 2, stride=2) == x).all()), "fold undoes unfold")
-
-
-def norm_forms(kit, worst):
-    """Batch, layer, group, instance norm and RMS: formulas in training and evaluation, running statistics."""
-    torch = kit.torch
-    data = kit.randn(4, 6, 3, salt=111) * 2 + 1
-    for dtype in kit.dtypes("float32", "float64"):
-        x = kit.to(data, dtype)
-        values = x.cpu().double()
-        layer = torch.nn.BatchNorm1d(6, momentum=0.3, dtype=dtype, device=kit.device)
-        with torch.no_grad():
-            layer.weight.copy_(kit.to(kit.randn(6, salt=112), dtype))
-            layer.bias.copy_(kit.to(kit.randn(6, salt=113), dtype))
-        w, b = layer.weight.detach().cpu().double().tolist(), layer.bias.detach().cpu().double().tolist()
-        columns = [values[:, c].reshape(-1).tolist() for c in range(6)]
-        means = [math.fsum(column) / 12 for column in columns]
-        biased = [math.fsum((v - m) ** 2 for v in column) / 12 for column, m in zip(columns, means)]
-        want = [[[(v - means[c]) / math.sqrt(biased[c] + 1e-5) * w[c] + b[c] for v in row] for c, row in enumerate(sample)] for sample in values.tolist()]
-        kit.compare(worst, layer(x), want, 32, "batch norm, training, %s" % dtype)
-        kit.compare(worst, layer.running_mean, [0.3 * m for m in means], 32, "running mean, %s" % dtype)
-        kit.compare(worst, layer.running_var, [0.7 + 0.3 * v * 12 / 11 for v in biased], 32, "running variance, %s" % dtype)
-        layer.eval()
-        rm, rv = layer.running_mean.cpu().double().tolist(), layer.running_var.cpu().double().tolist()
-        want = [[[(v - rm[c]) / math.sqrt(rv[c] + 1e-5) * w[c] + b[c] for v in row] for c, row in enumerate(sample)] for sample in values.tolist()]
-        kit.compare(worst, layer(x), want, 32, "batch norm, evaluation, %s" % dtype)
-        _normalised(kit, worst, x, values, dtype)
-
-
-def _normalised(kit, worst, x, values, dtype):
-    torch, f = kit.torch, kit.torch.nn.functional
-
-    def normal(numbers, eps=1e-5):
-        mean = math.fsum(numbers) / len(numbers)
-        variance = math.fsum((v - mean) ** 2 for v in numbers) / len(numbers)
-        return [(v - mean) / math.sqrt(variance + eps) for v in numbers]
-
-    kit.compare(worst, f.layer_norm(x, (3,)), [[normal(row) for row in sample] for sample in values.tolist()], 64, "layer norm, %s" % dtype)
-    groups = [[normal([v for row in sample[g:g + 3] for v in row]) for g in (0, 3)] for sample in values.tolist()]
-    kit.compare(worst, f.group_norm(x, 2), groups, 64, "group norm, %s" % dtype)
-    kit.compare(worst, f.instance_norm(x), [[normal(row) for row in sample] for sample in values.tolist()], 64, "instance norm, %s" % dtype)
-    if hasattr(f, "rms_norm"):
-        root = [[[v / math.sqrt(math.fsum(u * u for u in row) / 3 + 1e-6) for v in row] for row in sample] for sample in values.tolist()]
-        kit.compare(worst, f.rms_norm(x, (3,), eps=1e-6), root, 64, "RMS norm, %s" % dtype)
-
-
-def _sigmoid(v):
-    return 1.0 / (1.0 + math.exp(-v)) if v >= 0 else math.exp(v) / (1.0 + math.exp(v))
-
-
-def _affine(matrix, bias, vector):
+def affine(matrix, bias, vector):
+    """matrix times vector plus bias, as lists."""
     return [math.fsum([b] + [m * v for m, v in zip(row, vector)]) for row, b in zip(matrix, bias)]
 
 
-def rnn_gates(kit, worst):
-    """RNN, LSTM and GRU, cell by cell, against the gate equations; two layers, both directions, packed sequences."""
-    torch = kit.torch
-    steps, inputs, hidden = 5, 4, 3
-    for kind in ("RNN", "LSTM", "GRU"):
-        for dtype in kit.dtypes("float32", "float64"):
-            torch.manual_seed(kit.seed + 7)
-            net = getattr(torch.nn, kind)(inputs, hidden).to(kit.device, dtype)
-            x = kit.to(kit.randn(steps, 1, inputs, salt=121), dtype)
-            weights = [p.detach().cpu().double().tolist() for p in net.parameters()]
-            want = _unroll(kind, weights, [row[0] for row in x.cpu().double().tolist()], hidden)
-            kit.compare(worst, net(x)[0][:, 0], want, 32, "%s, %s" % (kind, dtype), dtype)
-    torch.manual_seed(kit.seed)
-    both = torch.nn.GRU(inputs, hidden, num_layers=2, bidirectional=True).to(kit.device)
-    x = kit.to(kit.randn(6, 2, inputs, salt=122))
-    outputs, last = both(x)
-    worst.equal(tuple(outputs.shape) == (6, 2, 2 * hidden) and tuple(last.shape) == (4, 2, hidden), "shapes of a bidirectional net of two layers")
-    worst.equal(bool((outputs[-1, :, :hidden] == last[2]).all() and (outputs[0, :, hidden:] == last[3]).all()), "last states are the ends of the outputs")
-    packed = torch.nn.utils.rnn.pack_padded_sequence(x, torch.tensor([6, 4]))
-    single = torch.nn.LSTM(inputs, hidden).to(kit.device)
-    unpacked, lengths = torch.nn.utils.rnn.pad_packed_sequence(single(packed)[0])
-    worst.equal(lengths.tolist() == [6, 4] and not bool(unpacked[4:, 1].abs().sum()), "packed sequences end where they end")
-    kit.compare(worst, unpacked[:4, 1], single(x[:4, 1:2])[0][:, 0].detach(), 64, "packed against plain")
-
-
-def _unroll(kind, weights, rows, hidden):
-    w_in, w_hid, b_in, b_hid = weights
-    h, c, found = [0.0] * hidden, [0.0] * hidden, []
-    for row in rows:
-        a, b = _affine(w_in, b_in, row), _affine(w_hid, b_hid, h)
-        if kind == "RNN":
-            h = [math.tanh(u + v) for u, v in zip(a, b)]
-        elif kind == "LSTM":
-            s = [u + v for u, v in zip(a, b)]
-            i, f, g, o = (s[k * hidden:(k + 1) * hidden] for k in range(4))
-            c = [_sigmoid(fv) * cv + _sigmoid(iv) * math.tanh(gv) for iv, fv, gv, cv in zip(i, f, g, c)]
-            h = [_sigmoid(ov) * math.tanh(cv) for ov, cv in zip(o, c)]
-        else:
-            r = [_sigmoid(u + v) for u, v in zip(a[:hidden], b[:hidden])]
-            z = [_sigmoid(u + v) for u, v in zip(a[hidden:2 * hidden], b[hidden:2 * hidden])]
-            n = [math.tanh(u + rv * v) for u, rv, v in zip(a[2 * hidden:], r, b[2 * hidden:])]
-            h = [(1 - zv) * nv + zv * hv for zv, nv, hv in zip(z, n, h)]
-        found.append(list(h))
-    return found
-
-
-def _softmax(row):
+def softmax(row):
+    """Shares of a list that sum to one."""
     top = max(row)
     parts = [math.exp(v - top) for v in row]
     total = math.fsum(parts)
     return [p / total for p in parts]
 
 
-def _attend(q, k, v, allowed=None):
-    """softmax(q k / sqrt d) v for lists of vectors; ``allowed(i, j)`` masks."""
-    scale = 1.0 / math.sqrt(len(q[0]))
-    result = []
-    for i, query in enumerate(q):
-        scores = [math.fsum(a * b for a, b in zip(query, key)) * scale if allowed is None or allowed(i, j) else -1e300 for j, key in enumerate(k)]
-        weights = _softmax(scores)
-        result.append([math.fsum(w * value[d] for w, value in zip(weights, v)) for d in range(len(v[0]))])
-    return result
+def _sigmoid(v):
+    return 1.0 / (1.0 + math.exp(-v)) if v >= 0 else math.exp(v) / (1.0 + math.exp(v))
 
 
-def attention_sdpa(kit, worst):
-    """scaled_dot_product_attention, each backend, plain, causal and masked, against softmax(q k / sqrt d) v."""
-    torch, f = kit.torch, kit.torch.nn.functional
-    if not hasattr(f, "scaled_dot_product_attention"):
-        raise Unavailable("this torch has no scaled_dot_product_attention (2.0 and newer)")
-    q, k, v = (kit.randn(1, 2, 9, 8, salt=130 + i) for i in range(3))
-    mask = torch.ones(9, 9, dtype=torch.bool).tril(1)
-    used = []
-    for dtype, bound in ((torch.float32, 16), (torch.float64, 16), (torch.bfloat16, 8), (torch.float16, 8)):
-        if (dtype == torch.float64 and not kit.has_float64) or (dtype == torch.float16 and kit.device.type == "cpu"):
-            continue
-        given = [kit.to(t, dtype) for t in (q, k, v)]
-        lists = [t[0].cpu().double().tolist() for t in given]
-        for name, options, allowed in (("plain", {}, None), ("causal", {"is_causal": True}, lambda i, j: j <= i), ("masked", {"attn_mask": mask.to(kit.device)}, lambda i, j: j <= i + 1)):
-            want = [_attend(lists[0][h], lists[1][h], lists[2][h], allowed) for h in range(2)]
-            for backend, context in _backends(torch):
-                try:
-                    with context():
-                        got = f.scaled_dot_product_attention(*given, **options)
-                except RuntimeError:
-                    continue
-                used.append(backend)
-                kit.compare(worst, got[0], want, bound, "%s, %s, %s" % (backend, name, str(dtype)[6:]), dtype)
-    worst.data["backends"] = sorted(set(used))
-    worst.equal(bool(used), "at least one backend answered")
+def _normal(v):
+    return 0.5 * (1 + math.erf(v / math.sqrt(2)))
 
 
-def _backends(torch):
-    """(name, context) of each backend that can be asked for, and the free choice."""
-    import contextlib
-
-    found = [("default", contextlib.nullcontext if hasattr(contextlib, "nullcontext") else None)]
-    try:
-        from torch.nn.attention import SDPBackend, sdpa_kernel
-    except ImportError:
-        return found
-    for name in ("MATH", "FLASH_ATTENTION", "EFFICIENT_ATTENTION", "CUDNN_ATTENTION"):
-        if hasattr(SDPBackend, name):
-            found.append((name.lower(), lambda which=getattr(SDPBackend, name): sdpa_kernel(which)))
-    return found
+def _bell(v):
+    return math.exp(-v * v / 2) / math.sqrt(2 * math.pi)
 
 
-def attention_heads(kit, worst):
-    """MultiheadAttention and a TransformerEncoderLayer: formula, padding mask, the fast path equals the slow one."""
-    torch = kit.torch
-    torch.manual_seed(kit.seed + 3)
-    net = torch.nn.MultiheadAttention(8, 2, batch_first=True).to(kit.device).eval()
-    x = kit.to(kit.randn(1, 5, 8, salt=141))
-    rows = x[0].cpu().double().tolist()
-    w, b = net.in_proj_weight.detach().cpu().double().tolist(), net.in_proj_bias.detach().cpu().double().tolist()
-    q, k, v = ([_affine(w[p:p + 8], b[p:p + 8], row) for row in rows] for p in (0, 8, 16))
-    heads = [_attend([r[h:h + 4] for r in q], [r[h:h + 4] for r in k], [r[h:h + 4] for r in v]) for h in (0, 4)]
-    joined = [heads[0][i] + heads[1][i] for i in range(5)]
-    out_w, out_b = net.out_proj.weight.detach().cpu().double().tolist(), net.out_proj.bias.detach().cpu().double().tolist()
-    want = [_affine(out_w, out_b, row) for row in joined]
-    with torch.no_grad():
-        fast = net(x, x, x, need_weights=False)[0]
-    slow, weights = net(x, x, x, need_weights=True)
-    kit.compare(worst, slow[0], want, 32, "self-attention of two heads")
-    kit.compare(worst, fast[0], want, 32, "fast path")
-    kit.compare(worst, weights.sum(-1).reshape(-1), [1.0] * 5, 32, "weights sum to one")
-    pad = torch.tensor([[False, False, False, True, True]], device=kit.device)
-    changed = x.clone()
-    changed[0, 3:] += 100
-    first = net(x, x, x, key_padding_mask=pad, need_weights=False)[0][0, :3]
-    second = net(changed, changed, changed, key_padding_mask=pad, need_weights=False)[0][0, :3]
-    kit.compare(worst, second, first.detach(), 32, "masked keys have no influence")
-    layer = torch.nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True).to(kit.device)
-    trained = layer(x).detach()
-    layer.eval()
-    with torch.no_grad():
-        kit.compare(worst, layer(x), trained, 64, "TransformerEncoderLayer, fast path against training")
+SCALE, ALPHA = 1.0507009873554805, 1.6732632423543772
+"""The constants of SELU."""
 
 
-def attention_masks(kit, worst):
-    """The right way to mask: masked_fill and softmax, torch.masked, SDPA; a convolutional attention map."""
-    torch, f = kit.torch, kit.torch.nn.functional
-    scores = kit.to(kit.randn(3, 5, salt=151))
-    mask = torch.tensor([[True, True, False, True, False]] * 3, device=kit.device)
-    got = torch.softmax(scores.masked_fill(~mask, float("-inf")), 1)
-    want = []
-    for row in scores.cpu().double().tolist():
-        kept = _softmax([row[0], row[1], row[3]])
-        want.append([kept[0], kept[1], 0.0, kept[2], 0.0])
-    kit.compare(worst, got, want, 32, "masked_fill then softmax")
-    if hasattr(torch, "masked") and hasattr(torch.masked, "softmax"):
-        kit.compare(worst, torch.nan_to_num(torch.masked.softmax(scores, 1, mask=mask)), want, 32, "torch.masked.softmax")
-    image, kernel = kit.to(kit.randn(1, 3, 5, 5, salt=152)), kit.to(kit.randn(1, 3, 1, 1, salt=153))
-    attention = torch.softmax(f.conv2d(image, kernel).flatten(1), 1).reshape(1, 1, 5, 5)
-    pooled = (image * attention).sum((2, 3))
-    pixels = image[0].cpu().double().reshape(3, 25).tolist()
-    taps = kernel.cpu().double().reshape(3).tolist()
-    weights = _softmax([math.fsum(t * p[i] for t, p in zip(taps, pixels)) for i in range(25)])
-    kit.compare(worst, pooled[0], [math.fsum(w * v for w, v in zip(weights, plane)) for plane in pixels], 64, "convolutional attention")
+def _softplus(v):
+    return math.log1p(math.exp(-abs(v))) + max(v, 0.0)
 
 
-def embedding_rows(kit, worst):
-    """Embedding and EmbeddingBag: rows, gradient counts, padding_idx, one_hot."""
-    torch, f = kit.torch, kit.torch.nn.functional
-    table = kit.leaf(kit.randn(6, 4, salt=161))
-    index = torch.tensor([[1, 3, 1], [5, 0, 3]], device=kit.device)
-    rows = f.embedding(index, table, padding_idx=0)
-    worst.equal(bool((rows[0, 1] == table[3]).all()), "rows")
-    rows.sum().backward()
-    worst.equal(table.grad.cpu().tolist() == [[float(n)] * 4 for n in (0, 2, 0, 2, 0, 1)], "gradient counts uses, not the padding row")
-    bag = f.embedding_bag(index.reshape(-1), table.detach(), torch.tensor([0, 4], device=kit.device), mode="sum")
-    values = table.detach().cpu().double()
-    kit.compare(worst, bag, torch.stack([values[1] + values[3] + values[1] + values[5], values[0] + values[3]]), 16, "embedding_bag")
-    worst.equal(f.one_hot(torch.tensor([2, 0], device=kit.device), 3).cpu().tolist() == [[0, 0, 1], [1, 0, 0]], "one_hot")
+def _tanh_gelu(v):
+    return 0.5 * v * (1 + math.tanh(math.sqrt(2 / math.pi) * (v + 0.044715 * v**3)))
+
+
+def _activations():
+    """(name, module, options, formula, derivative or None)."""
+    return (
+        ("relu", "ReLU", {}, lambda v: max(v, 0.0), lambda v: 1.0 * (v > 0)),
+        ("relu6", "ReLU6", {}, lambda v: min(max(v, 0.0), 6.0), lambda v: 1.0 * (0 < v < 6)),
+        ("leaky_relu", "LeakyReLU", {}, lambda v: v if v > 0 else 0.01 * v, lambda v: 1.0 if v > 0 else 0.01),
+        ("leaky_relu", "LeakyReLU", {"negative_slope": 0.1}, lambda v: v if v > 0 else 0.1 * v, lambda v: 1.0 if v > 0 else 0.1),
+        ("elu", "ELU", {}, lambda v: v if v > 0 else math.expm1(v), lambda v: 1.0 if v > 0 else math.exp(v)),
+        ("celu", "CELU", {"alpha": 2.0}, lambda v: max(v, 0) + min(0, 2 * math.expm1(v / 2)), lambda v: 1.0 if v > 0 else math.exp(v / 2)),
+        ("selu", "SELU", {}, lambda v: SCALE * (v if v > 0 else ALPHA * math.expm1(v)), lambda v: SCALE * (1 if v > 0 else ALPHA * math.exp(v))),
+        ("gelu", "GELU", {}, lambda v: v * _normal(v), lambda v: _normal(v) + v * _bell(v)),
+        ("gelu", "GELU", {"approximate": "tanh"}, _tanh_gelu, None),
+        ("silu", "SiLU", {}, lambda v: v * _sigmoid(v), lambda v: _sigmoid(v) * (1 + v * (1 - _sigmoid(v)))),
+        ("mish", "Mish", {}, lambda v: v * math.tanh(_softplus(v)), lambda v: math.tanh(_softplus(v)) + v * _sigmoid(v) / math.cosh(_softplus(v)) ** 2),
+        ("softplus", "Softplus", {}, _softplus, _sigmoid),
+        ("softplus", "Softplus", {"beta": 2}, lambda v: _softplus(2 * v) / 2, lambda v: _sigmoid(2 * v)),
+        ("softsign", "Softsign", {}, lambda v: v / (1 + abs(v)), lambda v: 1 / (1 + abs(v)) ** 2),
+        ("softshrink", "Softshrink", {}, lambda v: v - 0.5 if v > 0.5 else v + 0.5 if v < -0.5 else 0.0, lambda v: 1.0 * (abs(v) > 0.5)),
+        ("hardshrink", "Hardshrink", {}, lambda v: v if abs(v) > 0.5 else 0.0, lambda v: 1.0 * (abs(v) > 0.5)),
+        ("tanhshrink", "Tanhshrink", {}, lambda v: v - math.tanh(v), lambda v: math.tanh(v) ** 2),
+        ("hardtanh", "Hardtanh", {}, lambda v: min(1.0, max(-1.0, v)), lambda v: 1.0 * (abs(v) < 1)),
+        ("hardsigmoid", "Hardsigmoid", {}, lambda v: min(1.0, max(0.0, v / 6 + 0.5)), lambda v: (abs(v) < 3) / 6.0),
+        ("hardswish", "Hardswish", {}, lambda v: v * min(6.0, max(0.0, v + 3)) / 6, lambda v: 0.0 if v < -3 else 1.0 if v > 3 else v / 3 + 0.5),
+        ("logsigmoid", "LogSigmoid", {}, lambda v: -_softplus(-v), lambda v: _sigmoid(-v)),
+        ("sigmoid", "Sigmoid", {}, _sigmoid, lambda v: _sigmoid(v) * _sigmoid(-v)),
+        ("tanh", "Tanh", {}, math.tanh, lambda v: 1 - math.tanh(v) ** 2),
+        ("threshold", "Threshold", {"threshold": 0.2, "value": -1.0}, lambda v: v if v > 0.2 else -1.0, lambda v: 1.0 * (v > 0.2)),
+    )
 
 
 def activation_forms(kit, worst):
-    """Activation functions and their gradients against their formulas (GELU in both forms)."""
-    torch, f = kit.torch, kit.torch.nn.functional
-    normal = lambda v: 0.5 * (1 + math.erf(v / math.sqrt(2)))  # noqa: E731
-    bell = lambda v: math.exp(-v * v / 2) / math.sqrt(2 * math.pi)  # noqa: E731
-    table = (
-        ("relu", f.relu, lambda v: max(v, 0.0), lambda v: 1.0 if v > 0 else 0.0),
-        ("leaky_relu", lambda t: f.leaky_relu(t, 0.1), lambda v: v if v > 0 else 0.1 * v, lambda v: 1.0 if v > 0 else 0.1),
-        ("elu", f.elu, lambda v: v if v > 0 else math.expm1(v), lambda v: 1.0 if v > 0 else math.exp(v)),
-        ("gelu", f.gelu, lambda v: v * normal(v), lambda v: normal(v) + v * bell(v)),
-        ("gelu, tanh form", lambda t: f.gelu(t, approximate="tanh"), lambda v: 0.5 * v * (1 + math.tanh(math.sqrt(2 / math.pi) * (v + 0.044715 * v ** 3))), None),
-        ("silu", f.silu, lambda v: v * _sigmoid(v), lambda v: _sigmoid(v) * (1 + v * (1 - _sigmoid(v)))),
-        ("softplus", f.softplus, lambda v: math.log1p(math.exp(-abs(v))) + max(v, 0.0), _sigmoid),
-        ("mish", f.mish, lambda v: v * math.tanh(math.log1p(math.exp(v))), None),
-        ("hardtanh", f.hardtanh, lambda v: min(1.0, max(-1.0, v)), lambda v: 1.0 if abs(v) < 1 else 0.0),
-        ("hardswish", f.hardswish, lambda v: v * min(6.0, max(0.0, v + 3)) / 6, None),
-        ("logsigmoid", f.logsigmoid, lambda v: -math.log1p(math.exp(-v)), lambda v: 1 - _sigmoid(v)),
-        ("selu", f.selu, lambda v: 1.0507009873554805 * (v if v > 0 else 1.6732632423543772 * math.expm1(v)), None),
-        ("tanhshrink", f.tanhshrink, lambda v: v - math.tanh(v), None),
-    )
+    """Activation functions and their gradients against their formulas, in every spelling; GELU in both forms."""
+    torch = kit.torch
+    # no value near a multiple of 1/16, where kinks are
+    data = (torch.round(kit.randn(65, salt=171) * 32) + 0.37) / 16
     for dtype in kit.dtypes("float32", "float64"):
-        for name, function, formula, slope in table:
-            x = kit.leaf(kit.randn(64, salt=171) * 2, dtype)
-            values = x.detach().cpu().double().tolist()
-            y = function(x)
-            kit.compare(worst, y, [formula(v) for v in values], 64, "%s, %s" % (name, dtype))
-            if slope:
-                y.sum().backward()
-                kit.compare(worst, x.grad, [slope(v) for v in values], 64, "gradient of %s, %s" % (name, dtype))
-        x = kit.to(kit.randn(5, 7, salt=172), dtype)
-        rows = [_softmax(row) for row in x.cpu().double().tolist()]
-        kit.compare(worst, f.softmax(x, 1), rows, 32, "softmax, %s" % dtype)
-        kit.compare(worst, f.log_softmax(x, 1), [[math.log(p) for p in row] for row in rows], 64, "log_softmax, %s" % dtype)
+        for name, module, options, formula, slope in _activations():
+            _one_activation(kit, worst, name, module, options, formula, slope, kit.to(data, dtype))
+        _shares(kit, worst, dtype)
+        _gates(kit, worst, dtype)
+
+
+def _one_activation(kit, worst, name, module, options, formula, slope, given):
+    dtype, values = given.dtype, kit.numbers(given)
+    want = [formula(v) for v in values]
+    ways = [(label, lambda t, call=way: call(t, **options)) for label, way in kit.ways(name)]
+    if options and name in ("sigmoid", "tanh"):
+        ways = []
+    ways = [way for way in ways if not (options and way[0].startswith("T"))]
+    ways.append(("nn.%s" % module, getattr(kit.torch.nn, module)(**options)))
+    label = str(dtype)[6:] + "".join(", %s=%s" % item for item in sorted(options.items()))
+    for spelling, way in ways:
+        leaf = given.clone().requires_grad_(True)
+        out = way(leaf)
+        # torch computes the sixths of hardsigmoid in float32
+        unit = kit.torch.float32 if name == "hardsigmoid" else dtype
+        kit.compare(worst, out, want, 64, "%s, %s" % (spelling, label), unit)
+        if slope:
+            out.sum().backward()
+            kit.compare(worst, leaf.grad, [slope(v) for v in values], 64, "gradient of %s, %s" % (spelling, label), unit)
+
+
+def _shares(kit, worst, dtype):
+    torch, f = kit.torch, kit.torch.nn.functional
+    x = kit.to(kit.randn(5, 7, salt=172), dtype)
+    rows = [softmax(row) for row in plain(x.cpu().double())]
+    columns = list(map(list, zip(*[softmax(list(c)) for c in zip(*plain(x.cpu().double()))])))
+    logs = [[math.log(p) for p in row] for row in rows]
+    short = str(dtype)[6:]
+    for label, got, want in (
+        ("functional.softmax", f.softmax(x, 1), rows),
+        ("functional.softmax, dim=-1", f.softmax(x, dim=-1), rows),
+        ("torch.softmax", torch.softmax(x, 1), rows),
+        ("Tensor.softmax", x.softmax(1), rows),
+        ("nn.Softmax", torch.nn.Softmax(dim=1)(x), rows),
+        ("softmax of columns", f.softmax(x, 0), columns),
+        ("functional.log_softmax", f.log_softmax(x, 1), logs),
+        ("torch.log_softmax", torch.log_softmax(x, 1), logs),
+        ("Tensor.log_softmax", x.log_softmax(1), logs),
+        ("nn.LogSoftmax", torch.nn.LogSoftmax(dim=1)(x), logs),
+        ("softmin", f.softmin(-x, 1), rows),
+    ):
+        kit.compare(worst, got, want, 64, "%s, %s" % (label, short), dtype)
+    big = f.softmax(kit.of([[1e4, 0.0, -1e4]], dtype), 1)
+    worst.same(big, [[1.0, 0.0, 0.0]], "softmax of huge numbers, %s" % short)
+    leaf = x.clone().requires_grad_(True)
+    weights = kit.to(kit.randn(5, 7, salt=173), dtype)
+    (f.softmax(leaf, 1) * weights).sum().backward()
+    want = []
+    for row, w in zip(rows, plain(weights.cpu().double())):
+        mean = math.fsum(p * v for p, v in zip(row, w))
+        want.append([p * (v - mean) for p, v in zip(row, w)])
+    kit.compare(worst, leaf.grad, want, 64, "gradient of softmax, %s" % short, dtype)
+    hard = f.gumbel_softmax(x, hard=True)
+    worst.equal(sorted(set(plain(hard.reshape(-1)))) == [0.0, 1.0] and plain(hard.sum(1)) == [1.0] * 5, "gumbel_softmax, hard")
+
+
+def _gates(kit, worst, dtype):
+    torch, f = kit.torch, kit.torch.nn.functional
+    x = kit.to(kit.randn(3, 6, salt=174), dtype)
+    rows = plain(x.cpu().double())
+    kit.compare(worst, f.glu(x, 1), [[a * _sigmoid(b) for a, b in zip(row[:3], row[3:])] for row in rows], 64, "glu", dtype)
+    weight = kit.of([0.25, 0.5, 0.75, -1.0, 2.0, 0.0], dtype)
+    want = [[v if v > 0 else w * v for v, w in zip(row, plain(weight))] for row in rows]
+    kit.compare(worst, f.prelu(x, weight), want, 8, "prelu, a slope per channel", dtype)
+    layer = torch.nn.PReLU(init=0.25).to(kit.device, dtype)
+    kit.compare(worst, layer(x), [[v if v > 0 else 0.25 * v for v in row] for row in rows], 8, "PReLU", dtype)
+    steady = (1 / 8.0 + 1 / 3.0) / 2
+    kit.compare(worst, f.rrelu(x), [[v if v > 0 else steady * v for v in row] for row in rows], 8, "rrelu in evaluation", dtype)
+
+
+def norm_forms(kit, worst):
+    """Batch, layer, group, instance, RMS and local response norm: formulas in training and evaluation, running statistics."""
+    for dtype in kit.dtypes("float32", "float64"):
+        _batch_norm(kit, worst, dtype)
+        _other_norms(kit, worst, dtype)
+    _statistics(kit, worst)
+
+
+def _standard(numbers, eps=1e-5):
+    mean = math.fsum(numbers) / len(numbers)
+    variance = math.fsum((v - mean) ** 2 for v in numbers) / len(numbers)
+    return [(v - mean) / math.sqrt(variance + eps) for v in numbers]
+
+
+def _batch_norm(kit, worst, dtype):
+    torch = kit.torch
+    x = kit.to(kit.randn(4, 6, 3, salt=111) * 2 + 1, dtype)
+    samples = plain(x.cpu().double())
+    layer = torch.nn.BatchNorm1d(6, momentum=0.3, dtype=dtype, device=kit.device)
+    with torch.no_grad():
+        layer.weight.copy_(kit.to(kit.randn(6, salt=112), dtype))
+        layer.bias.copy_(kit.to(kit.randn(6, salt=113), dtype))
+    w, b = kit.numbers(layer.weight), kit.numbers(layer.bias)
+    columns = [[v for sample in samples for v in sample[c]] for c in range(6)]
+    means = [math.fsum(column) / 12 for column in columns]
+    biased = [math.fsum((v - m) ** 2 for v in column) / 12 for column, m in zip(columns, means)]
+
+    def formula(mean, variance):
+        return [[[(v - mean[c]) / math.sqrt(variance[c] + 1e-5) * w[c] + b[c] for v in row] for c, row in enumerate(s)] for s in samples]
+
+    short = str(dtype)[6:]
+    kit.compare(worst, layer(x), formula(means, biased), 32, "batch norm, training, %s" % short, dtype)
+    kit.compare(worst, layer.running_mean, [0.3 * m for m in means], 32, "running mean, %s" % short, dtype)
+    kit.compare(worst, layer.running_var, [0.7 + 0.3 * v * 12 / 11 for v in biased], 32, "running variance, %s" % short, dtype)
+    layer.eval()
+    before = plain(layer.running_mean)
+    rm, rv = kit.numbers(layer.running_mean), kit.numbers(layer.running_var)
+    kit.compare(worst, layer(x), formula(rm, rv), 32, "batch norm, evaluation, %s" % short, dtype)
+    worst.equal(plain(layer.running_mean) == before, "evaluation leaves the statistics alone")
+    image = x.reshape(4, 6, 3, 1).expand(4, 6, 3, 2)
+    for label, flat in (("BatchNorm2d", image), ("BatchNorm2d, channels_last", image.contiguous(memory_format=torch.channels_last))):
+        two = torch.nn.BatchNorm2d(6, dtype=dtype, device=kit.device)
+        want = [[[[(v - means[c]) / math.sqrt(biased[c] + 1e-5)] * 2 for v in row] for c, row in enumerate(s)] for s in samples]
+        kit.compare(worst, two(flat), want, 64, "%s, %s" % (label, short), dtype)
+
+
+def _other_norms(kit, worst, dtype):
+    torch, f, short = kit.torch, kit.torch.nn.functional, str(dtype)[6:]
+    x = kit.to(kit.randn(4, 6, 3, salt=114) * 2 + 1, dtype)
+    samples = plain(x.cpu().double())
+    rows = [[_standard(row) for row in sample] for sample in samples]
+    groups = [[_standard([v for row in sample[g : g + 3] for v in row]) for g in (0, 3)] for sample in samples]
+    whole = [_standard([v for row in sample for v in row]) for sample in samples]
+    w, b = kit.to(kit.randn(6, salt=115), dtype), kit.to(kit.randn(6, salt=116), dtype)
+    factor, shift = kit.numbers(w), kit.numbers(b)
+    scaled = [[[v * factor[3 * g + n // 3] + shift[3 * g + n // 3] for n, v in enumerate(part)] for g, part in enumerate(s)] for s in groups]
+    affine_rows = [[[v * factor[n] + shift[n] for n, v in enumerate(row)] for row in s] for s in rows]
+    for label, got, want in (
+        ("layer_norm", f.layer_norm(x, (3,)), rows),
+        ("torch.layer_norm", torch.layer_norm(x, (3,)), rows),
+        ("layer_norm, affine", f.layer_norm(x, (3,), w[:3], b[:3]), affine_rows),
+        ("layer_norm over two dimensions", f.layer_norm(x, (6, 3)), whole),
+        ("nn.LayerNorm", torch.nn.LayerNorm(3, dtype=dtype, device=kit.device)(x), rows),
+        ("group_norm", f.group_norm(x, 2), groups),
+        ("group_norm, affine", f.group_norm(x, 2, w, b), scaled),
+        ("nn.GroupNorm", torch.nn.GroupNorm(2, 6, dtype=dtype, device=kit.device)(x), groups),
+        ("instance_norm", f.instance_norm(x), rows),
+        ("nn.InstanceNorm1d", torch.nn.InstanceNorm1d(6)(x), rows),
+    ):
+        kit.compare(worst, got, want, 64, "%s, %s" % (label, short), dtype)
+    big_eps = [[_standard(row, 0.5) for row in sample] for sample in samples]
+    kit.compare(worst, f.layer_norm(x, (3,), eps=0.5), big_eps, 64, "layer_norm, eps, %s" % short, dtype)
+    if hasattr(f, "rms_norm"):
+        root = [[[v / math.sqrt(math.fsum(u * u for u in row) / 3 + 1e-6) for v in row] for row in sample] for sample in samples]
+        kit.compare(worst, f.rms_norm(x, (3,), eps=1e-6), root, 64, "rms_norm, %s" % short, dtype)
+        kit.compare(worst, torch.nn.RMSNorm(3, eps=1e-6, dtype=dtype, device=kit.device)(x), root, 64, "nn.RMSNorm, %s" % short, dtype)
+    flat = [[math.sqrt(math.fsum(v * v for v in row)) for row in sample] for sample in samples]
+    want = [[[v / n for v in row] for row, n in zip(sample, norms)] for sample, norms in zip(samples, flat)]
+    kit.compare(worst, f.normalize(x, dim=2), want, 64, "normalize, %s" % short, dtype)
+    # two neighbours on one side: size 2 looks at the channel before and the channel itself
+    local = [[[v / (1 + 0.5 * (v * v + (sample[c - 1][n] ** 2 if c else 0)) / 2) ** 0.75 for n, v in enumerate(row)] for c, row in enumerate(sample)] for sample in samples]
+    kit.compare(worst, f.local_response_norm(x, 2, alpha=0.5), local, 64, "local_response_norm, %s" % short, dtype)
+
+
+def _statistics(kit, worst):
+    """Statistics of batch norm over several batches: momentum, cumulative average, none, and the difference of the two modes."""
+    torch = kit.torch
+    batches = [kit.to(kit.randn(16, 2, salt=117 + n) + n) for n in range(3)]
+    means = [[math.fsum(column) / 16 for column in zip(*plain(b.cpu().double()))] for b in batches]
+    moving, total = torch.nn.BatchNorm1d(2).to(kit.device), torch.nn.BatchNorm1d(2, momentum=None).to(kit.device)
+    free = torch.nn.BatchNorm1d(2, track_running_stats=False).to(kit.device)
+    for batch in batches:
+        moving(batch)
+        total(batch)
+    want = [0.0, 0.0]
+    for mean in means:
+        want = [0.9 * w + 0.1 * m for w, m in zip(want, mean)]
+    kit.compare(worst, moving.running_mean, want, 32, "running mean of three batches, momentum 0.1")
+    kit.compare(worst, total.running_mean, [sum(m[c] for m in means) / 3 for c in range(2)], 32, "cumulative mean of three batches")
+    worst.same([plain(moving.num_batches_tracked)], [3], "batches counted")
+    trained = free(batches[0])
+    kit.compare(worst, free.eval()(batches[0]), trained.detach(), 16, "without running statistics both modes agree")
+    moving.reset_running_stats()
+    worst.same([moving.running_mean, moving.running_var], [[0.0, 0.0], [1.0, 1.0]], "reset_running_stats")
+    worst.refuses(lambda: torch.nn.BatchNorm1d(2)(torch.zeros(1, 2)), ValueError, "one value per channel in training")
 
 
 def linear_init(kit, worst):
-    """Linear, Bilinear and the usual initialisations by their moments; weight_norm and spectral_norm."""
+    """Linear, Bilinear, Identity; the usual initialisations by their moments and exact ones; what layers begin with."""
     torch = kit.torch
     x, layer = kit.to(kit.randn(3, 5, salt=181)), torch.nn.Linear(5, 4).to(kit.device)
-    w, b = layer.weight.detach().cpu().double().tolist(), layer.bias.detach().cpu().double().tolist()
-    kit.compare(worst, layer(x), [_affine(w, b, row) for row in x.cpu().double().tolist()], 32, "Linear")
+    w, b = plain(layer.weight.detach().cpu().double()), kit.numbers(layer.bias)
+    rows = plain(x.cpu().double())
+    kit.compare(worst, layer(x), [affine(w, b, row) for row in rows], 32, "Linear")
+    worst.equal(plain(torch.nn.Identity()(x)) == plain(x), "Identity")
+    both = torch.nn.Bilinear(2, 3, 1).to(kit.device)
+    core = plain(both.weight.detach().cpu().double())[0]
+    want = [[math.fsum(row[i] * core[i][j] * row[2 + j] for i in range(2) for j in range(3)) + kit.numbers(both.bias)[0]] for row in rows]
+    kit.compare(worst, both(x[:, :2].contiguous(), x[:, 2:].contiguous()), want, 64, "Bilinear")
+    lazy = torch.nn.LazyLinear(4).to(kit.device)
+    worst.equal(tuple(lazy(x).shape) == (3, 4) and tuple(lazy.weight.shape) == (4, 5), "LazyLinear")
+    _moments(kit, worst)
+    _exact_init(kit, worst)
+
+
+def _moments(kit, worst):
+    init, torch = kit.torch.nn.init, kit.torch
     count = 400 * 500
-    for name, fill, sigma in (
-        ("xavier_normal_", torch.nn.init.xavier_normal_, math.sqrt(2.0 / 900)),
-        ("xavier_uniform_", torch.nn.init.xavier_uniform_, math.sqrt(6.0 / 900) / math.sqrt(3)),
-        ("kaiming_normal_", lambda t: torch.nn.init.kaiming_normal_(t, nonlinearity="relu"), math.sqrt(2.0 / 500)),
-        ("kaiming_uniform_", lambda t: torch.nn.init.kaiming_uniform_(t, nonlinearity="relu"), math.sqrt(2.0 / 500)),
+    for name, fill, sigma, fourth in (
+        ("xavier_normal_", init.xavier_normal_, math.sqrt(2.0 / 900), 3),
+        ("xavier_uniform_", init.xavier_uniform_, math.sqrt(6.0 / 900 / 3), 1.8),
+        ("xavier_normal_, gain 2", lambda t: init.xavier_normal_(t, 2.0), 2 * math.sqrt(2.0 / 900), 3),
+        ("kaiming_normal_", lambda t: init.kaiming_normal_(t, nonlinearity="relu"), math.sqrt(2.0 / 500), 3),
+        ("kaiming_normal_, fan_out", lambda t: init.kaiming_normal_(t, mode="fan_out", nonlinearity="relu"), math.sqrt(2.0 / 400), 3),
+        ("kaiming_uniform_", lambda t: init.kaiming_uniform_(t, nonlinearity="relu"), math.sqrt(2.0 / 500), 1.8),
+        ("kaiming_uniform_, a = sqrt(5)", lambda t: init.kaiming_uniform_(t, a=math.sqrt(5)), math.sqrt(1.0 / 500 / 3), 1.8),
+        ("normal_", lambda t: init.normal_(t, 0.0, 0.02), 0.02, 3),
+        ("uniform_", lambda t: init.uniform_(t, -0.1, 0.1), 0.1 / math.sqrt(3), 1.8),
+        ("Linear's own", lambda t: t.copy_(torch.nn.Linear(500, 400).weight), math.sqrt(1.0 / 500 / 3), 1.8),
+        ("Conv2d's own", lambda t: t.copy_(torch.nn.Conv2d(20, 400, 5).weight.flatten(1)), math.sqrt(1.0 / 500 / 3), 1.8),
+        ("Embedding's own", lambda t: t.copy_(torch.nn.Embedding(400, 500).weight), 1.0, 3),
     ):
         weight = torch.empty(400, 500, device=kit.device)
-        fill(weight)
-        mean, square = float(weight.cpu().double().mean()), float((weight.cpu().double() ** 2).mean())
-        worst.add(abs(mean) / (sigma / math.sqrt(count)), 5, "sigma", "mean of %s" % name)
-        worst.add(abs(square / sigma ** 2 - 1) / math.sqrt(2.0 / count), 6, "sigma", "variance of %s" % name)
-    q = torch.nn.init.orthogonal_(torch.empty(6, 6, device=kit.device))
-    worst.add(kit.distance(q @ q.t(), torch.eye(6)) / kit.eps(torch.float32), 64, "eps", "orthogonal_")
-    normed = torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(5, 4)) if hasattr(torch.nn.utils.parametrizations, "weight_norm") else None
-    if normed is not None:
+        with torch.no_grad():
+            fill(weight)
+        wide = weight.detach().cpu().double()
+        mean, square = float(wide.mean()), float((wide * wide).mean())
+        worst.add(abs(mean) / (sigma / math.sqrt(count)), 6, "sigma", "mean of %s" % name)
+        worst.add(abs(square / sigma**2 - 1) / math.sqrt((fourth - 1) / count), 6, "sigma", "variance of %s" % name)
+        if fourth == 1.8:
+            worst.equal(float(wide.abs().max()) <= sigma * math.sqrt(3) * 1.0001, "%s stays within its limits" % name)
+    short = init.trunc_normal_(torch.empty(1000), std=1.0, a=-0.5, b=1.0)
+    worst.equal(float(short.min()) >= -0.5 and float(short.max()) <= 1.0, "trunc_normal_ stays within its limits")
+
+
+def _exact_init(kit, worst):
+    init, torch = kit.torch.nn.init, kit.torch
+    worst.same(init.constant_(torch.empty(2, 2, device=kit.device), 0.5), [[0.5, 0.5]] * 2, "constant_")
+    worst.same(init.ones_(torch.empty(2, device=kit.device)), [1.0, 1.0], "ones_")
+    worst.same(init.zeros_(torch.ones(2, device=kit.device)), [0.0, 0.0], "zeros_")
+    worst.same(init.eye_(torch.empty(2, 3, device=kit.device)), [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], "eye_")
+    worst.same(init.dirac_(torch.empty(2, 2, 3, device=kit.device)), [[[0, 1, 0], [0, 0, 0]], [[0, 0, 0], [0, 1, 0]]], "dirac_")
+    q = init.orthogonal_(torch.empty(6, 6, device=kit.device))
+    worst.add(kit.distance(q.cpu().double() @ q.t().cpu().double(), torch.eye(6)) / kit.eps(torch.float32), 64, "eps", "orthogonal_")
+    sparse = init.sparse_(torch.empty(10, 20), 0.3)
+    worst.equal(plain((sparse == 0).sum(0)) == [3] * 20, "sparse_")
+    for name, want in (("relu", math.sqrt(2)), ("tanh", 5 / 3.0), ("linear", 1.0), ("sigmoid", 1.0), ("selu", 0.75)):
+        worst.add(abs(init.calculate_gain(name) - want), 1e-12, "abs", "calculate_gain of %s" % name)
+
+
+def linear_wraps(kit, worst):
+    """Weight norm, spectral norm, own parametrisations, pruning, Flatten and Unflatten, lists and dictionaries of modules."""
+    from torch.nn.utils import prune
+
+    torch = kit.torch
+    nn = torch.nn
+    torch.manual_seed(kit.seed)
+    parametrizations = nn.utils.parametrizations
+    if hasattr(parametrizations, "weight_norm"):
+        normed = parametrizations.weight_norm(nn.Linear(5, 4))
         with torch.no_grad():
             normed.parametrizations.weight.original0.fill_(2.0)
-        kit.compare(worst, normed.weight.norm(dim=1), [2.0] * 4, 32, "weight_norm")
+        kit.compare(worst, [math.sqrt(math.fsum(v * v for v in row)) for row in plain(normed.weight)], [2.0] * 4, 32, "weight_norm", torch.float32)
+    spectral = parametrizations.spectral_norm(nn.Linear(6, 4), n_power_iterations=30)
+    for _ in range(3):
+        weight = spectral.weight
+    worst.add(abs(float(torch.linalg.svdvals(weight.detach())[0]) - 1), 1e-2, "abs", "spectral_norm")
+    turned = parametrizations.orthogonal(nn.Linear(4, 4))
+    weight = turned.weight.detach().double()
+    worst.add(kit.distance(weight @ weight.t(), torch.eye(4)), 1e-5, "abs", "orthogonal")
+
+    class Symmetric(nn.Module):
+        def forward(self, x):
+            return x.triu() + x.triu(1).transpose(-1, -2)
+
+    layer = nn.Linear(3, 3)
+    nn.utils.parametrize.register_parametrization(layer, "weight", Symmetric())
+    worst.equal(plain(layer.weight) == plain(layer.weight.t()), "an own parametrisation")
+    pruned = nn.Linear(4, 1)
+    with torch.no_grad():
+        pruned.weight.copy_(torch.tensor([[0.1, -3.0, 2.0, -0.2]]))
+    prune.l1_unstructured(pruned, "weight", amount=2)
+    worst.same(pruned.weight, [[0.0, -3.0, 2.0, 0.0]], "pruning of the smallest weights")
+    x = torch.arange(24.0).reshape(2, 3, 4)
+    worst.same([list(nn.Flatten()(x).shape), list(nn.Flatten(0, 1)(x).shape)], [[2, 12], [6, 4]], "Flatten")
+    worst.same(list(nn.Unflatten(2, (2, 2))(x).shape), [2, 3, 2, 2], "Unflatten")
+
+
+def embedding_rows(kit, worst):
+    """Embedding and EmbeddingBag: rows, gradient counts, padding, norms, sparse gradients, weights, one_hot."""
+    torch, f = kit.torch, kit.torch.nn.functional
+    index = kit.of([[1, 3, 1], [5, 0, 3]], torch.int64)
+    layer = torch.nn.Embedding(6, 4, padding_idx=0).to(kit.device)
+    table = kit.leaf(kit.randn(6, 4, salt=161))
+    with torch.no_grad():
+        layer.weight.copy_(table)
+    values = plain(table)
+    for label, call, leaf in (
+        ("functional.embedding", lambda: f.embedding(index, table, padding_idx=0), table),
+        ("nn.Embedding", lambda: layer(index), layer.weight),
+    ):
+        rows = call()
+        worst.same(rows, [[values[n] for n in line] for line in ((1, 3, 1), (5, 0, 3))], "rows of %s" % label)
+        (rows * kit.of([[[1.0]], [[10.0]]])).sum().backward()
+        want = [[float(n)] * 4 for n in (0, 2, 0, 11, 0, 10)]
+        worst.same(leaf.grad, want, "gradient of %s counts uses, not the padding row" % label)
+    counts = kit.leaf(torch.zeros(8, 2))
+    many = torch.arange(20000, device=kit.device) % 7
+    f.embedding(many, counts).sum().backward()
+    worst.same(counts.grad, [[float(20000 // 7 + (n < 20000 % 7))] * 2 for n in range(7)] + [[0.0, 0.0]], "20,000 uses of 7 rows")
+    _bags(kit, worst, index)
+    frozen = torch.nn.Embedding.from_pretrained(kit.of([[1.0, 2.0], [3.0, 4.0]]))
+    worst.equal(plain(frozen(kit.whole(1))) == [[3.0, 4.0]] and not frozen.weight.requires_grad, "from_pretrained")
+    limited = torch.nn.Embedding(2, 2, max_norm=1.0).to(kit.device)
+    with torch.no_grad():
+        limited.weight.copy_(kit.of([[3.0, 4.0], [0.3, 0.4]]))
+    kit.compare(worst, limited(kit.whole(0, 1)), [[0.6, 0.8], [0.3, 0.4]], 64, "max_norm")
+    sparse = torch.nn.Embedding(6, 2, sparse=True).to(kit.device)
+    sparse(kit.whole(1, 4, 1)).sum().backward()
+    worst.same(sparse.weight.grad.to_dense(), [[0.0] * 2, [2.0] * 2, [0.0] * 2, [0.0] * 2, [1.0] * 2, [0.0] * 2], "a sparse gradient")
+    worst.same(f.one_hot(kit.whole(2, 0), 3), [[0, 0, 1], [1, 0, 0]], "one_hot")
+
+
+def _bags(kit, worst, index):
+    torch, f = kit.torch, kit.torch.nn.functional
+    table = kit.to(kit.randn(6, 4, salt=162))
+    rows = plain(table.cpu().double())
+    lists = [[rows[n] for n in (1, 3, 1, 5)], [rows[n] for n in (0, 3)]]
+    starts = kit.whole(0, 4)
+    for mode, join in (("sum", math.fsum), ("mean", lambda v: math.fsum(v) / len(v)), ("max", max)):
+        want = [[join([row[c] for row in part]) for c in range(4)] for part in lists]
+        kit.compare(worst, f.embedding_bag(index.reshape(-1), table, starts, mode=mode), want, 16, "embedding_bag, %s" % mode)
+        layer = torch.nn.EmbeddingBag.from_pretrained(table, mode=mode)
+        kit.compare(worst, layer(index.reshape(-1), starts), want, 16, "EmbeddingBag, %s" % mode)
+    weights = kit.of([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    got = f.embedding_bag(index.reshape(-1), table, starts, mode="sum", per_sample_weights=weights)
+    factors = ((1, 2, 3, 4), (5, 6))
+    want = [[math.fsum(w * row[c] for w, row in zip(ws, part)) for c in range(4)] for ws, part in zip(factors, lists)]
+    kit.compare(worst, got, want, 16, "embedding_bag, weighted")
 
 
 CHECKS = {
-    "conv.forms": conv_forms,
-    "conv.pool": pool_pad,
-    "norm.forms": norm_forms,
-    "rnn.gates": rnn_gates,
-    "attention.sdpa": attention_sdpa,
-    "attention.heads": attention_heads,
-    "attention.masks": attention_masks,
-    "embedding.rows": embedding_rows,
-    "activation.forms": activation_forms,
     "linear.init": linear_init,
+    "linear.wraps": linear_wraps,
+    "activation.forms": activation_forms,
+    "norm.forms": norm_forms,
+    "embedding.rows": embedding_rows,
 }

@@ -6,8 +6,10 @@ Standard library and torch only; syntax of Python 3.6. Lines of the answer: ``in
 or hang is pinned on it) and ``end`` with error, tolerance and unit, or why there is nothing to compare; ``done`` at last.
 """
 
+import contextlib
 import importlib.util
 import json
+import math
 import os
 import sys
 import time
@@ -15,8 +17,33 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or os.curdir) != HERE]
 
-TOPICS = ("core", "optim", "data", "layers", "ops", "models", "system")
+TOPICS = (
+    "tensor",
+    "index",
+    "matmul",
+    "autograd",
+    "loss",
+    "optim",
+    "schedule",
+    "data",
+    "save",
+    "random",
+    "train",
+    "layers",
+    "conv",
+    "rnn",
+    "attention",
+    "ops",
+    "linalg",
+    "lowbits",
+    "models",
+    "system",
+    "gpu",
+)
 """Modules bench_TOPIC.py beside this file, loaded by their path: no folder of ours stays on the import path."""
+
+KEPT = 12
+"""How many of the errors beyond their tolerance are told."""
 
 
 class Unavailable(Exception):
@@ -28,18 +55,22 @@ class Unsupported(Exception):
 
 
 class Worst(object):
-    """Collects errors and keeps the largest in relation to its tolerance."""
+    """Collects errors and keeps the largest in relation to its tolerance, and the first that lie beyond it."""
 
     def __init__(self):
         self.error, self.tolerance, self.detail, self.unit, self.data = 0.0, 1.0, "", "", {}
+        self.count, self.beyond = 0, []
         self._ratio = -1.0
 
     def add(self, error, tolerance, unit, detail):
         """One measured error (a number that is not one counts as infinite)."""
         error = float(error)
-        ratio = error / tolerance if tolerance else (0.0 if error == 0 else float("inf"))
         if error != error:
-            error = ratio = float("inf")
+            error = float("inf")
+        ratio = error / tolerance if tolerance else (0.0 if error == 0 else float("inf"))
+        self.count += 1
+        if ratio > 1 and len(self.beyond) < KEPT:
+            self.beyond.append({"detail": detail, "error": error, "tolerance": float(tolerance), "unit": unit})
         if ratio > self._ratio:
             self._ratio = ratio
             self.error, self.tolerance, self.unit, self.detail = error, float(tolerance), unit, detail
@@ -48,19 +79,66 @@ class Worst(object):
         """Something that must hold exactly."""
         self.add(0.0 if is_equal else 1.0, 0.0, "count", detail)
 
+    def same(self, got, want, detail):
+        """Two values (numbers, lists, tensors as lists) that must be equal; what was got stands in the detail."""
+        got = plain(got)
+        is_equal = got == want
+        self.add(0.0 if is_equal else 1.0, 0.0, "count", detail if is_equal else "%s: %s" % (detail, str(got)[:80]))
+
+    def refuses(self, call, errors, detail):
+        """A call that must raise one of these errors."""
+        try:
+            call()
+        except errors:
+            self.equal(True, detail)
+        else:
+            self.equal(False, "%s: it was not refused" % detail)
+
+
+def plain(value):
+    """Tensors as lists, tuples as lists, everything else as it is."""
+    if hasattr(value, "detach"):
+        return value.detach().cpu().tolist()
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
+
+
+def flat(value, into=None):
+    """All numbers of nested lists, in order."""
+    into = [] if into is None else into
+    for item in value:
+        if isinstance(item, (list, tuple)):
+            flat(item, into)
+        else:
+            into.append(float(item))
+    return into
+
 
 class Kit(object):
     """What every check is given: torch, the device, the seed, and comparisons."""
 
-    EPS = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
+    EPS = {"complex128": 2.0**-52, "complex64": 2.0**-23, "float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 
     def __init__(self, torch, device, seed):
         self.torch, self.device, self.seed = torch, torch.device(device), seed
-        self.has_float64 = self.device.type != "mps"
+        self.has_float64 = has_float64(torch, self.device)
+        self.version = version_of(torch)
+        self.found = found_settings(torch)
+        exact_settings(torch)
+
+    @contextlib.contextmanager
+    def settings_as_found(self):
+        """The precision of float32 products as it was when torch had been imported."""
+        exact_settings(self.torch, self.found)
+        try:
+            yield
+        finally:
+            exact_settings(self.torch)
 
     def rng(self, salt=0):
         """A CPU generator: device generators differ by design, so inputs are made on the CPU."""
-        return self.torch.Generator().manual_seed(self.seed * 1009 + salt)
+        return self.torch.Generator().manual_seed(self.seed * 100003 + salt)
 
     def randn(self, *shape, **options):
         """Normal numbers in float64 on the CPU."""
@@ -70,6 +148,14 @@ class Kit(object):
         """A copy on the device."""
         return tensor.detach().clone().to(device=self.device, dtype=dtype or self.torch.float32)
 
+    def of(self, values, dtype=None):
+        """A tensor on the device with these values."""
+        return self.torch.tensor(values, dtype=dtype or self.torch.float32, device=self.device)
+
+    def whole(self, *values):
+        """A tensor of whole numbers on the device."""
+        return self.torch.tensor(list(values), dtype=self.torch.int64, device=self.device)
+
     def leaf(self, tensor, dtype=None):
         """A copy on the device that asks for its gradient."""
         return self.to(tensor, dtype).requires_grad_(True)
@@ -78,52 +164,160 @@ class Kit(object):
         """The dtypes of these names that the device has."""
         return [getattr(self.torch, name) for name in names if self.has_float64 or name != "float64"]
 
+    @property
+    def finest(self):
+        """The finest floating dtype of the device."""
+        return self.torch.float64 if self.has_float64 else self.torch.float32
+
     def eps(self, dtype):
         """Machine epsilon of a dtype."""
         return self.EPS[str(dtype).rpartition(".")[2]]
 
-    def distance(self, got, want):
-        """max|got - want| / max|want|, in float64 on the CPU; infinite for another shape or for a NaN that is not wanted."""
-        torch = self.torch
-        got = got.detach().to("cpu").to(torch.float64).reshape(-1)
-        want = torch.as_tensor(want, dtype=torch.float64).detach().to("cpu").to(torch.float64).reshape(-1)
-        if got.numel() != want.numel():
+    def numbers(self, value):
+        """All numbers of a tensor or of nested lists, as Python floats."""
+        if hasattr(value, "detach"):
+            value = value.detach().cpu()
+            value = self.torch.view_as_real(value.resolve_conj()) if value.is_complex() else value
+            value = value.to(self.torch.float64).reshape(-1).tolist()
+            return value
+        return flat(value) if isinstance(value, (list, tuple)) else [float(value)]
+
+    def distance(self, got, want, least=0.0):
+        """max|got - want| / max|want| in Python floats; infinite for another count of numbers, or a NaN that is not wanted.
+
+        ``least``: the smallest scale, where the wanted numbers may all come out tiny.
+        """
+        got, want = self.numbers(got), self.numbers(want)
+        if len(got) != len(want):
             return float("inf")
-        if got.numel() == 0:
-            return 0.0
-        scale = max(float(want.abs().max()), 1e-30)
-        return float((got - want).abs().max()) / scale
+        scale = max([least] + [abs(w) for w in want if abs(w) < float("inf")]) or 1.0
+        largest = 0.0
+        for g, w in zip(got, want):
+            if g == w or (g != g and w != w):
+                continue
+            apart = abs(g - w) / scale
+            if not apart < float("inf"):
+                return float("inf")
+            largest = max(largest, apart)
+        return largest
 
-    def compare(self, worst, got, want, bound_eps, detail, dtype=None):
+    def compare(self, worst, got, want, bound_eps, detail, dtype=None, least=0.0):
         """Add an error in units of eps of the dtype that was computed in."""
-        worst.add(self.distance(got, want) / self.eps(dtype or got.dtype), bound_eps, "eps", detail)
+        worst.add(self.distance(got, want, least) / self.eps(dtype or got.dtype), bound_eps, "eps", detail)
 
-    def need(self, holder, *names):
-        """The attribute at the end of a chain of names; raises Unavailable where this torch lacks it."""
+    def slopes(self, worst, name, point, function, bound=1e-5):
+        """The gradient of a function against central differences along three directions, in float64 (nothing where there is none)."""
+        torch = self.torch
+        if not self.has_float64:
+            return
+        point = self.to(point, torch.float64)
+        leaf = point.clone().requires_grad_(True)
+        value = function(leaf)
+        weights = self.to(self.randn(*(list(value.shape) or [1]), salt=19), torch.float64).reshape(value.shape)
+        (value * weights).sum().backward()
+        gradient, factors, step = self.numbers(leaf.grad), self.numbers(weights), 1e-6
+        for salt in (20, 21, 22):
+            direction = self.to(self.randn(*point.shape, salt=salt), torch.float64)
+            with torch.no_grad():
+                high, low = function(point + step * direction), function(point - step * direction)
+            moved = [w * (u - v) for w, u, v in zip(factors, self.numbers(high), self.numbers(low))]
+            rise = math.fsum(moved) / (2 * step)
+            slope = math.fsum(g * d for g, d in zip(gradient, self.numbers(direction)))
+            worst.add(abs(rise - slope) / max(abs(slope), 1.0), bound, "rel", "gradient of %s" % name)
+
+    def need(self, holder, *names, **options):
+        """The attribute at the end of a chain of names; Unavailable where this torch is too old for it (``since``)."""
+        since = options.get("since", (0, 0))
         for name in names:
             if not hasattr(holder, name):
-                raise Unavailable("this torch has no %s" % name)
+                if self.version >= since > (0, 0):
+                    raise RuntimeError("this torch lacks %s, which every torch from %d.%d on has" % ((name,) + since))
+                raise Unavailable("this torch has no %s" % ".".join(names))
             holder = getattr(holder, name)
         return holder
 
+    def ways(self, name, module=None, only=None, **options):
+        """(label, callable) of every spelling: torch.x, torch.nn.functional.x, Tensor.x, Tensor.x_, nn.X."""
+        torch = self.torch
+        found = []
+        for label, holder in (("torch", torch), ("functional", torch.nn.functional), ("Tensor", torch.Tensor)):
+            function = getattr(holder, name, None)
+            if callable(function):
+                found.append(("%s.%s" % (label, name), function))
+        if callable(getattr(torch.Tensor, name + "_", None)):
+            in_place = getattr(torch.Tensor, name + "_")
+            found.append(("Tensor.%s_" % name, lambda x, *rest, **named: in_place(x.clone(), *rest, **named)))
+        if module and hasattr(torch.nn, module):
+            found.append(("nn.%s" % module, getattr(torch.nn, module)(**options)))
+        return [way for way in found if only is None or way[0].partition(".")[0] in only]
 
-def load(topic):
-    """One module of checks."""
-    path = os.path.join(HERE, "bench_%s.py" % topic)
-    spec = importlib.util.spec_from_file_location("ptsetup_bench_%s" % topic, path)
+
+def found_settings(torch):
+    """What torch is set to: precision of float32 products, TF32 of convolutions and recurrent nets."""
+    found = {}
+    if hasattr(torch, "get_float32_matmul_precision"):
+        found["matmul"] = torch.get_float32_matmul_precision()
+    cudnn = torch.backends.cudnn
+    if hasattr(cudnn, "allow_tf32"):
+        found["convolution"] = cudnn.allow_tf32
+    elif hasattr(getattr(cudnn, "conv", None), "fp32_precision"):
+        found.update(convolution=cudnn.conv.fp32_precision, recurrent=cudnn.rnn.fp32_precision)
+    return found
+
+
+def exact_settings(torch, found=None):
+    """Float32 products in float32 everywhere, or the settings as they were found.
+
+    By the older of the two ways to set TF32, as long as torch has it: its own code reads that one, and raises where the two are mixed.
+    """
+    if hasattr(torch, "set_float32_matmul_precision"):
+        torch.set_float32_matmul_precision(found.get("matmul", "highest") if found else "highest")
+    cudnn = torch.backends.cudnn
+    if hasattr(cudnn, "allow_tf32"):
+        cudnn.allow_tf32 = found["convolution"] if found else False
+    elif hasattr(getattr(cudnn, "conv", None), "fp32_precision"):
+        cudnn.conv.fp32_precision = found["convolution"] if found else "ieee"
+        cudnn.rnn.fp32_precision = found["recurrent"] if found else "ieee"
+
+
+def version_of(torch):
+    """(2, 13) of torch 2.13.0+cpu."""
+    digits = str(torch.__version__).split("+")[0].split(".")
+    try:
+        return int(digits[0]), int(digits[1])
+    except (IndexError, ValueError):
+        return (0, 0)
+
+
+def has_float64(torch, device):
+    """Whether the device computes in float64 (Apple's and some of Intel's do not)."""
+    if device.type in ("cpu", "cuda"):
+        return True
+    if device.type == "mps":
+        return False
+    try:
+        return float((torch.ones(2, dtype=torch.float64, device=device) * 2).sum()) == 4.0
+    except (RuntimeError, TypeError):
+        return False
+
+
+def load_file(topic):
+    """One module beside this file, by its path."""
+    name = "ptsetup_bench_%s" % topic
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, os.path.join(HERE, "bench_%s.py" % topic))
     module = importlib.util.module_from_spec(spec)
-    # worker processes of a DataLoader look the module up by its name
-    sys.modules[spec.name] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
 
 def collect():
-    """Name -> function of all checks; a check is a public function ``group_name(kit, worst)`` listed in its module's CHECKS."""
+    """Name -> function of all checks: what the CHECKS of the topics hold."""
     checks = {}
     for topic in TOPICS:
-        if os.path.exists(os.path.join(HERE, "bench_%s.py" % topic)):
-            checks.update(load(topic).CHECKS)
+        checks.update(load_file(topic).CHECKS)
     return checks
 
 
@@ -142,13 +336,22 @@ def pick_device(torch, asked):
 
 def device_name(torch, device):
     """Name of the device, or None."""
-    kind = torch.device(device).type
     try:
-        if kind in ("cuda", "xpu"):
-            return getattr(torch, kind).get_device_name(torch.device(device).index or 0)
+        if device.type in ("cuda", "xpu"):
+            return getattr(torch, device.type).get_device_name(device.index or 0)
     except Exception:
         return None
     return None
+
+
+def refusal(torch, device):
+    """Why the device cannot be used; None where a small sum on it comes out."""
+    try:
+        if float((torch.arange(3.0).to(device) + 1).sum()) == 6.0:
+            return None
+        return "1 + 2 + 3 on it is not 6"
+    except Exception as problem:
+        return "%s: %s" % (type(problem).__name__, str(problem).strip().split("\n")[0][:300])
 
 
 def info(torch, device):
@@ -164,12 +367,34 @@ def info(torch, device):
         versions["cudnn"] = "broken: %s" % problem
     return {
         "event": "info",
-        "device": str(torch.device(device)),
+        "device": str(device),
         "device_name": device_name(torch, device),
         "versions": versions,
         "threads": torch.get_num_threads(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability() if hasattr(torch.backends, "cpu") else None,
+        "settings": found_settings(torch),
     }
+
+
+OF_INTEREST = (
+    "libcublas", "libcudnn", "libcufft", "libcusolver", "libcusparse", "libnccl", "libnvrtc", "libcupti", "libcudart", "libcuda.",
+    "librocblas", "libhipblas", "libMIOpen", "libamdhip64", "librccl", "libgomp", "libiomp5", "libomp", "libmkl", "libopenblas",
+    "libstdc++", "libtorch_cpu", "libsycl",
+)
+
+
+def libraries():
+    """Path of every library of interest that this process has mapped (Linux): two of one kind, or one from elsewhere, explain much."""
+    found = set()
+    try:
+        with open("/proc/self/maps") as maps:
+            for line in maps:
+                path = line.rstrip("\n").partition("/")[2]
+                if path and os.path.basename(path).startswith(OF_INTEREST):
+                    found.add("/" + path)
+    except (IOError, OSError):
+        return []
+    return sorted(found)
 
 
 def peak_bytes():
@@ -182,6 +407,16 @@ def peak_bytes():
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def where_raised(problem):
+    """The line of our own script at which an exception came up (Python 3 keeps the traceback on it)."""
+    line, trace = None, problem.__traceback__
+    while trace is not None:
+        if os.path.dirname(os.path.abspath(trace.tb_frame.f_code.co_filename)) == HERE:
+            line = "%s:%d" % (os.path.basename(trace.tb_frame.f_code.co_filename), trace.tb_lineno)
+        trace = trace.tb_next
+    return line
+
+
 def run_one(kit, name, function):
     """Run one check; returns its ``end`` record."""
     worst = Worst()
@@ -190,17 +425,24 @@ def run_one(kit, name, function):
     try:
         kit.torch.manual_seed(kit.seed)
         function(kit, worst)
-        record.update(
-            error=worst.error, tolerance=worst.tolerance, unit=worst.unit, detail=worst.detail, data=worst.data
-        )
+        data = dict(worst.data, parts=worst.count)
+        if worst.beyond:
+            data["beyond"] = worst.beyond
+        record.update(error=worst.error, tolerance=worst.tolerance, unit=worst.unit, detail=worst.detail, data=data)
     except Unavailable as reason:
         record.update(status="unavailable", detail=str(reason))
     except Unsupported as reason:
         record.update(status="unsupported", detail=str(reason))
-    except (NotImplementedError, MemoryError) as reason:
-        record.update(status="unsupported", detail="%s: %s" % (type(reason).__name__, reason))
     except Exception as problem:
-        record.update(status="raised", detail="%s: %s" % (type(problem).__name__, str(problem)[:600]))
+        words = "%s: %s" % (type(problem).__name__, str(problem).strip()[:600])
+        if isinstance(problem, MemoryError) or "out of memory" in words.lower() or "can't allocate memory" in words:
+            status = "memory"
+        elif isinstance(problem, NotImplementedError) and kit.device.type != "cpu":
+            # a device may lack an operation; the processor lacks none of those that are asked for
+            status = "unsupported"
+        else:
+            status = "raised"
+        record.update(status=status, detail=words, where=where_raised(problem))
     record.update(seconds=time.perf_counter() - wall, cpu_seconds=time.process_time() - cpu)
     return record
 
@@ -230,28 +472,31 @@ def main(argv):
 
     tell({"event": "imported", "cpu_seconds": time.process_time() - started, "peak_bytes": peak_bytes()})
     torch.set_num_threads(1)
-    device = pick_device(torch, asked.get("device", "auto"))
+    device = pick_device(torch, asked.get("device") or "auto")
     try:
-        torch.ones(2, device=device).sum().item()
-    except Exception as problem:
-        # no check can say anything about a device that is not there
-        tell({"event": "no_device", "device": str(device), "detail": str(problem).strip().split("\n")[0][:200]})
-        return 0
+        device = torch.device(device)
+        reason = refusal(torch, device)
+    except RuntimeError as problem:
+        reason = str(problem).strip().split("\n")[0][:300]
+    if reason is not None:
+        tell({"event": "no_device", "device": str(device), "detail": reason})
+        return 1
     tell(info(torch, device))
     checks = collect()
-    kit = Kit(torch, device, asked.get("seed", 0))
+    kit = Kit(torch, device, int(asked.get("seed", 0)))
     for name in asked["checks"]:
         tell({"event": "start", "name": name})
-        if name not in checks:
-            tell({"event": "end", "name": name, "status": "unavailable", "detail": "no such check in this child"})
-            continue
-        tell(run_one(kit, name, checks[name]))
-    tell({"event": "done", "peak_bytes": peak_bytes(), "cpu_seconds": time.process_time() - started})
+        record = run_one(kit, name, checks[name])
+        tell(record)
+        if record.get("status") == "raised" and device.type != "cpu" and refusal(torch, device) is not None:
+            # an error of the device sticks to the process: another one has to go on
+            return 1
+    tell({"event": "done", "peak_bytes": peak_bytes(), "cpu_seconds": time.process_time() - started, "libraries": libraries()})
     answer.close()
     return 0
 
 
 if __name__ == "__main__":
-    # checks raise these by the name of this module
+    # the modules beside this file import from it by this name
     sys.modules["ptsetup_bench_main"] = sys.modules["__main__"]
     sys.exit(main(sys.argv))

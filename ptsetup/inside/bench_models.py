@@ -1,7 +1,7 @@
 """Checks of small models: what people train with torch, each to a bound or against a closed form."""
 import math
 
-from ptsetup_bench_main import Unavailable
+from ptsetup_bench_main import plain
 
 
 def _fit(torch, model, optimizer, batches, loss_of):
@@ -73,6 +73,77 @@ def memory_nets(kit, worst):
         optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
         loss = _fit(torch, model, optimizer, range(150), lambda m, _: f.cross_entropy(m(inputs), first))
         worst.add(loss, 0.2, "loss", kind)
+
+
+def module_book(kit, worst):
+    """nn.Module's books: parameters, buffers, children, modes, dtypes, sharing, replacing, lists and dictionaries of parts."""
+    torch = kit.torch
+    nn = torch.nn
+
+    class Part(nn.Module):
+        def __init__(self):
+            super(Part, self).__init__()
+            self.weight = nn.Parameter(torch.ones(2))
+            self.register_buffer("kept", torch.zeros(1))
+            self.register_buffer("passing", torch.zeros(1), persistent=False)
+            self.register_parameter("none", None)
+            self.plain = torch.zeros(1)
+
+        def forward(self, x):
+            return x * self.weight + self.kept
+
+    part = Part().to(kit.device)
+    worst.same([n for n, _ in part.named_parameters()], ["weight"], "named_parameters")
+    worst.same([n for n, _ in part.named_buffers()], ["kept", "passing"], "named_buffers")
+    worst.same(sorted(part.state_dict()), ["kept", "weight"], "a buffer that is not persistent stays out of the state")
+    worst.equal(part(kit.of([1.0, 2.0])).tolist() == [1.0, 2.0], "calling a module calls forward")
+    whole = nn.Sequential(part, nn.Dropout(0.5), nn.BatchNorm1d(2)).to(kit.device)
+    worst.same([n for n, _ in whole.named_children()], ["0", "1", "2"], "named_children")
+    worst.equal(len(list(whole.modules())) == 4 and whole[-1] is whole[2] and len(whole[:2]) == 2, "modules, indexing of Sequential")
+    whole.eval()
+    worst.equal(not any(m.training for m in whole.modules()), "eval() reaches all parts")
+    whole.train()
+    worst.equal(all(m.training for m in whole.modules()), "train() reaches all parts")
+    whole.requires_grad_(False)
+    worst.equal(not any(p.requires_grad for p in whole.parameters()), "requires_grad_(False)")
+    half = Part().to(kit.device).to(torch.bfloat16)
+    worst.equal(half.weight.dtype == half.kept.dtype == torch.bfloat16 and half.plain.dtype == torch.float32, "to() turns weights and buffers")
+    seen = []
+    whole.apply(lambda m: seen.append(type(m).__name__))
+    worst.same(seen, ["Part", "Dropout", "BatchNorm1d", "Sequential"], "apply() goes from the leaves up")
+    lists = nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])
+    lists.append(nn.Linear(2, 1))
+    worst.equal(len(list(lists.parameters())) == 6 and len(lists) == 3, "ModuleList")
+    named = nn.ModuleDict({"a": nn.Linear(2, 2), "b": nn.ReLU()})
+    worst.equal(list(named) == ["a", "b"] and sorted(named.state_dict()) == ["a.bias", "a.weight"], "ModuleDict")
+    worst.equal(len(list(nn.ParameterList([nn.Parameter(torch.zeros(1))] * 2))) == 2, "ParameterList")
+    _sharing(kit, worst)
+
+
+def _sharing(kit, worst):
+    torch = kit.torch
+    nn = torch.nn
+    one = nn.Linear(3, 3, bias=False).to(kit.device)
+    tied = nn.Sequential(one, one)
+    worst.equal(len(list(tied.parameters())) == 1, "a shared weight counts once")
+    x = kit.of([[1.0, 2.0, 3.0]])
+    with torch.no_grad():
+        one.weight.copy_(torch.eye(3) * 2)
+    tied(x).sum().backward()
+    # d/dW of sum(W W x) at W = 2: 2 x_j from the outer, and 2 x_j from the inner use
+    worst.same(one.weight.grad, [[4.0, 8.0, 12.0]] * 3, "gradients of both uses of a shared weight add")
+    one.weight = nn.Parameter(torch.zeros(3, 3, device=kit.device))
+    worst.equal(plain(tied(x)) == [[0.0] * 3] and len(list(tied.parameters())) == 1, "a replaced parameter")
+    with_buffer = nn.Module()
+    with_buffer.register_buffer("scale", torch.ones(1))
+    with_buffer.scale = torch.full((1,), 5.0)
+    worst.equal(plain(with_buffer.state_dict()["scale"]) == [5.0], "a replaced buffer")
+    worst.refuses(lambda: setattr(one, "weight", 3.0), TypeError, "a number in place of a parameter")
+    held = nn.Linear(2, 1)
+    held.extra = nn.Linear(1, 1)
+    worst.same(sorted(held.state_dict()), ["bias", "extra.bias", "extra.weight", "weight"], "a part that is added later")
+    del held.extra
+    worst.same(sorted(held.state_dict()), ["bias", "weight"], "a part that is removed")
 
 
 def module_parts(kit, worst):
@@ -247,6 +318,7 @@ def gan_step(kit, worst):
 CHECKS = {
     "model.cnn": cnn_strokes,
     "model.memory": memory_nets,
+    "model.module": module_book,
     "model.parts": module_parts,
     "model.fewshot": fewshot_prototypes,
     "model.reinforce": reinforce_bandit,

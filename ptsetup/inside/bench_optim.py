@@ -1,7 +1,10 @@
-"""Checks of optimizers, schedulers and regularisation: every step against the formula in plain Python floats (float64)."""
+"""Checks of optimizers: every step against the update formula in plain Python floats, for each implementation that torch has."""
+
+import inspect
+import io
 import math
 
-from ptsetup_bench_main import Unavailable
+from ptsetup_bench_main import plain
 
 
 def _gradients(kit, steps, size, salt):
@@ -10,67 +13,73 @@ def _gradients(kit, steps, size, salt):
 
 
 def _variants(kit, cls):
-    """Keyword arguments of each implementation that this torch has for the device."""
-    import inspect
-
+    """Keyword arguments of each implementation that this torch has for the device: plain loop, multi-tensor, fused."""
     parameters = inspect.signature(cls.__init__).parameters
-    found = [("for-loop", {"foreach": False} if "foreach" in parameters else {})]
+    found = [("as chosen", {}), ("for-loop", {"foreach": False} if "foreach" in parameters else {})]
     if "foreach" in parameters:
         found.append(("foreach", {"foreach": True}))
-    if "fused" in parameters and kit.device.type in ("cuda", "cpu", "xpu", "mps"):
+    if "fused" in parameters:
         found.append(("fused", {"fused": True}))
+    if "capturable" in parameters and kit.device.type == "cuda":
+        found.append(("capturable", {"capturable": True}))
     return found
 
 
-def _run(kit, worst, label, build, reference, steps, bound, size=7, salt=50):
+def _run(kit, worst, label, build, reference, steps, bound=256, size=7, salt=50):
     """Feed prescribed gradients to an optimizer and compare the parameters after every step."""
     torch = kit.torch
-    start = kit.randn(size, salt=salt)
-    gradients = _gradients(kit, steps, size, salt + 1)
+    start, gradients = kit.randn(size, salt=salt), _gradients(kit, steps, size, salt + 1)
     for dtype in kit.dtypes("float32", "float64"):
         for name, options in _variants(kit, build.cls):
             parameter = torch.nn.Parameter(kit.to(start, dtype))
+            full = "%s, %s, %s" % (label, name, str(dtype)[6:])
             try:
-                optimizer = build(parameter, options)
+                optimizer = build([parameter], options)
             except (RuntimeError, TypeError, ValueError) as reason:
-                if name == "for-loop":
+                if name in ("as chosen", "for-loop"):
                     raise
-                worst.data.setdefault("left out", []).append("%s %s: %s" % (label, name, str(reason)[:80]))
+                worst.data.setdefault("left out", []).append("%s: %s" % (full, str(reason).split("\n")[0][:80]))
                 continue
-            wanted = reference(parameter.detach().cpu().double().tolist())
-            for step, gradient in enumerate(gradients, 1):
-                given = torch.tensor(gradient, dtype=torch.float64).to(dtype)
-                # some implementations change .grad in place: the reference keeps its own copy
-                parameter.grad = given.clone().to(kit.device)
-                try:
-                    optimizer.step()
-                except RuntimeError as reason:
-                    if name == "for-loop":
-                        raise
-                    worst.data.setdefault("left out", []).append("%s %s: %s" % (label, name, str(reason)[:80]))
-                    break
-                values = wanted(step, given.double().tolist())
-                kit.compare(worst, parameter, values, bound, "%s, %s, %s, step %d" % (label, name, str(dtype)[6:], step), dtype)
+            limit = bound(dtype) if callable(bound) else bound
+            _steps(kit, worst, full, optimizer, parameter, reference, gradients, limit)
+
+
+def _steps(kit, worst, label, optimizer, parameter, reference, gradients, bound):
+    dtype = parameter.dtype
+    update = reference(kit.numbers(parameter))
+    for number, gradient in enumerate(gradients, 1):
+        given = kit.of(gradient, kit.finest).to(dtype)
+        # some implementations change .grad in place: the reference keeps its own copy
+        parameter.grad = given.clone()
+        try:
+            optimizer.step()
+        except (RuntimeError, NotImplementedError) as reason:
+            if not any(word in label for word in ("foreach", "fused", "capturable")):
+                raise
+            words = str(reason).split("\n")[0][:80]
+            if kit.device.type == "cpu" and "foreach" in label:
+                raise
+            worst.data.setdefault("left out", []).append("%s: %s" % (label, words))
+            return
+        kit.compare(worst, parameter, update(number, kit.numbers(given)), bound, "%s, step %d" % (label, number), dtype)
 
 
 class _Build(object):
     def __init__(self, cls, **settings):
         self.cls, self.settings = cls, settings
 
-    def __call__(self, parameter, options):
-        return self.cls([parameter], **dict(self.settings, **options))
+    def __call__(self, parameters, options):
+        return self.cls(parameters, **dict(self.settings, **options))
 
 
-def _sgd(lr, momentum=0.0, decay=0.0, nesterov=False, dampening=0.0):
+def _rule(function):
+    """A reference from ``function(state, number, gradient)``, which changes ``state["p"]``; other lists start with zeros."""
+
     def begin(values):
-        state = {"p": list(values), "buffer": None}
+        state = _Zeros(len(values), p=list(values))
 
         def step(number, gradient):
-            gradient = [g + decay * p for g, p in zip(gradient, state["p"])]
-            if momentum:
-                state["buffer"] = gradient if state["buffer"] is None else [momentum * b + (1 - dampening) * g for b, g in zip(state["buffer"], gradient)]
-                gradient = [g + momentum * b for g, b in zip(gradient, state["buffer"])] if nesterov else state["buffer"]
-            state["p"] = [p - lr * g for p, g in zip(state["p"], gradient)]
+            function(state, number, gradient)
             return state["p"]
 
         return step
@@ -78,141 +87,289 @@ def _sgd(lr, momentum=0.0, decay=0.0, nesterov=False, dampening=0.0):
     return begin
 
 
-def _adam(lr, betas=(0.9, 0.999), eps=1e-8, coupled=0.0, decoupled=0.0, amsgrad=False):
-    def begin(values):
-        state = {"p": list(values), "m": [0.0] * len(values), "v": [0.0] * len(values), "top": [0.0] * len(values)}
+class _Zeros(dict):
+    """A dictionary whose missing lists are zeros."""
 
-        def step(number, gradient):
-            if decoupled:
-                state["p"] = [p * (1 - lr * decoupled) for p in state["p"]]
-            gradient = [g + coupled * p for g, p in zip(gradient, state["p"])]
-            state["m"] = [betas[0] * m + (1 - betas[0]) * g for m, g in zip(state["m"], gradient)]
-            state["v"] = [betas[1] * v + (1 - betas[1]) * g * g for v, g in zip(state["v"], gradient)]
-            state["top"] = [max(a, b) for a, b in zip(state["top"], state["v"])]
-            second = state["top"] if amsgrad else state["v"]
-            first, scale = 1 - betas[0] ** number, 1 - betas[1] ** number
-            state["p"] = [p - lr * (m / first) / (math.sqrt(v / scale) + eps) for p, m, v in zip(state["p"], state["m"], second)]
-            return state["p"]
+    def __init__(self, size, **known):
+        super(_Zeros, self).__init__(**known)
+        self.size = size
 
-        return step
+    def __missing__(self, name):
+        self[name] = [0.0] * self.size
+        return self[name]
 
-    return begin
+
+def _sgd(lr, momentum=0.0, decay=0.0, nesterov=False, dampening=0.0, sign=1):
+    def update(s, number, gradient):
+        g = [sign * g + decay * p for g, p in zip(gradient, s["p"])]
+        if momentum:
+            fresh = 1 if number == 1 else 1 - dampening
+            s["buffer"] = [momentum * b + fresh * v for b, v in zip(s["buffer"], g)]
+            g = [v + momentum * b for v, b in zip(g, s["buffer"])] if nesterov else s["buffer"]
+        s["p"] = [p - lr * v for p, v in zip(s["p"], g)]
+
+    return _rule(update)
 
 
 def optim_sgd(kit, worst):
-    """SGD: plain, momentum, Nesterov, dampening, weight decay; every step."""
+    """SGD: plain, momentum, Nesterov, dampening, weight decay, maximising; every step."""
     sgd = kit.torch.optim.SGD
-    _run(kit, worst, "SGD", _Build(sgd, lr=0.1), _sgd(0.1), 20, 64)
-    _run(kit, worst, "SGD momentum", _Build(sgd, lr=0.1, momentum=0.9), _sgd(0.1, 0.9), 20, 64)
-    _run(kit, worst, "SGD Nesterov", _Build(sgd, lr=0.1, momentum=0.9, nesterov=True), _sgd(0.1, 0.9, nesterov=True), 20, 64)
-    _run(kit, worst, "SGD weight decay", _Build(sgd, lr=0.1, momentum=0.8, weight_decay=0.05), _sgd(0.1, 0.8, 0.05), 20, 64)
-    _run(kit, worst, "SGD dampening", _Build(sgd, lr=0.1, momentum=0.8, dampening=0.3), _sgd(0.1, 0.8, dampening=0.3), 20, 64)
+    for label, settings, reference in (
+        ("SGD", {}, _sgd(0.1)),
+        ("SGD momentum", {"momentum": 0.9}, _sgd(0.1, 0.9)),
+        ("SGD Nesterov", {"momentum": 0.9, "nesterov": True}, _sgd(0.1, 0.9, nesterov=True)),
+        ("SGD weight decay", {"momentum": 0.8, "weight_decay": 0.05}, _sgd(0.1, 0.8, 0.05)),
+        ("SGD dampening", {"momentum": 0.8, "dampening": 0.3}, _sgd(0.1, 0.8, dampening=0.3)),
+        ("SGD maximize", {"momentum": 0.5, "maximize": True}, _sgd(0.1, 0.5, sign=-1)),
+    ):
+        _run(kit, worst, label, _Build(sgd, lr=0.1, **settings), reference, 20, 64)
+
+
+def _adam(lr, betas=(0.9, 0.999), eps=1e-8, coupled=0.0, decoupled=0.0, amsgrad=False, sign=1):
+    def update(s, number, gradient):
+        if decoupled:
+            s["p"] = [p * (1 - lr * decoupled) for p in s["p"]]
+        g = [sign * v + coupled * p for v, p in zip(gradient, s["p"])]
+        s["m"] = [betas[0] * m + (1 - betas[0]) * v for m, v in zip(s["m"], g)]
+        s["v"] = [betas[1] * w + (1 - betas[1]) * v * v for w, v in zip(s["v"], g)]
+        s["top"] = [max(a, b) for a, b in zip(s["top"], s["v"])]
+        first, second = 1 - betas[0] ** number, 1 - betas[1] ** number
+        size = s["top"] if amsgrad else s["v"]
+        s["p"] = [p - lr * (m / first) / (math.sqrt(v / second) + eps) for p, m, v in zip(s["p"], s["m"], size)]
+
+    return _rule(update)
 
 
 def optim_adam(kit, worst):
-    """Adam with bias correction, with coupled weight decay, and AMSGrad; each of 50 steps."""
+    """Adam with bias correction, with coupled weight decay, AMSGrad, a large eps, maximising; each of 50 steps."""
     adam = kit.torch.optim.Adam
-    _run(kit, worst, "Adam", _Build(adam, lr=0.01), _adam(0.01), 50, 256)
-    _run(kit, worst, "Adam with L2 (coupled)", _Build(adam, lr=0.01, weight_decay=0.1), _adam(0.01, coupled=0.1), 20, 256)
-    _run(kit, worst, "Adam, AMSGrad", _Build(adam, lr=0.01, betas=(0.8, 0.9), amsgrad=True), _adam(0.01, (0.8, 0.9), amsgrad=True), 20, 256)
+    _run(kit, worst, "Adam", _Build(adam, lr=0.01), _adam(0.01), 50)
+    for label, settings, reference in (
+        ("Adam with L2 (coupled)", {"weight_decay": 0.1}, _adam(0.01, coupled=0.1)),
+        ("Adam, AMSGrad", {"betas": (0.8, 0.9), "amsgrad": True}, _adam(0.01, (0.8, 0.9), amsgrad=True)),
+        ("Adam, eps 0.1", {"eps": 0.1}, _adam(0.01, eps=0.1)),
+        ("Adam maximize", {"maximize": True}, _adam(0.01, sign=-1)),
+    ):
+        _run(kit, worst, label, _Build(adam, lr=0.01, **settings), reference, 20)
 
 
 def optim_adamw(kit, worst):
-    """AdamW: the decay is decoupled from the gradient; each of 50 steps."""
-    _run(kit, worst, "AdamW", _Build(kit.torch.optim.AdamW, lr=0.01, weight_decay=0.1), _adam(0.01, decoupled=0.1), 50, 256)
+    """AdamW: the decay is decoupled from the gradient; each of 50 steps; its default decay is 0.01."""
+    adamw = kit.torch.optim.AdamW
+    _run(kit, worst, "AdamW", _Build(adamw, lr=0.01, weight_decay=0.1), _adam(0.01, decoupled=0.1), 50)
+    _run(kit, worst, "AdamW, default decay", _Build(adamw, lr=0.05), _adam(0.05, decoupled=0.01), 20)
+    _run(kit, worst, "AdamW, AMSGrad", _Build(adamw, lr=0.01, weight_decay=0.1, amsgrad=True), _adam(0.01, decoupled=0.1, amsgrad=True), 20)
+
+
+def _rmsprop(lr, alpha, momentum=0.0, is_centered=False, eps=1e-8):
+    def update(s, number, gradient):
+        s["v"] = [alpha * v + (1 - alpha) * g * g for v, g in zip(s["v"], gradient)]
+        s["g"] = [alpha * m + (1 - alpha) * g for m, g in zip(s["g"], gradient)]
+        size = [v - m * m for v, m in zip(s["v"], s["g"])] if is_centered else s["v"]
+        move = [g / (math.sqrt(v) + eps) for g, v in zip(gradient, size)]
+        s["b"] = [momentum * b + m for b, m in zip(s["b"], move)]
+        s["p"] = [p - lr * b for p, b in zip(s["p"], s["b"])]
+
+    return _rule(update)
+
+
+def _adagrad(lr, eps=1e-10, decay=0.0):
+    def update(s, number, gradient):
+        s["s"] = [v + g * g for v, g in zip(s["s"], gradient)]
+        rate = lr / (1 + (number - 1) * decay)
+        s["p"] = [p - rate * g / (math.sqrt(v) + eps) for p, g, v in zip(s["p"], gradient, s["s"])]
+
+    return _rule(update)
+
+
+def _adadelta(lr, rho, eps=1e-6):
+    def update(s, number, gradient):
+        s["v"] = [rho * v + (1 - rho) * g * g for v, g in zip(s["v"], gradient)]
+        move = [math.sqrt(d + eps) / math.sqrt(v + eps) * g for d, v, g in zip(s["d"], s["v"], gradient)]
+        s["d"] = [rho * d + (1 - rho) * m * m for d, m in zip(s["d"], move)]
+        s["p"] = [p - lr * m for p, m in zip(s["p"], move)]
+
+    return _rule(update)
+
+
+def _adamax(lr, betas=(0.9, 0.999), eps=1e-8):
+    def update(s, number, gradient):
+        s["m"] = [betas[0] * m + (1 - betas[0]) * g for m, g in zip(s["m"], gradient)]
+        s["u"] = [max(betas[1] * u, abs(g) + eps) for u, g in zip(s["u"], gradient)]
+        s["p"] = [p - lr / (1 - betas[0] ** number) * m / u for p, m, u in zip(s["p"], s["m"], s["u"])]
+
+    return _rule(update)
+
+
+def _nadam(lr, betas=(0.9, 0.999), eps=1e-8, momentum_decay=4e-3):
+    product = {}
+
+    def update(s, number, gradient):
+        if number == 1:
+            product["mu"] = 1.0
+        mu = betas[0] * (1 - 0.5 * 0.96 ** (number * momentum_decay))
+        following = betas[0] * (1 - 0.5 * 0.96 ** ((number + 1) * momentum_decay))
+        product["mu"] *= mu
+        s["m"] = [betas[0] * m + (1 - betas[0]) * g for m, g in zip(s["m"], gradient)]
+        s["v"] = [betas[1] * v + (1 - betas[1]) * g * g for v, g in zip(s["v"], gradient)]
+        first, after = (1 - mu) / (1 - product["mu"]), following / (1 - product["mu"] * following)
+        size = [math.sqrt(v / (1 - betas[1] ** number)) + eps for v in s["v"]]
+        s["p"] = [p - lr * (first * g + after * m) / v for p, g, m, v in zip(s["p"], gradient, s["m"], size)]
+
+    return _rule(update)
+
+
+def _radam(lr, betas=(0.9, 0.999), eps=1e-8):
+    longest = 2 / (1 - betas[1]) - 1
+
+    def update(s, number, gradient):
+        s["m"] = [betas[0] * m + (1 - betas[0]) * g for m, g in zip(s["m"], gradient)]
+        s["v"] = [betas[1] * v + (1 - betas[1]) * g * g for v, g in zip(s["v"], gradient)]
+        decayed = betas[1] ** number
+        length = longest - 2 * number * decayed / (1 - decayed)
+        step = [m / (1 - betas[0] ** number) for m in s["m"]]
+        if length > 5:
+            share = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
+            step = [m * math.sqrt(share) * math.sqrt(1 - decayed) / (math.sqrt(v) + eps) for m, v in zip(step, s["v"])]
+        s["p"] = [p - lr * m for p, m in zip(s["p"], step)]
+
+    return _rule(update)
+
+
+def _rprop(lr, etas=(0.5, 1.2), limits=(1e-6, 50.0)):
+    def update(s, number, gradient):
+        if number == 1:
+            s["step"] = [lr] * len(gradient)
+        kept = []
+        for n, (g, before) in enumerate(zip(gradient, s["g"])):
+            factor = etas[1] if g * before > 0 else etas[0] if g * before < 0 else 1.0
+            s["step"][n] = min(limits[1], max(limits[0], s["step"][n] * factor))
+            kept.append(0.0 if g * before < 0 else g)
+        s["g"] = kept
+        s["p"] = [p - (g > 0) * w + (g < 0) * w for p, g, w in zip(s["p"], kept, s["step"])]
+
+    return _rule(update)
 
 
 def optim_others(kit, worst):
-    """RMSprop, Adagrad and Adadelta against their formulas."""
-    torch = kit.torch
-
-    def rmsprop(values):
-        state = {"p": list(values), "v": [0.0] * len(values)}
-
-        def step(number, gradient):
-            state["v"] = [0.9 * v + 0.1 * g * g for v, g in zip(state["v"], gradient)]
-            state["p"] = [p - 0.01 * g / (math.sqrt(v) + 1e-8) for p, g, v in zip(state["p"], gradient, state["v"])]
-            return state["p"]
-
-        return step
-
-    def adagrad(values):
-        state = {"p": list(values), "s": [0.0] * len(values)}
-
-        def step(number, gradient):
-            state["s"] = [s + g * g for s, g in zip(state["s"], gradient)]
-            state["p"] = [p - 0.1 * g / (math.sqrt(s) + 1e-10) for p, g, s in zip(state["p"], gradient, state["s"])]
-            return state["p"]
-
-        return step
-
-    _run(kit, worst, "RMSprop", _Build(torch.optim.RMSprop, lr=0.01, alpha=0.9), rmsprop, 15, 256)
-    _run(kit, worst, "Adagrad", _Build(torch.optim.Adagrad, lr=0.1), adagrad, 15, 256)
-
-
-def optim_schedulers(kit, worst):
-    """Learning-rate schedulers against their closed forms, epoch by epoch."""
-    torch = kit.torch
-    schedules = torch.optim.lr_scheduler
-    table = (
-        ("StepLR", lambda o: schedules.StepLR(o, 3, 0.5), lambda t: 0.1 * 0.5 ** (t // 3)),
-        ("MultiStepLR", lambda o: schedules.MultiStepLR(o, [2, 5], 0.1), lambda t: 0.1 * 0.1 ** sum(t >= m for m in (2, 5))),
-        ("ExponentialLR", lambda o: schedules.ExponentialLR(o, 0.9), lambda t: 0.1 * 0.9 ** t),
-        ("CosineAnnealingLR", lambda o: schedules.CosineAnnealingLR(o, 10, 0.01), lambda t: 0.01 + 0.09 * (1 + math.cos(math.pi * t / 10)) / 2),
-        ("LinearLR", lambda o: schedules.LinearLR(o, 0.25, 1.0, 4), lambda t: 0.1 * (0.25 + 0.75 * min(t, 4) / 4)),
-        ("LambdaLR", lambda o: schedules.LambdaLR(o, lambda t: 1.0 / (t + 1)), lambda t: 0.1 / (t + 1)),
-        ("PolynomialLR", lambda o: schedules.PolynomialLR(o, 8, 2.0), lambda t: 0.1 * (1 - min(t, 8) / 8.0) ** 2),
-        ("ConstantLR", lambda o: schedules.ConstantLR(o, 0.5, 3), lambda t: 0.1 * (0.5 if t < 3 else 1.0)),
-    )
-    for name, build, formula in table:
-        if not hasattr(schedules, name):
+    """RMSprop, Adagrad, Adadelta, Adamax, NAdam, RAdam, Rprop against their formulas; LBFGS finds the minimum of a quadratic."""
+    optim = kit.torch.optim
+    for label, build, reference in (
+        ("RMSprop", _Build(optim.RMSprop, lr=0.01, alpha=0.9), _rmsprop(0.01, 0.9)),
+        ("RMSprop, defaults", _Build(optim.RMSprop), _rmsprop(0.01, 0.99)),
+        ("RMSprop, momentum", _Build(optim.RMSprop, lr=0.01, momentum=0.7), _rmsprop(0.01, 0.99, 0.7)),
+        ("Adagrad", _Build(optim.Adagrad, lr=0.1), _adagrad(0.1)),
+        ("Adagrad, decay", _Build(optim.Adagrad, lr=0.1, lr_decay=0.1), _adagrad(0.1, decay=0.1)),
+        ("Adadelta", _Build(optim.Adadelta, lr=0.5, rho=0.8), _adadelta(0.5, 0.8)),
+        ("Adamax", _Build(optim.Adamax, lr=0.02), _adamax(0.02)),
+        ("NAdam", _Build(optim.NAdam, lr=0.02), _nadam(0.02)),
+        ("RAdam", _Build(optim.RAdam, lr=0.02), _radam(0.02)),
+        ("Rprop", _Build(optim.Rprop, lr=0.02), _rprop(0.02)),
+    ):
+        if label == "NAdam" and kit.version < (2, 0):
+            # 1.13's own formula multiplies one momentum in twice
+            worst.data.setdefault("left out", []).append("NAdam: that of torch 1.13 is another formula")
             continue
-        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
-        schedule = build(optimizer)
-        for epoch in range(11):
-            rate = optimizer.param_groups[0]["lr"]
-            worst.add(abs(rate - formula(epoch)) / formula(epoch) if formula(epoch) else abs(rate), 1e-12, "rel", "%s, epoch %d" % (name, epoch))
+        _run(kit, worst, label, build, reference, 12, lambda dtype: 1 << 26 if _is_coarse(kit, label, dtype) else 512)
+    _centred(kit, worst)
+    _lbfgs(kit, worst)
+
+
+def _is_coarse(kit, label, dtype):
+    """Where torch computes a factor in float32, whatever the parameters are: NAdam's product of momenta, and Adagrad's rate in 1.13.
+
+    RAdam's loop over many tensors adds eps at another place there.
+    """
+    is_old = label.startswith(("Adagrad", "RAdam")) and kit.version < (2, 0)
+    return dtype == kit.torch.float64 and (label == "NAdam" or is_old)
+
+
+def _centred(kit, worst):
+    """Centred RMSprop divides by a small difference: only in float64, and with a wide bound."""
+    torch = kit.torch
+    if not kit.has_float64:
+        return
+    parameter = torch.nn.Parameter(kit.to(kit.randn(5, salt=60), torch.float64))
+    optimizer = torch.optim.RMSprop([parameter], lr=0.01, alpha=0.9, centered=True)
+    gradients = _gradients(kit, 8, 5, 61)
+    _steps(kit, worst, "RMSprop, centred", optimizer, parameter, _rmsprop(0.01, 0.9, is_centered=True), gradients, 1 << 20)
+
+
+def _lbfgs(kit, worst):
+    torch = kit.torch
+    target = kit.of([1.0, -2.0, 3.0], kit.finest)
+    scale = kit.of([1.0, 4.0, 9.0], kit.finest)
+    w = torch.nn.Parameter(torch.zeros_like(target))
+    optimizer = torch.optim.LBFGS([w], lr=1.0, max_iter=20, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (scale * (w - target) ** 2).sum()
+        loss.backward()
+        return loss
+
+    first = float(optimizer.step(closure).detach())
+    worst.add(kit.distance(w, target), 1e-4, "rel", "LBFGS reaches the minimum")
+    worst.add(abs(first - 98.0), 1e-3, "abs", "LBFGS returns the first loss")
+
+
+def optim_groups(kit, worst):
+    """Parameter groups with their own rates, added groups, closures, frozen and missing gradients, state saved and loaded."""
+    torch = kit.torch
+    a, b, c = (torch.nn.Parameter(kit.of([1.0, 2.0])) for _ in range(3))
+    optimizer = torch.optim.SGD([{"params": [a], "lr": 0.5}, {"params": [b], "weight_decay": 0.1}], lr=0.25)
+    optimizer.add_param_group({"params": [c], "lr": 2.0})
+    for parameter in (a, b):
+        parameter.grad = kit.of([1.0, -1.0])
+    optimizer.step()
+    worst.same(a, [0.5, 2.5], "a group's own rate")
+    kit.compare(worst, b, [1 - 0.25 * 1.1, 2 + 0.25 * 0.8], 4, "a group's own decay")
+    worst.same(c, [1.0, 2.0], "a parameter without gradient stays")
+    c.grad = kit.of([1.0, 1.0])
+    optimizer.step()
+    worst.same(c, [-1.0, 0.0], "a group that was added")
+    worst.same([g["lr"] for g in optimizer.param_groups], [0.5, 0.25, 2.0], "rates of the groups")
+    optimizer.zero_grad(set_to_none=False)
+    worst.same(a.grad, [0.0, 0.0], "zero_grad(set_to_none=False) leaves zeros")
+    optimizer.zero_grad(set_to_none=True)
+    worst.equal(a.grad is None and c.grad is None, "zero_grad(set_to_none=True)")
+    _closure(kit, worst)
+    for name, settings in (("SGD", {"momentum": 0.9}), ("Adam", {}), ("AdamW", {}), ("RMSprop", {"momentum": 0.5})):
+        _restored(kit, worst, name, settings)
+
+
+def _closure(kit, worst):
+    torch = kit.torch
+    w = torch.nn.Parameter(kit.of([3.0]))
+    optimizer = torch.optim.SGD([w], lr=0.25)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (w * w).sum()
+        loss.backward()
+        return loss
+
+    worst.equal(float(optimizer.step(closure).detach()) == 9.0 and plain(w) == [1.5], "a closure is called once and its loss returned")
+
+
+def _restored(kit, worst, name, settings):
+    """Ten steps in one go, and five, a file, five more: equal bit by bit."""
+    torch = kit.torch
+    gradients, ends = _gradients(kit, 10, 6, 70), []
+    for is_broken in (False, True):
+        parameter = torch.nn.Parameter(kit.to(kit.randn(6, salt=71)))
+        optimizer = getattr(torch.optim, name)([parameter], lr=0.05, **settings)
+        for number, gradient in enumerate(gradients):
+            if number == 5 and is_broken:
+                file = io.BytesIO()
+                torch.save(optimizer.state_dict(), file)
+                file.seek(0)
+                optimizer = getattr(torch.optim, name)([parameter], lr=0.9, **settings)
+                optimizer.load_state_dict(torch.load(file))
+            parameter.grad = kit.of(gradient)
             optimizer.step()
-            schedule.step()
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
-    plateau = schedules.ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
-    rates = []
-    for loss in (1.0, 0.9, 0.9, 0.9, 0.9, 0.9):
-        plateau.step(loss)
-        rates.append(optimizer.param_groups[0]["lr"])
-    worst.equal(rates == [0.1, 0.1, 0.1, 0.05, 0.05, 0.025], "ReduceLROnPlateau: %s" % rates)
-
-
-def optim_penalty(kit, worst):
-    """L1 and L2 as penalties: gradients sign(w) and 2 w; equal to weight_decay for SGD; L1Loss is no regulariser."""
-    torch = kit.torch
-    values = [-1.5, 0.0, 2.0, 0.25]
-    w = torch.tensor(values, device=kit.device, requires_grad=True)
-    (0.1 * w.abs().sum()).backward()
-    kit.compare(worst, w.grad, [-0.1, 0.0, 0.1, 0.1], 16, "gradient of the L1 penalty")
-    w.grad = None
-    (0.5 * 0.1 * (w ** 2).sum()).backward()
-    kit.compare(worst, w.grad, [0.1 * v for v in values], 16, "gradient of the L2 penalty")
-    decayed = torch.tensor(values, device=kit.device, requires_grad=True)
-    decayed.grad = torch.zeros_like(decayed)
-    torch.optim.SGD([decayed], lr=0.5, weight_decay=0.1).step()
-    kit.compare(worst, decayed, [v - 0.5 * 0.1 * v for v in values], 16, "weight_decay of SGD is that L2 penalty")
-    loss = torch.nn.L1Loss()(w.detach(), torch.zeros(4, device=kit.device))
-    kit.compare(worst, loss, [sum(abs(v) for v in values) / 4], 16, "L1Loss is the mean distance to the target")
-
-
-def optim_accumulate(kit, worst):
-    """Gradients accumulated over four parts equal those of the whole batch."""
-    torch = kit.torch
-    x, y = kit.to(kit.randn(16, 5, salt=71)), kit.to(kit.randn(16, 1, salt=72))
-    models = []
-    for parts in (1, 4):
-        torch.manual_seed(kit.seed)
-        model = torch.nn.Linear(5, 1).to(kit.device)
-        for part_x, part_y in zip(x.chunk(parts), y.chunk(parts)):
-            (torch.nn.functional.mse_loss(model(part_x), part_y) / parts).backward()
-        models.append(model)
-    kit.compare(worst, models[1].weight.grad, models[0].weight.grad, 64, "accumulated gradient")
+        ends.append(plain(parameter))
+    worst.equal(ends[0] == ends[1], "%s goes on from its saved state as if nothing had been" % name)
 
 
 CHECKS = {
@@ -220,7 +377,5 @@ CHECKS = {
     "optim.adam": optim_adam,
     "optim.adamw": optim_adamw,
     "optim.others": optim_others,
-    "optim.schedulers": optim_schedulers,
-    "optim.penalty": optim_penalty,
-    "optim.accumulate": optim_accumulate,
+    "optim.groups": optim_groups,
 }

@@ -1,9 +1,26 @@
-"""Checks of what lies around torch: compilers, processes, several devices, and the libraries of a GPU."""
+"""Checks of what lies around torch: the compiler of models, several processes, several devices."""
+
+import json
 import os
+import subprocess
 import sys
 import tempfile
 
-from ptsetup_bench_main import Unavailable, Unsupported
+from ptsetup_bench_main import Unavailable, Unsupported, plain
+
+NO_COMPILER = (
+    "No working C++ compiler",
+    "InvalidCxxCompiler",
+    "Python.h",
+    "TritonMissing",
+    "working triton",
+    "Dynamo is not supported",
+    "torch.compile is not supported",
+    "not supported on Windows",
+    "Compiler: cl is not found",
+    "No module named 'setuptools'",
+)
+"""What torch.compile says where the machine lacks something that it needs; everything else is a defect."""
 
 
 def _linear(kit, seed=0):
@@ -12,232 +29,395 @@ def _linear(kit, seed=0):
     return torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2)).to(kit.device)
 
 
+class _NewCache(object):
+    """An empty folder for inductor's files: a cached success would hide a compiler that has gone."""
+
+    NAMES = ("TORCHINDUCTOR_CACHE_DIR", "TORCHINDUCTOR_FORCE_DISABLE_CACHES", "TRITON_CACHE_DIR")
+
+    def __enter__(self):
+        self.folder = tempfile.mkdtemp(prefix="ptsetup-compile-")
+        self.before = dict((name, os.environ.get(name)) for name in self.NAMES)
+        os.environ.update(
+            TORCHINDUCTOR_CACHE_DIR=self.folder, TORCHINDUCTOR_FORCE_DISABLE_CACHES="1", TRITON_CACHE_DIR=self.folder
+        )
+        return self
+
+    def __exit__(self, *ignored):
+        import shutil
+
+        for name, value in self.before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _net(kit):
+    """What compilers got wrong in the past: layer norm, softmax, broadcast and sum, beside an MLP."""
+    torch, f = kit.torch, kit.torch.nn.functional
+
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super(Net, self).__init__()
+            self.first, self.second = torch.nn.Linear(6, 8), torch.nn.Linear(8, 4)
+            self.norm = torch.nn.LayerNorm(8)
+
+        def forward(self, x):
+            h = self.norm(f.gelu(self.first(x)))
+            y = f.softmax(self.second(h), 1)
+            return y + (h[:, :, None] * y[:, None, :]).sum(1)
+
+    torch.manual_seed(kit.seed)
+    return Net()
+
+
+def _compiled(kit, worst, backend, bound):
+    """A compiled net in training and in evaluation against the plain one in float64 on the CPU."""
+    torch = kit.torch
+    model, wide = _net(kit).to(kit.device), _net(kit).double()
+    wide.load_state_dict(model.state_dict())
+    try:
+        torch._dynamo.reset()
+        compiled = torch.compile(model, backend=backend)
+        for rows in (16, 5):
+            x = kit.to(kit.randn(rows, 6, salt=400 + rows))
+            want = wide(x.cpu().double())
+            model.zero_grad()
+            wide.zero_grad()
+            got = compiled(x)
+            got.pow(2).sum().backward()
+            want.pow(2).sum().backward()
+            worst.add(kit.distance(got, want), bound, "rel", "forward, %d rows" % rows)
+            for (name, one), (_, other) in zip(model.named_parameters(), wide.named_parameters()):
+                worst.add(kit.distance(one.grad, other.grad), 10 * bound, "rel", "gradient of %s, %d rows" % (name, rows))
+        with torch.no_grad():
+            worst.add(kit.distance(compiled(x), want.detach()), bound, "rel", "without gradients")
+    except Exception as problem:
+        words = "%s: %s" % (type(problem).__name__, " ".join(str(problem).split())[:400])
+        if any(word in words for word in NO_COMPILER):
+            raise Unavailable(words)
+        raise
+
+
 def compile_mlp(kit, worst):
-    """torch.compile of an MLP, forward and backward, against eager; into a new cache folder, so that a missing compiler shows."""
+    """torch.compile (inductor), forward and backward, against float64; into a new cache folder, so that a missing compiler shows."""
+    if not hasattr(kit.torch, "compile"):
+        raise Unavailable("this torch has no torch.compile (2.0 and newer)")
+    with _NewCache():
+        _compiled(kit, worst, "inductor", 1e-5)
+
+
+def compile_graph(kit, worst):
+    """torch.compile without a compiler below it: graphs, their breaks, branches, and backward by AOT autograd."""
     torch = kit.torch
     if not hasattr(torch, "compile"):
         raise Unavailable("this torch has no torch.compile (2.0 and newer)")
-    model, x = _linear(kit), kit.to(kit.randn(16, 6, salt=401))
-    model(x).pow(2).sum().backward()
-    wanted = model(x).detach().clone(), model[0].weight.grad.clone()
-    model.zero_grad()
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["TORCHINDUCTOR_CACHE_DIR"] = folder
-        os.environ["TORCHINDUCTOR_FORCE_DISABLE_CACHES"] = "1"
-        try:
-            got = torch.compile(model)(x)
-            got.pow(2).sum().backward()
-        except Exception as problem:
-            text = "%s: %s" % (type(problem).__name__, str(problem).strip().split("\n")[0][:300])
-            if any(word in str(problem) for word in ("compiler", "Python.h", "triton", "not supported", "Unsupported")):
-                raise Unavailable(text)
-            raise
-    worst.add(kit.distance(got, wanted[0]), 1e-5, "rel", "forward")
-    worst.add(kit.distance(model[0].weight.grad, wanted[1]), 1e-5, "rel", "gradient")
+    _compiled(kit, worst, "aot_eager", 1e-5)
+
+    def branch(x):
+        y = x * 2
+        if bool(y.sum() > 0):
+            return y + 1
+        return y - 1
+
+    compiled = torch.compile(branch, backend="eager")
+    for sign in (1.0, -1.0):
+        worst.same(compiled(kit.of([sign, sign])), plain(branch(kit.of([sign, sign]))), "a branch on data, sign %g" % sign)
+    torch._dynamo.reset()
 
 
 def parallel_data(kit, worst):
-    """DataParallel gives the output and gradient of the plain module."""
+    """DataParallel gives the output and gradient of the plain module (over all GPUs where there are several)."""
     torch = kit.torch
     model, x = _linear(kit), kit.to(kit.randn(8, 6, salt=411))
-    model(x).sum().backward()
-    wanted = model[0].weight.grad.clone()
+    wanted = model(x).detach()
+    model(x).pow(2).sum().backward()
+    gradients = [p.grad.clone() for p in model.parameters()]
     model.zero_grad()
     parallel = torch.nn.DataParallel(model)
+    worst.data["devices"] = len(parallel.device_ids)
     got = parallel(x)
-    got.sum().backward()
-    worst.add(kit.distance(got, model(x).detach()), 1e-5, "rel", "output")
-    worst.add(kit.distance(model[0].weight.grad, wanted), 1e-5, "rel", "gradient")
+    got.pow(2).sum().backward()
+    worst.add(kit.distance(got, wanted), 1e-5, "rel", "output")
+    for parameter, want in zip(model.parameters(), gradients):
+        worst.add(kit.distance(parameter.grad, want), 1e-5, "rel", "gradient")
 
 
 def parallel_model(kit, worst):
-    """Model parallelism: halves on two devices (on two parts of one device where there is one) compute what the whole does."""
+    """Model parallelism: halves on two devices (on one where there is one, which is told) compute what the whole does."""
     torch = kit.torch
-    count = torch.cuda.device_count() if kit.device.type == "cuda" else 1
-    first, second = kit.device, torch.device("cuda", 1) if count > 1 else kit.device
+    count = getattr(torch, kit.device.type).device_count() if kit.device.type in ("cuda", "xpu") else 1
+    first, second = kit.device, torch.device(kit.device.type, 1 if kit.device.index == 0 else 0) if count > 1 else kit.device
     model, x = _linear(kit), kit.to(kit.randn(8, 6, salt=421))
-    model(x).sum().backward()
-    wanted = [model[0].weight.grad.clone().cpu(), model[2].weight.grad.clone().cpu()]
+    model(x).pow(2).sum().backward()
+    wanted = [plain(model[0].weight.grad), plain(model[2].weight.grad)]
     halves = _linear(kit)
     lower, upper = halves[:2].to(first), halves[2:].to(second)
-    upper(lower(x.to(first)).to(second)).sum().backward()
+    out = upper(lower(x.to(first)).to(second))
+    out.pow(2).sum().backward()
     worst.data["devices"] = [str(first), str(second)]
-    worst.add(kit.distance(lower[0].weight.grad, wanted[0]), 1e-5, "rel", "gradient of the first half")
-    worst.add(kit.distance(upper[0].weight.grad, wanted[1]), 1e-5, "rel", "gradient of the second half")
+    where = "two devices" if count > 1 else "two halves on one device, there is no second"
+    worst.equal(out.device == second and lower[0].weight.grad.device == first, "each half stays on its device")
+    worst.add(kit.distance(lower[0].weight.grad, wanted[0]), 1e-5, "rel", "gradient of the first half (%s)" % where)
+    worst.add(kit.distance(upper[0].weight.grad, wanted[1]), 1e-5, "rel", "gradient of the second half (%s)" % where)
 
 
-WORKER = """
+COMMON = """
 import sys, json
 import torch, torch.distributed as dist
-rank, world, place, seed, device = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), sys.argv[5]
+rank, world, place, seed, device, backend = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), sys.argv[5], sys.argv[6]
 torch.set_num_threads(1)
-on = torch.device("cuda", rank) if device == "cuda" else torch.device("cpu")
-dist.init_process_group("nccl" if device == "cuda" else "gloo", init_method="file://" + place + "/meet", rank=rank, world_size=world)
+on = torch.device(device, rank) if device != "cpu" else torch.device("cpu")
+if device != "cpu":
+    getattr(torch, device).set_device(on)
+dist.init_process_group(backend, init_method="file://" + place + "/meet", rank=rank, world_size=world)
+out = {}
+def lists(t):
+    return t.detach().cpu().tolist()
+def net():
+    return torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.BatchNorm1d(8), torch.nn.ReLU(), torch.nn.Linear(8, 2)).to(on)
+def data():
+    x = torch.randn(8, 6, generator=torch.Generator().manual_seed(seed + 1)).to(on)
+    y = torch.randn(8, 2, generator=torch.Generator().manual_seed(seed + 2)).to(on)
+    part = slice(rank * 8 // world, (rank + 1) * 8 // world)
+    return x[part], y[part]
+loss_of = torch.nn.functional.mse_loss
+"""
+
+COLLECTIVES = """
 total = torch.arange(1.0, 9.0, device=on) * (rank + 1)
 dist.all_reduce(total)
-spread = torch.full((3,), float(rank), device=on)
+out["sum"] = lists(total)
+top = torch.tensor([float(rank), -float(rank)], device=on)
+dist.all_reduce(top, op=dist.ReduceOp.MAX)
+out["max"] = lists(top)
+spread = torch.full((3,), float(rank + 5), device=on)
 dist.broadcast(spread, 0)
+out["spread"] = lists(spread)
 gathered = [torch.zeros(2, device=on) for _ in range(world)]
 dist.all_gather(gathered, torch.full((2,), float(rank), device=on))
-torch.manual_seed(seed)
-model = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2)).to(on)
-x = torch.randn(8, 6, generator=torch.Generator().manual_seed(seed + 1)).to(on)
-y = torch.randn(8, 2, generator=torch.Generator().manual_seed(seed + 2)).to(on)
+out["gathered"] = [lists(g) for g in gathered]
+out["long"] = []
+for size in SIZES:
+    long = torch.arange(size, device=on, dtype=torch.float32) % 1000 + rank
+    dist.all_reduce(long)
+    want = (torch.arange(size, device=on, dtype=torch.float32) % 1000) * world + world * (world - 1) // 2
+    out["long"].append(bool((long == want).all()))
+if world > 1:
+    token = torch.zeros(1, device=on)
+    if rank == 0:
+        dist.send(torch.full((1,), 42.0, device=on), 1)
+    elif rank == 1:
+        dist.recv(token, 0)
+        out["token"] = lists(token)
+"""
+
+DDP = """
+torch.manual_seed(seed + 10 * rank)
+model = net()
 parallel = torch.nn.parallel.DistributedDataParallel(model)
-part = slice(rank * 8 // world, (rank + 1) * 8 // world)
-torch.nn.functional.mse_loss(parallel(x[part]), y[part]).backward()
-out = {"sum": total.tolist(), "spread": spread.tolist(), "gathered": [g.tolist() for g in gathered], "grad": model[0].weight.grad.cpu().reshape(-1).tolist()}
+out["same start"] = lists(model[0].weight)
+x, y = data()
+model.eval()
+loss_of(parallel(x), y).backward()
+out["grad"] = [lists(p.grad) for p in model.parameters()]
+out["reduced"] = lists(model[0].weight.grad)
+parallel.zero_grad()
+with parallel.no_sync():
+    loss_of(parallel(x), y).backward()
+out["alone"] = lists(model[0].weight.grad)
+loss_of(parallel(x), y).backward()
+out["accumulated"] = lists(model[0].weight.grad)
+optimizer = torch.optim.SGD(parallel.parameters(), lr=0.1, momentum=0.9)
+for _ in range(3):
+    optimizer.zero_grad()
+    loss_of(parallel(x), y).backward()
+    optimizer.step()
+out["after"] = [lists(p) for p in model.parameters()]
+"""
+
+SHARD = """
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.device_mesh import init_device_mesh
+torch.manual_seed(seed)
+model = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2)).to(on)
+mesh = init_device_mesh(on.type, (world,))
+fully_shard(model, mesh=mesh)
+x, y = data()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+loss_of(model(x), y).backward()
+out["grad"] = lists(model[0].weight.grad.full_tensor())
+out["share"] = list(model[0].weight.to_local().shape)
+optimizer.step()
+out["after"] = lists(model[0].weight.full_tensor())
+"""
+
+ENDING = """
 json.dump(out, open(place + "/out%d.json" % rank, "w"))
 dist.barrier()
 dist.destroy_process_group()
 """
 
 
-def parallel_ddp(kit, worst):
-    """DistributedDataParallel, two processes: gradients are averaged, equal on both, and those of the whole batch in one process."""
-    import json
-    import subprocess
+def _processes(kit, body, world, device, backend):
+    """Run the script in ``world`` processes that meet through a file; their answers."""
+    with tempfile.TemporaryDirectory() as folder:
+        # loopback only, and no rank variables of an outer job
+        outer = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+        env = dict((k, v) for k, v in os.environ.items() if k not in outer)
+        if sys.platform.startswith("linux"):
+            env.update(GLOO_SOCKET_IFNAME="lo", NCCL_SOCKET_IFNAME="lo")
+        argv = [sys.executable, "-W", "ignore", "-c", COMMON + body + ENDING]
+        place = folder.replace("\\", "/")
+        # what they print goes to files: a full pipe would hang them
+        logs = [open(os.path.join(folder, "log%d" % rank), "w+b") for rank in range(world)]
+        children = [
+            subprocess.Popen(argv + [str(rank), str(world), place, str(kit.seed), device, backend], env=env, stdout=logs[rank], stderr=logs[rank], stdin=subprocess.DEVNULL)
+            for rank in range(world)
+        ]
+        _wait(children)
+        words = []
+        for log in logs:
+            log.seek(0)
+            words.append(log.read().decode("utf-8", "replace").strip().split("\n")[-1][:300])
+            log.close()
+        if any(child.returncode for child in children):
+            codes = [child.returncode for child in children]
+            first = next((w for w, code in zip(words, codes) if code and code > 0 and w), "".join(words))
+            raise RuntimeError("processes ended with %s: %s" % (codes, first))
+        answers = []
+        for rank in range(world):
+            with open(os.path.join(folder, "out%d.json" % rank)) as file:
+                answers.append(json.load(file))
+        return answers
 
+
+def _wait(children):
+    """Until all have ended; where one fails, the others wait for it in vain and are ended."""
+    import time
+
+    while any(child.poll() is None for child in children):
+        if any(child.poll() for child in children):
+            time.sleep(1.0)
+            for child in children:
+                if child.poll() is None:
+                    child.kill()
+                    child.wait()
+            return
+        time.sleep(0.02)
+
+
+def _group(kit):
+    """(world, device, backend) of a test with two processes."""
     torch = kit.torch
     if not torch.distributed.is_available():
         raise Unavailable("this torch was built without torch.distributed")
-    on_gpu = kit.device.type == "cuda" and torch.cuda.device_count() > 1
-    with tempfile.TemporaryDirectory() as folder:
-        # loopback only, and no rank variables of an outer job
-        env = {k: v for k, v in os.environ.items() if k not in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "LOCAL_RANK")}
-        if sys.platform.startswith("linux"):
-            env.update(GLOO_SOCKET_IFNAME="lo", NCCL_SOCKET_IFNAME="lo")
-        argv = [sys.executable, "-W", "ignore", "-c", WORKER]
-        children = [
-            subprocess.Popen(argv + [str(rank), "2", folder, str(kit.seed), "cuda" if on_gpu else "cpu"], env=env, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
-            for rank in range(2)
-        ]
-        endings = [child.communicate() for child in children]
-        if any(child.returncode for child in children):
-            words = [e[1].decode("utf-8", "replace").strip().split("\n")[-1] for e in endings]
-            raise RuntimeError("a process ended with %s: %s" % ([c.returncode for c in children], words[0][:200] or words[1][:200]))
-        answers = [json.load(open(os.path.join(folder, "out%d.json" % rank))) for rank in range(2)]
-    worst.data["backend"] = "nccl" if on_gpu else "gloo"
-    worst.equal(answers[0]["sum"] == [3.0 * n for n in range(1, 9)], "all_reduce adds exactly")
-    worst.equal(answers[1]["spread"] == [0.0] * 3, "broadcast")
-    worst.equal(answers[0]["gathered"] == [[0.0, 0.0], [1.0, 1.0]], "all_gather")
-    worst.equal(answers[0]["grad"] == answers[1]["grad"], "both processes hold the same gradient")
+    kind = kit.device.type
+    if kind in ("cuda", "xpu") and getattr(torch, kind).device_count() > 1:
+        return 2, kind, "nccl" if kind == "cuda" else "xccl"
+    if not torch.distributed.is_gloo_available() if hasattr(torch.distributed, "is_gloo_available") else False:
+        raise Unavailable("this torch was built without Gloo")
+    return 2, "cpu", "gloo"
+
+
+def parallel_collectives(kit, worst):
+    """Two processes: all-reduce, broadcast, gather, send and receive of whole numbers, exactly, from bytes to megabytes."""
+    world, device, backend = _group(kit)
+    sizes = (1, 1000, 1 << 18, 1 << 22) if device == "cpu" else (1, 1000, 1 << 20, 1 << 24, 1 << 26)
+    answers = _processes(kit, "SIZES = %r\n" % (sizes,) + COLLECTIVES, world, device, backend)
+    worst.data["backend"] = backend
+    _collected(worst, answers, world)
+
+
+def _collected(worst, answers, world):
+    ranks = range(world)
+    factor = world * (world + 1) // 2
+    for rank, answer in enumerate(answers):
+        worst.same(answer["sum"], [float(factor * n) for n in range(1, 9)], "all_reduce adds, process %d" % rank)
+        worst.same(answer["max"], [float(world - 1), 0.0], "all_reduce takes the largest, process %d" % rank)
+        worst.same(answer["spread"], [5.0] * 3, "broadcast, process %d" % rank)
+        worst.same(answer["gathered"], [[float(n)] * 2 for n in ranks], "all_gather, process %d" % rank)
+        worst.equal(all(answer["long"]), "all_reduce of long vectors, process %d: %s" % (rank, answer["long"]))
+    if world > 1:
+        worst.same(answers[1]["token"], [42.0], "send and receive")
+
+
+def _alone(kit, seed, steps=0):
+    """Gradients of the whole batch in one process, and weights after that many steps of SGD with momentum."""
+    torch, f = kit.torch, kit.torch.nn.functional
+    torch.manual_seed(seed)
+    layers = torch.nn.Linear(6, 8), torch.nn.BatchNorm1d(8), torch.nn.ReLU(), torch.nn.Linear(8, 2)
+    model = torch.nn.Sequential(*layers)
+    start = plain(model[0].weight)
+    x = torch.randn(8, 6, generator=torch.Generator().manual_seed(seed + 1))
+    y = torch.randn(8, 2, generator=torch.Generator().manual_seed(seed + 2))
+    model.eval()
+    f.mse_loss(model(x), y).backward()
+    gradients = [plain(p.grad) for p in model.parameters()]
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        f.mse_loss(model(x), y).backward()
+        optimizer.step()
+    return start, gradients, [plain(p) for p in model.parameters()]
+
+
+def parallel_ddp(kit, worst):
+    """DistributedDataParallel, two processes: one start, gradients averaged and those of the whole batch, no_sync, three steps."""
+    world, device, backend = _group(kit)
+    answers = _processes(kit, DDP, world, device, backend)
+    worst.data["backend"] = backend
+    start, gradients, after = _alone(kit, kit.seed, steps=3)
+    first, second = answers
+    worst.add(kit.distance(first["same start"], start), 1e-6, "rel", "the weights of process 0")
+    worst.equal(first["same start"] == second["same start"], "both processes start with the weights of process 0")
+    worst.equal(first["grad"] == second["grad"], "both processes hold the same gradient")
+    for n, (got, want) in enumerate(zip(first["grad"], gradients)):
+        worst.add(kit.distance(got, want), 1e-5, "rel", "the gradient of the whole batch (averaged, not added), parameter %d" % n)
+    worst.equal(first["alone"] != second["alone"], "no_sync keeps gradients apart")
+    mean = [(a + b) / 2 for a, b in zip(kit.numbers(first["alone"]), kit.numbers(second["alone"]))]
+    worst.add(kit.distance(mean, first["reduced"]), 1e-5, "rel", "the average of what each had alone")
+    worst.add(kit.distance(first["accumulated"], [2 * v for v in mean]), 1e-5, "rel", "accumulated over no_sync and one more")
+    worst.equal(first["after"] == second["after"], "both processes hold the same weights after three steps")
+    for got, want in zip(first["after"], after):
+        worst.add(kit.distance(got, want), 1e-4, "rel", "weights after three steps are those of one process")
+
+
+def parallel_shard(kit, worst):
+    """fully_shard (FSDP), two processes: each holds half of the weights, gradients and steps are those of one process."""
+    torch, f = kit.torch, kit.torch.nn.functional
+    world, device, backend = _group(kit)
+    try:
+        from torch.distributed.fsdp import fully_shard  # noqa: F401
+    except ImportError:
+        raise Unavailable("this torch has no torch.distributed.fsdp.fully_shard (2.6 and newer)")
+    try:
+        answers = _processes(kit, SHARD, world, device, backend)
+    except RuntimeError as problem:
+        if "not support" in str(problem) or "not implemented" in str(problem):
+            raise Unsupported(str(problem)[:300])
+        raise
     torch.manual_seed(kit.seed)
-    model = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+    model = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2))
     x = torch.randn(8, 6, generator=torch.Generator().manual_seed(kit.seed + 1))
     y = torch.randn(8, 2, generator=torch.Generator().manual_seed(kit.seed + 2))
-    torch.nn.functional.mse_loss(model(x), y).backward()
-    worst.add(kit.distance(torch.tensor(answers[0]["grad"]), model[0].weight.grad), 1e-5, "rel", "the gradient of the whole batch")
-
-
-def _cuda(kit):
-    if kit.device.type != "cuda":
-        raise Unsupported("only on a CUDA or ROCm device")
-    return kit.torch
-
-
-def gpu_architectures(kit, worst):
-    """The wheel holds code for this GPU, and one kernel of each dtype runs."""
-    torch = _cuda(kit)
-    built = torch.cuda.get_arch_list()
-    worst.data["built"] = built
-    for name in ("float32", "float16", "bfloat16", "int64", "bool"):
-        x = torch.ones(33, device=kit.device).to(getattr(torch, name))
-        worst.equal(x.to(torch.float32).sum().item() == 33, "a kernel for %s" % name)
-
-
-def gpu_copies(kit, worst):
-    """Host to device and back, pinned and pageable, and on the device: every byte of a counter; a pinned buffer is not read late."""
-    torch = _cuda(kit)
-    counter = torch.arange(1 << 22, dtype=torch.int32)
-    for name, source in (("pageable", counter), ("pinned", counter.pin_memory())):
-        there = source.to(kit.device, non_blocking=True)
-        torch.cuda.synchronize(kit.device)
-        worst.equal(bool((there.clone().cpu() == counter).all()), "%s copy" % name)
-    pinned = torch.zeros(1 << 20, dtype=torch.int32).pin_memory()
-    pinned.copy_(torch.full((1 << 20,), 7, dtype=torch.int32, device=kit.device), non_blocking=True)
-    torch.cuda.synchronize(kit.device)
-    worst.equal(bool((pinned == 7).all()), "device to pinned memory")
-
-
-def gpu_peers(kit, worst):
-    """Every ordered pair of GPUs: the content of a copy first."""
-    torch = _cuda(kit)
-    count = torch.cuda.device_count()
-    if count < 2:
-        raise Unsupported("one GPU only")
-    for a in range(count):
-        source = torch.arange(1 << 20, device="cuda:%d" % a)
-        for b in range(count):
-            if a != b:
-                back = source.to("cuda:%d" % b).cpu()
-                worst.equal(bool((back == torch.arange(1 << 20)).all()), "copy from GPU %d to %d" % (a, b))
-
-
-def gpu_graph(kit, worst):
-    """A CUDA graph of a training step, replayed with new inputs, equals eager."""
-    torch = _cuda(kit)
-    if not hasattr(torch.cuda, "CUDAGraph"):
-        raise Unavailable("this torch has no torch.cuda.CUDAGraph")
-    model = _linear(kit)
-    static = kit.to(kit.randn(8, 6, salt=431))
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        for _ in range(3):
-            model(static)
-    torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        output = model(static)
-    for salt in range(432, 452):
-        fresh = kit.to(kit.randn(8, 6, salt=salt))
-        static.copy_(fresh)
-        graph.replay()
-        worst.add(kit.distance(output, model(fresh).detach()), 1e-5, "rel", "replay")
-
-
-def gpu_nvrtc(kit, worst):
-    """A kernel compiled at run time (NVRTC)."""
-    torch = _cuda(kit)
-    jiterator = getattr(torch.cuda, "jiterator", None)
-    if jiterator is None:
-        raise Unavailable("this torch has no torch.cuda.jiterator")
-    double = jiterator._create_jit_fn("template <typename T> T twice(T x) { return x + x; }")
-    worst.equal(double(torch.full((5,), 3.0, device=kit.device)).cpu().tolist() == [6.0] * 5, "twice three")
-
-
-def gpu_triton(kit, worst):
-    """Triton is there and torch.compile makes a kernel with it."""
-    torch = _cuda(kit)
-    try:
-        import triton  # noqa: F401
-    except ImportError:
-        raise Unavailable("triton is not installed")
-    add = torch.compile(lambda a, b: a * 2 + b)
-    x = torch.arange(1000.0, device=kit.device)
-    worst.equal(bool((add(x, x) == 3 * x).all()), "a compiled kernel")
-
-
-def gpu_repeat(kit, worst):
-    """The same product fifty times, bit by bit."""
-    torch = _cuda(kit)
-    a, b = kit.to(kit.randn(1024, 1024, salt=461)), kit.to(kit.randn(1024, 1024, salt=462))
-    first = a @ b
-    for _ in range(50):
-        worst.equal(bool(((a @ b) == first).all()), "equal to the first")
+    f.mse_loss(model(x), y).backward()
+    gradient = plain(model[0].weight.grad)
+    torch.optim.SGD(model.parameters(), lr=0.1).step()
+    worst.data["backend"] = backend
+    worst.same([answer["share"] for answer in answers], [[4, 6], [4, 6]], "each process holds half of the first layer")
+    for rank, answer in enumerate(answers):
+        worst.add(kit.distance(answer["grad"], gradient), 1e-5, "rel", "gradient, process %d" % rank)
+        worst.add(kit.distance(answer["after"], plain(model[0].weight)), 1e-5, "rel", "weights after a step, process %d" % rank)
 
 
 CHECKS = {
     "compile.mlp": compile_mlp,
+    "compile.graph": compile_graph,
     "parallel.data": parallel_data,
     "parallel.model": parallel_model,
+    "parallel.collectives": parallel_collectives,
     "parallel.ddp": parallel_ddp,
-    "gpu.architectures": gpu_architectures,
-    "gpu.copies": gpu_copies,
-    "gpu.peers": gpu_peers,
-    "gpu.graph": gpu_graph,
-    "gpu.nvrtc": gpu_nvrtc,
-    "gpu.triton": gpu_triton,
-    "gpu.repeat": gpu_repeat,
+    "parallel.shard": parallel_shard,
 }

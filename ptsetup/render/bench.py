@@ -72,6 +72,7 @@ def _failure(check: Check, report: Report, style: Style, width: int) -> list[str
         lines += wrap(words, width, "    ")
     if check.detail:
         lines += wrap(check.detail, width, "    ")
+    lines += wrap(others, width, "    ") if (others := also_beyond(check)) else []
     if check.reveals:
         lines += wrap(f"points to {check.reveals}", width, "    ")
     return [*lines, f"    ptsetup bench --only {check.name}{_device_option(report)}"]
@@ -165,8 +166,9 @@ def _foot(report: Report, width: int) -> list[str]:
     versions = report.versions
     place = report.device_name or str(machine.get("processor") or report.device)
     threads = machine.get("threads_granted")
+    granted = f", {threads} CPU thread{'s' if threads != 1 else ''} granted" if threads else ""
     parts = [f"Python {versions.get('python', '?')}", f"{report.profile} profile", f"{report.seconds:.1f} s"]
-    lines = wrap(f"{place}, {threads} CPU thread{'s' if threads != 1 else ''} granted; {', '.join(parts)}", width)
+    lines = wrap(f"{place}{granted}; {', '.join(parts)}", width)
     if report.speed is not None:
         lines += wrap(f"Speed: {rates.basis(report.speed)}.", width)
         if alone := rates.one_thread(report.speed):
@@ -182,6 +184,16 @@ def difference(check: Check) -> str:
         return "must be exact and is not" if check.error else "exact"
     unit = f" {check.unit}" if check.unit else ""
     return f"error {short(check.error)}, tolerance {short(check.tolerance)}{unit}"
+
+
+def also_beyond(check: Check, most: int = 3) -> str:
+    """What else of the check was beyond its tolerance: ``also: matmul, float64; bmm``."""
+    told = check.data.get("beyond")
+    parts = [str(part.get("detail")) for part in told if isinstance(part, dict)] if isinstance(told, list) else []
+    rest = [part for part in dict.fromkeys(parts) if part != check.detail]
+    return (
+        f"also: {'; '.join(rest[:most])}{f' and {len(rest) - most} more' if len(rest) > most else ''}" if rest else ""
+    )
 
 
 def brief(check: Check) -> str:

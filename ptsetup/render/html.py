@@ -7,7 +7,7 @@ from ptsetup.bench.fastness import NODE_FLOOR, node_shares
 from ptsetup.bench.series import Metric, Speed, median
 from ptsetup.render import _charts, rates
 from ptsetup.render._page import page, section, table, text
-from ptsetup.render.bench import NOT_HERE, brief, difference
+from ptsetup.render.bench import NOT_HERE, also_beyond, brief, difference
 
 
 def as_html(report: Report) -> str:
@@ -69,6 +69,8 @@ def _finding(check: Check, report: Report) -> str:
         parts.append(f"<p>{text(words)}</p>\n")
     if check.detail:
         parts.append(f"<p>{text(check.detail)}</p>\n")
+    if others := also_beyond(check, most=12):
+        parts.append(f"<p>{text(others[0].upper() + others[1:])}</p>\n")
     if check.reveals:
         parts.append(f"<p>Points to {text(check.reveals)}.</p>\n")
     device = "" if report.device in ("cpu", "cuda:0") else f" --device {report.device}"
@@ -246,15 +248,20 @@ def _environment(report: Report) -> str:
         ("interpreter", report.python or "unknown"),
     ]
     rows += [(name, value) for name, value in report.versions.items() if value]
-    rows += [(name.replace("_", " "), _plain(value)) for name, value in report.machine.items() if value is not None]
+    rows += [
+        (name.replace("_", " "), _plain(value)) for name, value in report.machine.items() if value not in (None, {})
+    ]
     if report.peak_bytes:
         rows.append(("peak memory of the checks", f"{report.peak_bytes / 1e6:.0f} MB"))
     if report.cpu_seconds:
         rows.append(("CPU time of the checks", f"{report.cpu_seconds:.1f} s"))
+    rows += [("library", path) for path in report.libraries]
     return section("Environment", table(rows))
 
 
 def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_plain(one)}" for name, one in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
