@@ -90,6 +90,15 @@ def command(
     )
     progress.end()
     report = keeping.settle(report)
+    _show(terminal, report, form, page)
+    is_slower = report.comparison is not None and report.comparison.is_slower
+    ctx.exit(1 if report.failed or is_slower else 0)
+
+
+def _show(terminal: Terminal, report: "Report", form: str, page: str | None) -> None:
+    """The page, if one was asked for, and the report in its form."""
+    from ptsetup.render import bench as render
+
     if page:
         from ptsetup.commands import _output
         from ptsetup.render import html
@@ -103,8 +112,6 @@ def command(
         terminal.result(render.as_markdown(report))
     else:
         terminal.result(render.as_text(report, terminal.style, width=terminal.width, is_unicode=terminal.is_unicode))
-    is_slower = report.comparison is not None and report.comparison.is_slower
-    ctx.exit(1 if report.failed or is_slower else 0)
 
 
 class _Keeping:

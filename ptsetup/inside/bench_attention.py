@@ -76,7 +76,7 @@ def _each_backend(kit, worst, dtype, form, used):
         try:
             with context():
                 got = f.scaled_dot_product_attention(given[0], given[1], given[2], **options)
-        except RuntimeError as reason:
+        except RuntimeError:
             # a backend may refuse a form; the free choice may not
             if backend == "default":
                 raise

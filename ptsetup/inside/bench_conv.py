@@ -241,7 +241,7 @@ def _pads(kit, worst, x):
 
 def vision_sampling(kit, worst):
     """grid_sample (modes, borders), affine_grid, interpolate (all modes) by linear ramps and exact cases; a grid of images."""
-    torch, f = kit.torch, kit.torch.nn.functional
+    f = kit.torch.nn.functional
     image = kit.to(kit.randn(1, 2, 5, 6, salt=231))
     turn = lambda a, b, c, d, corners=True: f.affine_grid(kit.of([[[a, b, 0.0], [c, d, 0.0]]]), (1, 2, 5, 6), align_corners=corners)
     for corners in (True, False):

@@ -171,12 +171,12 @@ def gpu_nccl(kit, worst):
     torch = _cuda(kit)
     if not torch.distributed.is_available() or not torch.distributed.is_nccl_available():
         raise Unavailable("this torch was built without NCCL")
-    system = load_file("system")
+    parallel = load_file("parallel")
     world = min(torch.cuda.device_count(), 8)
-    body = "SIZES = %r\n" % ((1, 1000, 1 << 20, 1 << 26),) + system.COLLECTIVES
-    answers = system._processes(kit, body, world, "cuda", "nccl")
+    body = "SIZES = %r\n" % ((1, 1000, 1 << 20, 1 << 26),) + parallel.COLLECTIVES
+    answers = parallel._processes(kit, body, world, "cuda", "nccl")
     worst.data.update(world=world, version=".".join(str(n) for n in torch.cuda.nccl.version()))
-    system._collected(worst, answers, world)
+    parallel._collected(worst, answers, world)
 
 
 def gpu_repeat(kit, worst):

@@ -7,7 +7,6 @@ from ptsetup_bench_main import Unsupported, plain
 
 def linalg_residuals(kit, worst):
     """QR, SVD, eigh, eig, Cholesky, LU, solve, inverse, determinant, least squares, pseudo-inverse, exponential by residuals."""
-    torch = kit.torch
     for dtype in kit.dtypes("float32", "float64"):
         for size in (6, 24):
             a = kit.to(kit.randn(size, size, salt=211), dtype)

@@ -19,9 +19,12 @@ sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or os.curdir
 
 TOPICS = (
     "tensor",
+    "reduce",
+    "shape",
     "index",
     "matmul",
     "autograd",
+    "gradients",
     "loss",
     "optim",
     "schedule",
@@ -30,6 +33,7 @@ TOPICS = (
     "random",
     "train",
     "layers",
+    "norms",
     "conv",
     "rnn",
     "attention",
@@ -37,7 +41,8 @@ TOPICS = (
     "linalg",
     "lowbits",
     "models",
-    "system",
+    "compile",
+    "parallel",
     "gpu",
 )
 """Modules bench_TOPIC.py beside this file, loaded by their path: no folder of ours stays on the import path."""
