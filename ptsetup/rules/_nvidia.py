@@ -19,6 +19,9 @@ CHIPS: tuple[tuple[int, int, tuple[int, int]], ...] = (
 """PCI device ids of each chip family (blocks of 128 ids), with the capability of the family. Blackwell by NVIDIA's
 gpu-admin-tools (gpu/devid_chips.py), older ones by the PCI id database (pci-ids.ucw.cz, envytools)."""
 
+NOT_COMPILED = r"(?<!getting cuda arch: )torch not compiled with CUDA enabled"
+"""What ``.cuda()`` says. Inductor of torch 2.7 logs it after words of its own on every CPU build, harmlessly (pytorch/pytorch#151650)."""
+
 UBUNTU_BRANCHES = (470, 535, 550, 570, 580, 590, 595, 610)
 """Driver branches that Ubuntu has packaged (nvidia-driver-N); an older one is served by the next."""
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from ptsetup import compat
 from ptsetup.rules import pt4_building, pt4_driver, pt4_loader, pt4_packages, pt4_versions
 from ptsetup.rules._case import Case
+from ptsetup.rules._nvidia import NOT_COMPILED
 from ptsetup.rules._rule import Finding, rule
 from ptsetup.rules._ways import another_build, fact
 
-NOT_COMPILED = r"torch not compiled with CUDA enabled"
 CPU_VERSION = r"\(you have (?P<have>\d\S*\+cpu)\)"
 TELLING = f"{NOT_COMPILED}|{CPU_VERSION}"
 """Words that tell of a CPU build by themselves."""

@@ -66,6 +66,9 @@ def no_instances(case: Case) -> Iterator[Finding]:
         )
 
 
+IN_PROSE = (
+    r"\b(?:with|in|on|using|enabled?|nvidia) MIG\b|\bMIG[ -](?:gpu |mode|instances?|slices?|devices?|enabled|partition)"
+)
 MIG_ASSERT = r"device >= 0 && device < num_gpus"
 ONLY_ONE = (
     r"device_count\(\)\D{0,20}\b1\b|only (?:one|1) (?:gpu|device)"
@@ -104,7 +107,7 @@ def mig_choice(case: Case) -> Iterator[Finding]:
     """
     asserted = case.said(MIG_ASSERT, r"invalid device ordinal")
     split = [gpu for gpu in case.gpus if gpu.mig_current == 1 and (gpu.mig_devices or asserted)]
-    named = case.said(r"\bMIG \d+[cg]\.\d+gb\b") if asserted else None
+    named = case.said(r"\bMIG \d+[cg]\.\d+gb\b", IN_PROSE) if asserted else None
     if not split and not (asserted and named):
         return
     value = case.env("CUDA_VISIBLE_DEVICES")

@@ -149,7 +149,7 @@ NO_GPU_SAID = (
 """A person says that there is none."""
 
 ASKS_FOR_CUDA = (
-    r"torch not compiled with CUDA enabled",
+    _nvidia.NOT_COMPILED,
     r"found no NVIDIA driver on your system",
     r"torch\.cuda\.set_device\(",
     r"no CUDA-capable device is detected|No CUDA GPUs are available",

@@ -11,12 +11,16 @@ from ptsetup.rules._ways import fact
 BANNER = r"the NVIDIA driver was not detected|failed to detect NVIDIA driver version"
 """What NVIDIA's images print when they are started without GPUs."""
 
+NO_KFD = r"unable to open /dev/kfd.{0,30}no such file"
+"""What rocminfo says in a container that got no AMD GPU."""
+
 NOT_INSIDE = (
     BANNER,
     r"found no NVIDIA driver on your system",
     r"nvidia-smi['\"]?: (?:command )?not found|executable file not found in \$PATH.{0,40}nvidia-smi|nvidia-smi: executable file not found",
     r"libcuda\.so\.1: cannot open shared object file",
     r"no CUDA-capable device is detected",
+    NO_KFD,
 )
 
 
@@ -56,7 +60,9 @@ def without_gpu(case: Case) -> Iterator[Finding]:
     """
     hit = case.heard(without_gpu) or _is_started_bare(case)
     is_banner = hit is not None and re.search(BANNER, hit.match[0], re.IGNORECASE) is not None
-    if _nvidia.works(case) or case.family == "cpu" or (hit and case.has_nvidia_device is False and not is_banner):
+    is_amd = hit is not None and re.search(NO_KFD, hit.match[0], re.IGNORECASE) is not None
+    is_elsewhere = hit is not None and case.has_nvidia_device is False and not is_banner and not is_amd
+    if _nvidia.works(case) or case.family == "cpu" or is_elsewhere:
         return
     is_inside = case.is_container or (is_banner and not (case.snapshot.host and case.snapshot.host.container == "none"))
     if not is_inside or (case.snapshot.host and case.snapshot.host.wsl and _has(case, "/dev/dxg")):
@@ -64,7 +70,7 @@ def without_gpu(case: Case) -> Iterator[Finding]:
     lacks = _lacks(case)
     if not lacks and hit is None:
         return
-    family = case.family or "cuda"
+    family = "rocm" if is_amd else case.family or "cuda"
     is_seen = case.has_nvidia_device or bool(case.driver_version) or bool(family == "rocm" and _has_kfd_driver(case))
     yield Finding(
         message="This container was started without the GPU: "

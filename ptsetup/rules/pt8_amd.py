@@ -12,9 +12,13 @@ INVALID = (
     r"HIP error: invalid device function|hipErrorInvalidDeviceFunction",
     r"hipErrorNoBinaryForGpu|no binary for GPU|hipErrorInvalidKernelFile",
     r"HIP error: (?:the operation cannot be performed|shared object initialization failed|no kernel image)",
+    r"HSA_STATUS_ERROR_INVALID_ISA|instruction set architecture is invalid",
     r"cannot (?:read|find|open) \S*TensileLibrary\S*|TensileLibrary\S*gfx\w+\S* .{0,40}(?:no such file|not found)",
     r"(?:hip|rocm|amd|gfx)\S*.{0,60}invalid device function",
 )
+
+DIES = (r"segmentation fault|memory access fault by GPU",)
+"""How the first kernel may end instead, where the runtime does not notice; it counts only beside a list that lacks the GPU."""
 
 
 def _override(case: Case) -> str | None:
@@ -56,6 +60,7 @@ def unsupported(case: Case) -> Iterator[Finding]:
         pytorch/pytorch#164346, ROCm/legacy-rocm-build#2536, #5264, Comfy-Org/ComfyUI#6656
     """
     hit = case.heard(unsupported)
+    dies = case.said(*DIES) if case.snapshot.origin == "report" else None
     if (
         case.family in ("cuda", "xpu")
         or (case.family == "cpu" and not hit)
@@ -70,15 +75,15 @@ def unsupported(case: Case) -> Iterator[Finding]:
         is_missing = bool(targets and target and (claimed or target) not in targets and not gpu.is_apu)
         if not is_missing and not (hit and target and target not in targets):
             continue
-        if case.snapshot.origin == "report" and not hit and "wheels_index" in source:
+        if case.snapshot.origin == "report" and not (hit or dies) and "wheels_index" in source:
             continue
         yield Finding(
             message=f"{gpu.name or 'The GPU'} is {target}, and this torch has no code for it"
             + (f": it has {' '.join(targets)}." if targets else "."),
             subject=gpu.name or target,
-            evidence=(*_facts(case, gpu, target or "", targets, source), *([hit.evidence] if hit else [])),
+            evidence=(*_facts(case, gpu, target or "", targets, source), *(h.evidence for h in (hit or dies,) if h)),
             fixes=_cures(case, target or ""),
-            certainty="certain" if is_missing else "likely",
+            certainty="certain" if is_missing and not dies else "likely",
         )
         return
     if hit:

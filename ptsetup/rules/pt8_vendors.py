@@ -91,7 +91,7 @@ def _works(case: Case) -> bool:
 
 KFD_DENIED = (
     r"/dev/kfd.{0,60}permission denied|permission denied.{0,60}/dev/kfd",
-    r"unable to open /dev/kfd read-write",
+    r"unable to open /dev/kfd read-write(?!: (?:no such|invalid|cannot|out of|input))",
     r"(?:user|you) (?:is|are) not (?:in|a member of) (?:the )?['\"]?(?:render|video)['\"]? group",
 )
 
