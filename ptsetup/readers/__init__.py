@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ptsetup.facts import Message, Snapshot
-from ptsetup.readers import _dates, _documents, _hardware, _labels, _lines, _smi, _traces
+from ptsetup.readers import _dates, _documents, _hardware, _labels, _lines, _smi, _system, _traces
 from ptsetup.readers._commands import Commands
 from ptsetup.readers._draft import Draft
 from ptsetup.readers._lines import Line
@@ -60,6 +60,7 @@ def read(text: bytes | str) -> Snapshot:
         _smi.note_codes(draft, line.text, line.number)
         if not is_done:
             _rest(draft, line)
+    _system.infer_wsl(draft, plain)
     if _NOT_HAD.search(plain):
         draft.forget_asked()
     _paragraphs(draft)

@@ -17,14 +17,15 @@ VARIABLES = re.compile(
 
 _VALUE = r"\"[^\"]{0,600}\"|'[^']{0,600}'|[^\s`;&|)\"']{0,600}"
 _SETTING = re.compile(
-    r"(?:^|[\s;`\"'(]|-e |--env |%env |\$env:)(?P<set>export |set |setenv |declare -x )?"
+    r"(?:^|[\s;`\"'(*]|-e |--env |%env |\$env:)(?P<set>export |set |setenv |declare -x )?"
     rf"(?P<name>{VARIABLES.pattern})\s?=\s?(?P<value>{_VALUE})"
 )
 _ECHO = re.compile(rf"echo \"?\$\{{?(?P<name>{VARIABLES.pattern})\}}?\"?\s*$")
 _ENVIRON = re.compile(
-    rf"os\.environ\[[\"'](?P<name>{VARIABLES.pattern})[\"']\]\s?=\s?[\"'](?P<value>[^\"']{{0,200}})[\"']"
+    rf"(?:os\.environ\[|environ\.setdefault\(|putenv\()[\"'](?P<name>{VARIABLES.pattern})[\"'](?:\]\s?=|,)\s?"
+    r"[\"'](?P<value>[^\"']{0,200})[\"']"
 )
-_LABELLED = re.compile(rf"^\s*(?P<name>{VARIABLES.pattern}) ?[:] (?P<value>\S.{{0,400}})$")
+_LABELLED = re.compile(rf"^[\s*`-]{{0,8}}(?P<name>{VARIABLES.pattern}) ?[:] (?P<value>\S.{{0,400}})$")
 
 _ADVICE = re.compile(
     r"consider passing|you can (?:also )?set|please set|set the environment variable|\btry(?:ing)? (?:setting|to set)"
@@ -37,6 +38,9 @@ _DOCKER = re.compile(
     r"\b(?P<tool>docker|podman|nerdctl|nvidia-docker)\b(?:[ -]compose)?\s+(?:container )?(?P<verb>run|exec|up|build)\b",
     re.IGNORECASE,
 )
+_PROMPT = re.compile(r"(?:^|[\s`\[(])[a-z_][\w-]{0,30}@[0-9a-f]{12}(?=[:\s~])")
+"""A shell's prompt inside a container of docker or podman: its name is the first 12 digits of its number."""
+
 _CAPABILITIES = re.compile(r"--gpus\b[^\n]{0,60}?\bcapabilities=([a-z,]+?)(?=[\"'\s]|,device|,count|$)")
 _APPTAINER = re.compile(r"\b(?:apptainer|singularity) (?:exec|run|shell)\b")
 _IMAGE = re.compile(
@@ -80,8 +84,7 @@ class Commands:
             or "nerdctl" in lower
         ):
             self._container(text, number)
-        if "(container)" in lower or "inside the container" in lower or "in the container" in lower:
-            self.draft.note("host.container", "docker", number, SAID)
+        self._place(text, lower, number)
         if "install" in lower or "add " in lower:
             self._install(text, number)
         if "pytorch" in lower:
@@ -94,6 +97,13 @@ class Commands:
             program = Program(name="nvcc", version=nvcc["version"] or nvcc["release"], path="nvcc", source="report")
             self.draft.programs.setdefault("nvcc", (number, program))
 
+    def _place(self, text: str, lower: str, number: int) -> None:
+        """A prompt or words that tell that what follows was typed in a container."""
+        if "(container)" in lower or "inside the container" in lower or "in the container" in lower:
+            self.draft.note("host.container", "docker", number, SAID)
+        elif "@" in text and _PROMPT.search(text):
+            self.draft.note("host.container", "docker", number, HINTED)
+
     def _variables(self, text: str, number: int) -> None:
         if _ADVICE.search(text):
             return
@@ -103,7 +113,7 @@ class Commands:
             return
         for pattern in (_SETTING, _ENVIRON, _LABELLED):
             for match in pattern.finditer(text):
-                value = match["value"].strip().strip("\"'").rstrip(",")
+                value = match["value"].strip().removesuffix("**").strip("\"'").rstrip(",")
                 if "unset" not in text and "$(" not in value:
                     self.draft.env.setdefault(match["name"], (number, value))
 

@@ -55,8 +55,21 @@ _AVAILABLE = re.compile(r"(?<![\w.])(?:torch\.)?(?P<device>cuda|xpu|backends\.mp
 _MACHINE = re.compile(r"platform\.machine\(\)(?P<said>.*)$")
 _ARCHITECTURE = re.compile(r"^[^\n]{0,12}?\b(?P<name>x86_64|arm64|aarch64|amd64)\b", re.IGNORECASE)
 _FORETOLD = re.compile(r"\breturns? (?P<answer>true|false)\W*$", re.IGNORECASE)
-_SAID = re.compile(r"^[^\n]{0,40}?(?<!if )(?<!else )\b(?P<answer>true|false)\b", re.IGNORECASE)
-_NOT_AVAILABLE = re.compile(r"\bcuda (?:device )?(?:is |was )?not ava(?:il|li)able\b", re.IGNORECASE)
+_SAID = re.compile(r"^[^\n]{0,40}?(?<!if )(?<!else )\b(?P<answer>true|false|flase)\b", re.IGNORECASE)
+_ANSWER = re.compile(
+    r"^\W{0,6}(?:\S{1,40} |(?:and |but |so |then |still |only )?(?:i|it|this|which|that) "
+    r"(?:just |always |still |only )?(?:get|got|give|gave|return|print|show|say|said|answer|is)\w{0,2}:? ?)?"
+    r"(?P<answer>true|false|flase)\b",
+    re.IGNORECASE,
+)
+"""The line below the question: what Python printed, or what a person says that it did."""
+
+_IN_CODE = re.compile(r"\b(?:if|elif|while|assert|not|return|and|or)\s+(?:not )?$|(?<![=!])=\s*$|\blambda\b")
+"""Before the question: a program asks it, and nobody sees the answer."""
+
+_NOT_AVAILABLE = re.compile(
+    r"\bcuda (?:device |gpu )?(?:is |was )?(?:still )?(?:not ava(?:il|li)able|unavailable)\b", re.IGNORECASE
+)
 """What programs say before they give up."""
 
 _YOU_HAVE = re.compile(rf"PyTorch (?P<built>{VERSION}).{{0,60}}\(you have (?P<version>{VERSION})\)")
@@ -127,9 +140,9 @@ class Packages:
     def _answer(self, text: str, number: int) -> None:
         """``torch.cuda.is_available()`` and what Python said to it, on this line or the next."""
         if self.awaits_answer is not None:
-            answer = re.match(r"^\s*(?:\S{1,40} )?(True|False)\b", text)
+            answer = _ANSWER.match(text) if len(text) < 80 else None
             if answer:
-                self.draft.note(self.awaits_answer, answer[1] == "True", number, PRINTED)
+                self.draft.note(self.awaits_answer, answer["answer"].lower() == "true", number, PRINTED)
             self.awaits_answer = None
         machine = _MACHINE.search(text) if "platform.machine" in text else None
         name = _ARCHITECTURE.match(machine["said"] if machine else text) if machine or self.awaits_machine else None
@@ -144,7 +157,7 @@ class Packages:
                 self.draft.note(path, said["answer"].lower() == "true", number, PRINTED)
             elif self.foretold and len(text) < 60:
                 self.draft.note(path, self.foretold == "true", number, SAID)
-            else:
+            elif not _IN_CODE.search(text[: asked.start()]):
                 self.awaits_answer = path
         elif _NOT_AVAILABLE.search(text):
             self.draft.note("torch.is_cuda_available", False, number, SAID)

@@ -84,6 +84,12 @@ _API_MISMATCH = re.compile(
     re.IGNORECASE,
 )
 _XID = re.compile(r"NVRM: (?:.{0,40}?)Xid \(PCI:(?P<bdf>[0-9a-fA-F:.]+)\): (?P<code>\d+)(?P<text>.{0,200})")
+_PACKAGED = re.compile(
+    r"\b(?:nvidia-driver|nvidia-utils|nvidia-compute-utils|libnvidia-(?:compute|common|cfg1|gl))-\d{3}(?:-server)?(?:-open)?"
+    r"(?::\w+)?\s+\(?(?:\d{3}\.[\w.~+-]+, )?(?P<version>\d{3}\.\d+(?:\.\d+)?)-\d"
+)
+"""A package of the driver's libraries with its version, as dpkg and apt print it (of an upgrade the new one)."""
+
 _NVRM = re.compile(r"\bNVRM: (?P<text>.{4,300})")
 
 
@@ -105,7 +111,8 @@ class Smi:
         if header:
             self._header(header, number)
             return text.lstrip().startswith("|")
-        if "|" not in text[:2] and not text.startswith("+"):
+        text = text.lstrip(" *")
+        if not text.startswith(("|", "+")):
             return False
         for pattern, keep in (
             (_ROW, self._row),
@@ -322,6 +329,9 @@ def _note_nvml(draft: Draft, text: str, line: int) -> None:
     library = _LIBRARY.search(text)
     if library:
         draft.note("nvidia.user_library_version", library["version"].rstrip("."), line, MEASURED)
+    packaged = _PACKAGED.search(text) if not text.lstrip().startswith(("rc ", "un ", "pn ")) else None
+    if packaged:
+        draft.note("nvidia.user_library_version", packaged["version"], line, SAID)
     mismatch = _API_MISMATCH.search(text)
     if mismatch:
         draft.note("nvidia.user_library_version", mismatch["client"], line, PRINTED)

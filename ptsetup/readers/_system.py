@@ -157,6 +157,17 @@ def note_wsl(draft: Draft, value: str, line: int, worth: int) -> None:
         draft.note("host.system", "linux", line, worth)
 
 
+_FIRST_WSL2 = 18362
+"""Build of Windows 10 (1903), the oldest for which there is a WSL 2 (Microsoft, comparing WSL versions)."""
+
+
+def infer_wsl(draft: Draft, text: str) -> None:
+    """A report that speaks of WSL on a Windows that has no second version of it: it is the first."""
+    build = re.match(r"10\.0\.(\d{5})", str(draft.get("host.version") or ""))
+    if build and int(build[1]) < _FIRST_WSL2 and re.search(r"\bWSL\b|subsystem for linux", text):
+        draft.note("host.wsl", 1, draft.facts["host.version"].line, HINTED)
+
+
 def note_libc(draft: Draft, value: str, line: int, worth: int) -> None:
     """``glibc-2.31``, ``musl 1.2.3``."""
     match = re.search(r"(\d+\.\d+)", value)

@@ -148,7 +148,7 @@ _TRACES: tuple[tuple[re.Pattern[str], Trace], ...] = tuple(
             _apple_silicon,
         ),
         (r"\b(?:my|a|this|on|in) mac(?:book|mini)?\b|\bmac laptop\b", _mac),
-        (r"^\s*(?:microsoft )?windows (?:7|8|10|11|server|version)\b|^\W{0,4}mac ?os\b", _named),
+        (r"^[#*\s-]{0,8}(?:microsoft )?windows (?:(?:7|8|10|11|server|version)\b|\[version)|^\W{0,4}mac ?os\b", _named),
         (r"^[ *\u2022-]*" + DISTRIBUTION.pattern, _named),
     )
 )

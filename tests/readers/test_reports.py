@@ -8,8 +8,10 @@ from ptsetup import index as wheel_index
 from ptsetup import readers
 from ptsetup.rules import diagnose
 from tests.readers.reports import REPORTS
+from tests.readers.spoken import SPOKEN
 
 INDEX = wheel_index.load()
+ALL = (*REPORTS, *SPOKEN)
 
 
 def told(text):
@@ -19,9 +21,7 @@ def told(text):
     return [finding.code for finding in found.findings if finding.severity != "note"]
 
 
-@pytest.mark.parametrize(
-    ("codes", "text"), [(codes, text) for _, codes, text in REPORTS], ids=[name for name, _, _ in REPORTS]
-)
+@pytest.mark.parametrize(("codes", "text"), [(codes, text) for _, codes, text in ALL], ids=[name for name, _, _ in ALL])
 def test_the_right_cause_first(codes, text):
     found = told(text)
     if codes:

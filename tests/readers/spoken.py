@@ -1,0 +1,39 @@
+"""Reports in which people, not programs, tell the decisive fact; written for these tests, each with the codes that are right for it.
+
+As in ``reports``: an empty tuple of codes is a report about which nothing of severity error or warning may be said.
+"""
+
+# ruff: noqa: E501 - what programs print stays as they print it
+
+from tests.readers.reports import CONTAINER, GFX, PERMISSION
+
+VISIBLE = ("PT650", "PT651")
+MIG = ("PT521", "PT522")
+
+SPOKEN = (
+    # --- variables
+    ("a variable in bold", VISIBLE, "- GPU: RTX 4070\n- **CUDA_VISIBLE_DEVICES=-1** is set for the whole system"),
+    ("a variable in an item of a list", VISIBLE, "- CUDA_VISIBLE_DEVICES: none\nRuntimeError: No CUDA GPUs are available\nGPU: RTX 4070"),
+    ("a variable that the script presets", VISIBLE, 'import os\nos.environ.setdefault("CUDA_VISIBLE_DEVICES", "3")\nRuntimeError: No CUDA GPUs are available\nI have one RTX 4070'),
+    # --- what a person says that Python answered
+    ("an answer in words", ("PT713",), "Board: Jetson AGX Xavier\ntorch.cuda.is_available()\nand I get false"),
+    ("an answer with a slip", CONTAINER, "$ docker run -it img bash\n>>> torch.cuda.is_available()\n>>> Flase"),
+    ("a program that asks is no answer", (), "GPU: RTX 4070\nif torch.cuda.is_available():\n    return False"),
+    # --- containers
+    ("a prompt in a container", CONTAINER, "root@0a1b2c3d4e5f:/work# nvidia-smi\nbash: nvidia-smi: command not found\n>>> torch.cuda.is_available()\nFalse"),
+    ("a container without the AMD GPU", CONTAINER, "root@0a1b2c3d4e5f:/work# rocminfo\nROCk module is loaded\nUnable to open /dev/kfd read-write: No such file or directory"),
+    ("a kernel without the AMD GPU", ("PT801",), "me@home:~$ rocminfo\nUnable to open /dev/kfd read-write: No such file or directory"),
+    ("a group that was not joined", PERMISSION, "Unable to open /dev/kfd read-write: Permission denied\nGPU: Radeon RX 6800"),
+    # --- AMD
+    ("a crash on a target that the build lacks", GFX, "Segmentation fault (core dumped) at the first tensor on the GPU\n  Name:                    gfx803\ntorch==2.1.0+rocm5.6"),
+    ("a crash on a target that the build has", (), "Segmentation fault (core dumped) at the first tensor on the GPU\n  Name:                    gfx90a\ntorch==2.1.0+rocm5.6"),
+    ("a target that was claimed wrongly", GFX, "GPU: Radeon 890M (gfx1150)\nQueue aborting with error : HSA_STATUS_ERROR_INVALID_ISA: The instruction set architecture is invalid. code: 0x100f"),
+    # --- the driver
+    ("a package newer than the module", ("PT503",), "apt upgraded libnvidia-compute-535:amd64 (535.161.07-0ubuntu0.22.04.1, 535.183.01-0ubuntu0.22.04.1)\nNVRM version: NVIDIA UNIX x86_64 Kernel Module  535.161.07  Sat Feb 17 22:55:48 UTC 2024"),
+    ("a package of the module's version", (), "ii  nvidia-driver-535   535.161.07-0ubuntu0.22.04.1  amd64\nNVRM version: NVIDIA UNIX x86_64 Kernel Module  535.161.07  Sat Feb 17 22:55:48 UTC 2024"),
+    ("a package that was removed", (), "rc  nvidia-utils-470   470.57.02-0ubuntu0.20.04.1  amd64\nNVRM version: NVIDIA UNIX x86_64 Kernel Module  535.161.07  Sat Feb 17 22:55:48 UTC 2024"),
+    ("WSL before its second version", ("PT719",), "Microsoft Windows [Version 10.0.17134.1]\nI use Ubuntu in WSL with a GTX 1060.\nNVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver."),
+    ("MIG in words", MIG, "An A100 with MIG instances.\nRuntimeError: CUDA error: invalid device ordinal\ntorch.cuda.set_device(1)"),
+    # --- what is no fault
+    ("what Inductor logs on every CPU build", (), "Error getting cuda arch: Torch not compiled with CUDA enabled\ntorch.compile on a laptop without a GPU works otherwise"),
+)  # fmt: skip
