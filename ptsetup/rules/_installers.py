@@ -32,6 +32,10 @@ UV_NO_PLATFORM = (
     r"(?P<name>torch\w{0,20})\S{0,40} has no wheels with a matching platform tag(?: \(e\.g\., `(?P<mine>\w+)`\))?"
 )
 PLATFORM = (UV_PLATFORM, UV_NO_PLATFORM)
+NOT_INSTALLED = r"(?:couldn'?t|could not|failed to|unable to|cannot) install (?:py)?torch\b|error (?:while )?installing (?:py)?torch\b"
+"""What an installer of another program says when its call of pip failed."""
+
+PIP_COMMAND = r"\bpip3? install (?:[^\n]{0,120}? )?[\"']?torch==(?P<version>\d[\w.+]*)"
 NO_MATCH = r"no matching distribution found for (?P<name>torch(?:vision|audio)?)\b"
 
 BEFORE_INDEX = (5, 6, 7, 8)
@@ -106,10 +110,13 @@ def served_by_text(case: Case) -> Served | None:
             return read(hit)
     hit = case.said(UV_NO_TAG, POETRY)
     asked = None if hit else asked_for(case)
+    command = case.said(PIP_COMMAND) if case.said(NOT_INSTALLED) else None
     if hit:
         name, version = hit.match["name"].lower(), hit.match["version"]
     elif asked:
         name, version, hit = asked.name, asked.version, asked.hit
+    elif command:
+        name, version, hit = "torch", command.match["version"], command
     else:
         return None
     tag = tag_of_index(case) if version is None and name == "torch" else None

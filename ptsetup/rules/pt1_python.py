@@ -9,6 +9,7 @@ from ptsetup.rules._installers import (
     CONDA_LIST,
     CONDA_PYTHON,
     NOT_FOUND,
+    NOT_INSTALLED,
     OTHER_PYTHON,
     POETRY,
     UV_NO_TAG,
@@ -22,7 +23,7 @@ from ptsetup.rules._installers import (
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact, fresh_environment, python_to_take
 
-NO_WHEEL = (NOT_FOUND, UV_TAGS, UV_NO_TAG, OTHER_PYTHON, CONDA_PYTHON, CONDA_LIST, POETRY, WRONG_WHEEL)
+NO_WHEEL = (NOT_FOUND, UV_TAGS, UV_NO_TAG, OTHER_PYTHON, CONDA_PYTHON, CONDA_LIST, POETRY, WRONG_WHEEL, NOT_INSTALLED)
 
 
 def _is_served_elsewhere(case: Case) -> bool:

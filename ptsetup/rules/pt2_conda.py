@@ -144,6 +144,9 @@ def conda_frozen(case: Case) -> Iterator[Finding]:
     )
 
 
+ASKED_FOR_CUDA = r"\bconda install\b.{0,120}\b(?:cudatoolkit|pytorch-cuda)\b"
+
+
 @rule(
     "PT215",
     "conda-cpu-build",
@@ -172,19 +175,20 @@ def conda_cpu(case: Case) -> Iterator[Finding]:
     """
     marks = [d for d in _conda(case, "torch", "pytorch", "pytorch-mutex", "libtorch") if "cpu" in (d.build or "")]
     marks += case.dists("cpuonly")
-    if not marks or case.has_nvidia_device is not True or case.wanted[0] not in ("cuda", None):
-        return
-    if case.snapshot.torch and case.snapshot.torch.is_cuda_available:
+    torch = case.snapshot.torch
+    told = case.said(ASKED_FOR_CUDA) if torch and torch.is_cuda_available is False else None
+    is_wanted = case.has_nvidia_device is True or (told is not None and case.has_nvidia_device is None)
+    if not marks or not is_wanted or case.wanted[0] not in ("cuda", None) or (torch and torch.is_cuda_available):
         return
     mark = marks[0]
     yield Finding(
-        message=f"conda's {mark.name} {mark.version} {mark.build or ''} is a build for the CPU, and an NVIDIA GPU is here.".replace(
-            "  ", " "
-        ),
+        message=f"conda's {mark.name} {mark.version} {mark.build or ''} is a build for the CPU, and ".replace("  ", " ")
+        + ("one for CUDA was asked for." if told and case.has_nvidia_device is None else "an NVIDIA GPU is here."),
         subject="torch",
         evidence=(
             fact(case, "target.distributions", f"{mark.name} {mark.version} {mark.build or ''}".strip(), "conda-meta"),
-            fact(case, "host.pci", "an NVIDIA GPU", "PCI bus or driver"),
+            *([fact(case, "host.pci", "an NVIDIA GPU", "PCI bus or driver")] if case.has_nvidia_device else []),
+            *([told.evidence] if told else []),
         ),
         fixes=(
             Fix(

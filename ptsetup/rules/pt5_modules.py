@@ -15,6 +15,8 @@ UNREACHABLE = (
     r"NVML Driver Not Loaded",
     r"modprobe: (?:FATAL|ERROR):.{0,60}\bnvidia\b",
 )
+NOT_BUILT = r"bad return status for module build on kernel|building module:?.{0,60}\(bad exit status|ERROR: Failed to run .{0,20}dkms"
+"""What DKMS says of a module that it could not compile."""
 
 
 @rule(
@@ -49,6 +51,8 @@ def not_loaded(case: Case) -> Iterator[Finding]:
         nvml.h, return code 9; xxmyjk/xxmyjk.github.io#12
     """
     hit = case.heard(not_loaded)
+    unbuilt = case.said(NOT_BUILT)
+    hit = hit or (unbuilt if unbuilt and case.said(r"\bnvidia\b") else None)
     host = case.snapshot.host
     # NVML talks to the module: where it has started, the module is there, whatever /proc shows of it
     if not _nvidia.is_plain(case) or _nvidia.works(case) or _nvidia.has_module(case) or _nvidia.nvml_code(case) == 0:
@@ -61,7 +65,9 @@ def not_loaded(case: Case) -> Iterator[Finding]:
     kernel = host.kernel if host else None
     is_built = "nvidia" in files if files is not None else None
     why = (
-        f": none was built for kernel {kernel}"
+        ": DKMS could not build it for this kernel"
+        if unbuilt
+        else f": none was built for kernel {kernel}"
         if is_built is False and kernel
         else ", although it is there for this kernel"
         if is_built
@@ -79,6 +85,7 @@ def not_loaded(case: Case) -> Iterator[Finding]:
                 else []
             ),
             *([hit.evidence] if hit else []),
+            *([unbuilt.evidence] if unbuilt and unbuilt is not hit else []),
         ),
         fixes=_load(case, is_built=is_built),
         severity=_nvidia.wanted(case, "error"),

@@ -16,6 +16,7 @@ OLD_DEFAULT = {"1.0": "9.0", "1.1": "9.0", "1.2": "10.0", "1.3": "10.1", "1.4": 
 
 TOO_OLD = r"(?:NVIDIA )?driver on your system is too old(?: \(found version (?P<found>\d{4,5})\))?"
 INSUFFICIENT = r"CUDA driver version is insufficient for (?:the )?CUDA runtime version|cudaErrorInsufficientDriver"
+REQUIRES = r"\bcuda [\d.]+ (?:requires|needs) (?:an? )?(?:nvidia )?driver (?:version )?(?:>=? ?)?(?P<needs>\d{3}[\d.]*)"
 UNSATISFIED = r"unsatisfied condition: (?:cuda|driver) ?>= ?(?P<needs>[\d.]+)"
 
 
@@ -54,6 +55,8 @@ def too_old(case: Case) -> Iterator[Finding]:
     if _is_elsewhere(case):
         return
     gap = _gap(case)
+    if gap is None and _is_said(case):
+        gap, hit = True, case.said(REQUIRES)
     if gap is None and (hit is None or _is_refuted(case, hit)):
         return
     cuda = _cuda(case)
@@ -124,11 +127,17 @@ def _gap(case: Case) -> bool | None:
     return True if driver and compat.at_least(driver[0], _minimum(case)) is False else None
 
 
+def _is_said(case: Case) -> bool:
+    """Somebody found which driver a CUDA release needs, and the one that is named is older."""
+    told = case.said(REQUIRES) if case.snapshot.origin == "report" else None
+    return bool(told and case.driver_version and compat.at_least(case.driver_version[0], told.match["needs"]) is False)
+
+
 def _minimum(case: Case) -> str | None:
     """The oldest driver with which the installed build starts."""
     need = compat.version_tuple(_cuda(case) or "")[:2]
     if len(need) < 2:
-        hit = case.said(UNSATISFIED)
+        hit = case.said(UNSATISFIED, REQUIRES)
         return hit.match["needs"] if hit and "driver" in hit.match[0].lower() else None
     full, loose = compat.minimum_driver(
         (need[0], need[1]), case.index, is_windows=compat.counts_as_windows(case.snapshot)
