@@ -14,6 +14,9 @@ _BOARDS = (
 )
 """Data centre boards, whose names are too short to be sure of without a word before them."""
 
+_NUMBERS = r"(?:9[5-8]0|10[5-8]0|16[3-6]0|20[5-8]0|30[5-9]0|40[5-9]0|50[5-9]0)"
+"""GeForce cards by their number alone: sure enough beside a word that says that it is a card."""
+
 _CERTAIN = (
     rf"rtx[ -]?(?:pro[ -]?)?a?\d{{3,4}}(?![0-9]){_SUFFIX}",
     rf"gtx?[ -]?\d{{3,4}}m?(?![0-9]){_SUFFIX}",
@@ -23,10 +26,11 @@ _CERTAIN = (
     r"tesla[ -](?:[kmptv]\d{1,3}[a-z]{0,2}(?:-[a-z0-9]+){0,2})",
     r"quadro (?:rtx )?(?:[kmpt]|gv|gp)?\d{3,4}m?(?![0-9])",
     rf"(?:nvidia|grid|\b[1-9] ?x) {_BOARDS}",
+    rf"(?<![0-9a-z.]){_NUMBERS}(?: ?ti)?(?: super)?(?= (?:cards?|gpus?|graphics card)\b)",
 )
 _LABELLED = (
     rf"\b{_BOARDS}",
-    r"(?<![0-9a-z.])(?:9[5-8]0|10[5-8]0|16[3-6]0|20[5-8]0|30[5-9]0|40[5-9]0|50[5-9]0)(?: ?ti)?(?: super)?m?(?![0-9a-z.])",
+    rf"(?<![0-9a-z.]){_NUMBERS}(?: ?ti)?(?: super)?m?(?![0-9a-z.])",
     r"\b[pk]\d{3,4}\b",
 )
 _PREFIX = r"(?:nvidia[ -]+)?(?:geforce[ -]+)?"
@@ -179,7 +183,8 @@ _INXI = re.compile(r"Device-\d+: (?P<name>.{3,120}?) driver: (?P<driver>[\w-]+)"
 _IN_USE = re.compile(r"Kernel driver in use: (?P<driver>[\w-]+)")
 _TRIGGER = re.compile(
     r"rtx|gtx|geforce|tesla|quadro|titan|nvidia|radeon|instinct|gfx\d|sm_\d|capability|10de:|1002:|8086:|vga|3d controller"
-    r"|device-\d|driver in use|marketing name|\bgpu\b|\bmx ?[1-5]\d0|compute_\d|\brx[ -]?\d{3}|\bamd (?:card|graphics)",
+    r"|device-\d|driver in use|marketing name|\bgpus?\b|\d0(?: ?ti)? (?:cards?|graphics)\b|\bmx ?[1-5]\d0|compute_\d"
+    r"|\brx[ -]?\d{3}|\bamd (?:card|graphics)",
     re.IGNORECASE,
 )
 

@@ -38,6 +38,11 @@ _CONFLICT = re.compile(
     rf"(?P<need>{FAMILY})(?P<spec>[^,]{{0,60}}?), but you(?:'ll)? have (?P<have>[\w.-]+) (?P<is>\d[\w.+]*)",
     re.IGNORECASE,
 )
+_CONDA_SPEC = re.compile(
+    rf"(?<![\w./-])(?P<name>{FAMILY})=(?P<version>{VERSION})=(?P<build>[a-z][\w.]*_\w+|\d\w*_\w+)", re.IGNORECASE
+)
+"""``pytorch=1.9.0=py3.8_cpu_0``: a package as conda's files and searches write it."""
+
 _SHOW_NAME = re.compile(r"^\s*Name: (?P<name>[A-Za-z0-9][\w.-]*)\s*$")
 _SHOW_FIELD = re.compile(
     r"^\s*(?P<field>Version|Location|Requires|Installer|Editable project location): ?(?P<value>.*)$"
@@ -233,6 +238,11 @@ class Packages:
         """A line of an installer's log; it is worth keeping as a message, too."""
         if not _HEAVY.search(text):
             return False
+        for match in _CONDA_SPEC.finditer(text) if "=" in text else ():
+            worth = ASKED if "install" in text else PRINTED
+            note_distribution(
+                self.draft, match["name"], match["version"], number, worth, installer="conda", build=match["build"]
+            )
         success = _SUCCESS.match(text)
         if success:
             self._installed(success["list"], number)

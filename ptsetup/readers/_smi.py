@@ -303,18 +303,36 @@ def note_codes(draft: Draft, text: str, line: int) -> None:
             draft.nvrm.append((line, nvrm["text"].strip()))
 
 
+_BRANCH = r"(?:3[4-9]\d|[4-6]\d\d)(?:\.[x*]+)?(?![\w.]*\d)"
 _DRIVER = re.compile(
     r"\b(?:nvidia )?driver(?: version| is|s)?[ :=(]{1,3}v?(?P<version>\d{3}\.\d{2,3}(?:\.\d{2})?)(?![\d.]*\d)"
-    r"|\bnvidia[ :](?P<bare>\d{3}\.\d{2,3}(?:\.\d{2})?)(?![\d.]*\d)",
+    r"|\bnvidia[ :](?P<bare>\d{3}\.\d{2,3}(?:\.\d{2})?)(?![\d.]*\d)"
+    rf"|\bnvid[ie]a[- ]drivers?(?: version)?[ :=-]{{1,2}}(?P<branch>{_BRANCH})"
+    r"|\bnvidia-driver-\d{3}\S* \((?:version )?(?P<packaged>\d{3}\.\d{2,3}(?:\.\d{2})?)\)",
     re.IGNORECASE,
 )
+_WANTED = re.compile(
+    r"(?:requires?|needs?|minimum|at least|>=?|newer than|(?:up|down)grade\w* to|installing|install) ?(?:an? )?$",
+    re.IGNORECASE,
+)
+"""Before a version: it is asked for, not there."""
+
+_OPEN_PACKAGE = re.compile(
+    r"\bnvidia-(?:driver-\d{3}(?:-server)?-open|(?:kernel-)?open(?:-dkms|-lts)?|kernel-source-\d{3}-open)\b",
+    re.IGNORECASE,
+)
+"""Packages of the open flavour: Debian's and Ubuntu's names, Arch's, NVIDIA's own."""
 
 
 def note_driver(draft: Draft, text: str, line: int) -> None:
     """A driver's version in running text: ``(driver 570.124.06 from NVIDIA)``."""
-    match = _DRIVER.search(text)
-    if match:
-        draft.note("nvidia.smi.driver_version", match["version"] or match["bare"], line, SAID)
+    for match in _DRIVER.finditer(text):
+        if not _WANTED.search(text[: match.start()]):
+            version = match["version"] or match["bare"] or match["packaged"] or match["branch"][:3]
+            draft.note("nvidia.smi.driver_version", version, line, SAID)
+    package = _OPEN_PACKAGE.search(text) if "open" in text else None
+    if package and not re.search(r"\b(?:try|use|should)\b", text[: package.start()]):
+        draft.note("nvidia.kernel_module_flavor", "open", line, SAID)
 
 
 def _note_nvml(draft: Draft, text: str, line: int) -> None:

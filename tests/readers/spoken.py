@@ -5,7 +5,7 @@ As in ``reports``: an empty tuple of codes is a report about which nothing of se
 
 # ruff: noqa: E501 - what programs print stays as they print it
 
-from tests.readers.reports import CONTAINER, GFX, PERMISSION
+from tests.readers.reports import CONTAINER, CPU_BUILD, DRIVER_OLD, DROPPED, GFX, NO_WHEEL, NOT_LOADED, PERMISSION
 
 VISIBLE = ("PT650", "PT651")
 MIG = ("PT521", "PT522")
@@ -34,6 +34,16 @@ SPOKEN = (
     ("a package that was removed", (), "rc  nvidia-utils-470   470.57.02-0ubuntu0.20.04.1  amd64\nNVRM version: NVIDIA UNIX x86_64 Kernel Module  535.161.07  Sat Feb 17 22:55:48 UTC 2024"),
     ("WSL before its second version", ("PT719",), "Microsoft Windows [Version 10.0.17134.1]\nI use Ubuntu in WSL with a GTX 1060.\nNVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver."),
     ("MIG in words", MIG, "An A100 with MIG instances.\nRuntimeError: CUDA error: invalid device ordinal\ntorch.cuda.set_device(1)"),
+    ("an open package on an old card", DROPPED, "Fresh install on a notebook with a GeForce GTX 960M.\nDriver: nvidia-driver-575-open (version 575.64.03)\nnvidia-smi: No devices were found"),
+    ("a card by its number", DROPPED, "I moved to nvidia-open-dkms 590.44.01 and now my 1060 card is gone"),
+    ("a module that DKMS could not build", NOT_LOADED, "Error! Bad return status for module build on kernel: 6.8.0-51-generic (x86_64)\nConsult /var/lib/dkms/nvidia/535.183.01/build/make.log for more information."),
+    ("another module that DKMS could not build", (), "Error! Bad return status for module build on kernel: 6.8.0-51-generic (x86_64)\nConsult /var/lib/dkms/v4l2loopback/0.12.7/build/make.log for more information."),
+    ("a branch by its number", DRIVER_OLD, "nvidia driver 375 is installed, and I read that cuda 9.1 needs driver 390\ntorch.cuda.is_available() is False"),
+    ("a driver that is only asked for", (), "This release requires NVIDIA driver 450.80 or newer.\n- torch 2.5.1+cu124\n- Linux"),
+    # --- installers
+    ("a build that conda chose", CPU_BUILD, "conda install pytorch=1.8.1 cudatoolkit=11.4 -c pytorch\nThe list has pytorch=1.8.1=py3.7_cpu_0\ntorch.cuda.is_available() == False"),
+    ("an installer that called pip", NO_WHEEL, "Python 3.12.1 (tags/v3.12.1:2305ca5, Dec  7 2023, 22:03:25) [MSC v.1937 64 bit (AMD64)]\nRuntimeError: Couldn't install torch.\nCommand: python.exe -m pip install torch==2.0.1 torchvision==0.15.2 --extra-index-url https://download.pytorch.org/whl/cu118\nError code: 1"),
+    ("an installer that failed for another reason", (), "Python 3.10.6 (tags/v3.10.6:9c7b4bd, Aug  1 2022, 21:53:49) [MSC v.1932 64 bit (AMD64)]\nRuntimeError: Couldn't install torch.\nCommand: python.exe -m pip install torch==2.0.1 torchvision==0.15.2 --extra-index-url https://download.pytorch.org/whl/cu118\nError code: 1"),
     # --- what is no fault
     ("what Inductor logs on every CPU build", (), "Error getting cuda arch: Torch not compiled with CUDA enabled\ntorch.compile on a laptop without a GPU works otherwise"),
 )  # fmt: skip
