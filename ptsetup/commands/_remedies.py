@@ -30,13 +30,37 @@ def _fill_finding(
     finding: Ranked, snapshot: Snapshot, index: WheelIndex, made: "dict[tuple[tuple[str, ...], str], Plan | str]"
 ) -> Ranked:
     system = snapshot.host.system if snapshot.host else None
-    fixes = []
-    for fix in finding.fixes:
-        if system and fix.systems and system not in fix.systems:
-            continue
-        filled = _with_plan(fix, snapshot, index, made) if fix.needs_plan else fix
-        fixes.append(_with_python(filled, python_of(snapshot)))
-    return replace(finding, fixes=tuple(fixes))
+    fitting = [fix for fix in finding.fixes if not (system and fix.systems and system not in fix.systems)]
+    fixes = [_with_plan(fix, snapshot, index, made) if fix.needs_plan else fix for fix in fitting]
+    if any(_is_way_out(fix) for fix in fixes):  # what the planner refuses is no way out
+        fixes = [fix for fix in fixes if _is_way_out(fix) or not fix.needs_plan]
+    named = [_for_system(fix, system) for fix in fixes]
+    return replace(
+        finding,
+        fixes=tuple(_with_python(_numbered(fix, first=not i), python_of(snapshot)) for i, fix in enumerate(named)),
+    )
+
+
+def _is_way_out(fix: Fix) -> bool:
+    """The planner has found a build for it."""
+    return bool(fix.needs_plan and (fix.commands or fix.shell))
+
+
+def _for_system(fix: Fix, system: str | None) -> Fix:
+    """Where the system is not known, a way out that is not for all of them says for which it is."""
+    names = [SYSTEMS[name] for name in fix.systems]
+    if system or not names or len(names) == len(SYSTEMS):
+        return fix
+    return replace(fix, text=f"{fix.text.rstrip('.')} ({' and '.join(names)}).")
+
+
+SYSTEMS = {"linux": "Linux", "macos": "macOS", "windows": "Windows"}
+
+
+def _numbered(fix: Fix, *, first: bool) -> Fix:
+    """The first way out does not begin with "Or"."""
+    word, _, rest = fix.text.partition(" ")
+    return replace(fix, text=rest[:1].upper() + rest[1:]) if first and word in ("Or", "Then") and rest else fix
 
 
 def python_of(snapshot: Snapshot) -> str:
@@ -65,6 +89,9 @@ def _with_plan(
     if (packages, backend) not in made:
         made[packages, backend] = _plan(packages, backend, snapshot, index)
     answer = made[packages, backend]
+    if snapshot.origin == "report" and _is_unknown(snapshot):
+        line = install_line(packages, backend, snapshot, is_there=True)
+        return replace(fix, text=f"{fix.text} On that machine:", shell=line, kind="print")
     if isinstance(answer, str):
         return replace(fix, text=f"{fix.text} {answer}", kind="print")
     if answer.outcome != "install":
@@ -79,6 +106,13 @@ def _with_plan(
         commands=answer.commands,
         shell=install_line(packages, backend, snapshot),
     )
+
+
+def _is_unknown(snapshot: Snapshot) -> bool:
+    """The report does not show system or processor of its machine, so no wheel can be chosen from here."""
+    host, target = snapshot.host, snapshot.target
+    machine = (host.machine if host else None) or (target.machine if target else None)
+    return not (host and host.system and machine)
 
 
 def _plan(packages: tuple[str, ...], backend: str, snapshot: Snapshot, index: WheelIndex) -> "Plan | str":
@@ -103,9 +137,12 @@ def packages_of(fix: Fix, snapshot: Snapshot) -> tuple[str, ...]:
     return (*asked, *(name for name in COMPANIONS[:2] if name in installed and name not in named))
 
 
-def install_line(packages: tuple[str, ...], backend: str, snapshot: Snapshot) -> str | None:
-    """The one line that lets ptsetup carry the plan out; None for a report, whose machine may have no ptsetup."""
-    if snapshot.origin == "report":
+def install_line(packages: tuple[str, ...], backend: str, snapshot: Snapshot, *, is_there: bool = False) -> str | None:
+    """The one line that lets ptsetup carry the plan out; None for a report, whose machine may have no ptsetup.
+
+    ``is_there``: it is meant for the machine of the report all the same, where alone the build can be chosen.
+    """
+    if snapshot.origin == "report" and not is_there:
         return None
     words = ["ptsetup", "install"]
     target = snapshot.target

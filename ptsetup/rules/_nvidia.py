@@ -10,20 +10,23 @@ from ptsetup.rules._rule import Evidence, Fix, Severity
 from ptsetup.rules._ways import fact, fitting
 
 CHIPS: tuple[tuple[int, int, tuple[int, int]], ...] = (
-    (0x0FC0, 0x103F, (3, 5)), (0x1180, 0x12BF, (3, 5)), (0x1340, 0x147F, (5, 2)), (0x15F0, 0x15FF, (6, 0)),
-    (0x1600, 0x17FF, (5, 2)), (0x1B00, 0x1D7F, (6, 1)), (0x1D80, 0x1DFF, (7, 0)), (0x1E00, 0x1FFF, (7, 5)),
-    (0x2080, 0x20FF, (8, 0)), (0x2180, 0x21FF, (7, 5)), (0x2200, 0x227F, (8, 6)), (0x2300, 0x237F, (9, 0)),
-    (0x2400, 0x25FF, (8, 6)), (0x2680, 0x28FF, (8, 9)), (0x2900, 0x29FF, (10, 0)), (0x2B80, 0x2DFF, (12, 0)),
-    (0x2F00, 0x2F7F, (12, 0)),
+    (0x0FC0, 0x0FFF, (3, 0)), (0x102D, 0x102D, (3, 7)), (0x1001, 0x103F, (3, 5)), (0x1180, 0x11FF, (3, 0)),
+    (0x1280, 0x12BF, (3, 5)), (0x1340, 0x13BF, (5, 0)), (0x13C0, 0x147F, (5, 2)), (0x15F0, 0x15FF, (6, 0)),
+    (0x1617, 0x167F, (5, 2)), (0x1725, 0x172F, (6, 0)), (0x174D, 0x179C, (5, 0)), (0x17C2, 0x17FF, (5, 2)),
+    (0x1B00, 0x1D7F, (6, 1)), (0x1D80, 0x1DFF, (7, 0)), (0x1E00, 0x1FFF, (7, 5)), (0x2080, 0x20FF, (8, 0)),
+    (0x2180, 0x21FF, (7, 5)), (0x2200, 0x227F, (8, 6)), (0x2300, 0x237F, (9, 0)), (0x2400, 0x25FF, (8, 6)),
+    (0x2680, 0x28FF, (8, 9)), (0x2900, 0x29FF, (10, 0)), (0x2B80, 0x2C7F, (12, 0)), (0x2D00, 0x2DFF, (12, 0)),
+    (0x2F00, 0x2F7F, (12, 0)), (0x3180, 0x327F, (10, 3)),
 )  # fmt: skip
-"""PCI device ids of each chip family (blocks of 128 ids), with the capability of the family. Blackwell by NVIDIA's
-gpu-admin-tools (gpu/devid_chips.py), older ones by the PCI id database (pci-ids.ucw.cz, envytools)."""
+"""PCI device ids, with the capability of the chip family. Kepler to Ada: every id of these chips in the PCI id database
+(pci.ids of April 2023) stands in its block, and no Fermi does; Blackwell by NVIDIA's gpu-admin-tools (gpu/devid_chips.py)."""
 
 NOT_COMPILED = r"(?<!getting cuda arch: )torch not compiled with CUDA enabled"
 """What ``.cuda()`` says. Inductor of torch 2.7 logs it after words of its own on every CPU build, harmlessly (pytorch/pytorch#151650)."""
 
 UBUNTU_BRANCHES = (470, 535, 550, 570, 580, 590, 595, 610)
-"""Driver branches that Ubuntu has packaged (nvidia-driver-N); an older one is served by the next."""
+"""Driver branches that Ubuntu has packaged (nvidia-driver-N, public logs of apt; packages.ubuntu.com/noble/nvidia-driver-595-open);
+an older one is served by the next."""
 
 OPEN_SINCE = (7, 5)
 """Open kernel modules need a GPU System Processor: Turing and later (README of NVIDIA/open-gpu-kernel-modules)."""
@@ -212,7 +215,7 @@ def newer_driver(case: Case, minimum: str | None, *, text: str | None = None) ->
     if limit is not None and wanted_branch > limit:
         return ()
     said = text or (f"Install an NVIDIA driver {minimum} or newer" if minimum else "Install the NVIDIA driver")
-    if limit is not None:
+    if limit is not None and str(limit) not in said:
         said += f" (branch {limit} is the last one for this GPU)"
     host = case.snapshot.host
     if compat.counts_as_windows(case.snapshot):
@@ -224,21 +227,11 @@ def newer_driver(case: Case, minimum: str | None, *, text: str | None = None) ->
                 where="in Windows" if host and host.wsl else "here",
             ),
         )
+    if case.system is None and not case.is_container:
+        windows = "on Windows with the NVIDIA app or from https://www.nvidia.com/Download/index.aspx"
+        return (Fix(text=f"{said} (on Linux by the distribution's package, {windows}), then restart."),)
     commands = _driver_commands(case, wanted_branch, limit)
-    return on_host(
-        case,
-        Fix(text=f"{said}, then restart.", commands=commands, systems=("linux",)),
-        *(
-            ()
-            if case.system
-            else (
-                Fix(
-                    text=f"{said} (NVIDIA app, or https://www.nvidia.com/Download/index.aspx), then restart.",
-                    systems=("windows",),
-                ),
-            )
-        ),
-    )
+    return on_host(case, Fix(text=f"{said}, then restart.", commands=commands, systems=("linux",)))
 
 
 def _driver_commands(case: Case, minimum: int, limit: int | None) -> tuple[tuple[str, ...], ...]:

@@ -51,6 +51,8 @@ def torch_again(case: Case, text: str) -> Fix:
 
 def reinstall(case: Case, dist: Distribution, *, text: str | None = None, is_alone: bool = True) -> Fix:
     """Put the same version of a package there again, from where it came; ``is_alone`` leaves its requirements as they are."""
+    if dist.name == "torch" and not dist.version:  # the bare name would give the newest of the default index
+        return torch_again(case, text or "Install the same torch again, over what is there.")
     pin = f"{dist.name}=={dist.version}" if dist.version else dist.name
     words = ["--force-reinstall", "--no-cache-dir", *(["--no-deps"] if is_alone else []), pin]
     return Fix(
@@ -88,6 +90,8 @@ def fresh_conda(case: Case, python: str, text: str) -> tuple[Fix, ...]:
 
 def _made_for(case: Case, text: str, make: tuple[str, ...], python: str, on_windows: str) -> tuple[Fix, ...]:
     install = ("ptsetup", "install", "--python")
+    if case.system is None:
+        return (Fix(text=f"{text} (On Windows its Python is {on_windows}.)", commands=(make, (*install, python))),)
     return fitting(
         case,
         Fix(text=text, commands=(make, (*install, python)), systems=("linux", "macos")),
@@ -112,30 +116,29 @@ def unset(case: Case, name: str, *, text: str | None = None) -> tuple[Fix, ...]:
 
 def without_variables(case: Case, text: str, *names: str) -> tuple[Fix, ...]:
     """Take variables away for this shell; on Windows for PowerShell, with the Command Prompt's way in the text."""
-    prompt = " && ".join(f"set {name}=" for name in names)
-    return fitting(
-        case,
-        Fix(text=text, shell=f"unset {' '.join(names)}", systems=("linux", "macos")),
-        Fix(
-            text=f"{text} (PowerShell; in the Command Prompt: {prompt})",
-            shell="; ".join(f"$env:{name} = $null" for name in names),
-            systems=("windows",),
-        ),
-    )
+    here, prompt = "; ".join(f"$env:{name} = $null" for name in names), " && ".join(f"set {name}=" for name in names)
+    line = f"unset {' '.join(names)}"
+    if all(name.startswith(("LD_", "DYLD_")) for name in names):  # Windows has no such variables
+        return (Fix(text=text, shell=line, systems=("linux", "macos")),)
+    return _in_shells(case, text, line, here, prompt)
 
 
 def with_variables(case: Case, text: str, **values: str) -> tuple[Fix, ...]:
     """Set variables for this shell; on Windows for PowerShell, with the Command Prompt's way in the text."""
     prompt = " && ".join(f'set "{name}={value}"' for name, value in values.items())
-    line = " ".join(f"{name}={shlex.quote(value)}" for name, value in values.items())
+    line = "export " + " ".join(f"{name}={shlex.quote(value)}" for name, value in values.items())
+    here = "; ".join(f'$env:{name} = "{value}"' for name, value in values.items())
+    return _in_shells(case, text, line, here, prompt)
+
+
+def _in_shells(case: Case, text: str, posix: str, powershell: str, prompt: str) -> tuple[Fix, ...]:
+    """The line for the shell of this system; where the system is not known, both in one way out."""
+    if case.system is None:
+        return (Fix(text=f"{text} (On Windows, in PowerShell: {powershell})", shell=posix),)
     return fitting(
         case,
-        Fix(text=text, shell=f"export {line}", systems=("linux", "macos")),
-        Fix(
-            text=f"{text} (PowerShell; in the Command Prompt: {prompt})",
-            shell="; ".join(f'$env:{name} = "{value}"' for name, value in values.items()),
-            systems=("windows",),
-        ),
+        Fix(text=text, shell=posix, systems=("linux", "macos")),
+        Fix(text=f"{text} (PowerShell; in the Command Prompt: {prompt})", shell=powershell, systems=("windows",)),
     )
 
 

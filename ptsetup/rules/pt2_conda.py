@@ -7,7 +7,7 @@ from ptsetup import compat
 from ptsetup.facts import Distribution
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Finding, Fix, rule
-from ptsetup.rules._ways import another_build, fact, fresh_conda, python_to_take
+from ptsetup.rules._ways import fact, fresh_conda, python_to_take
 
 CONDA_FROZEN_AT = (2, 5, 1)
 """The last release in conda's channel pytorch (announced with 2.6)."""
@@ -18,13 +18,14 @@ def _conda(case: Case, *names: str) -> list[Distribution]:
     return [d for name in names for d in case.dists(name) if d.installer == "conda"]
 
 
-def _one_manager(case: Case) -> tuple[Fix, ...]:
+def _one_manager(case: Case, word: str = "") -> tuple[Fix, ...]:
     """Conda for Python alone, the wheels for the rest; in the Python at hand if the newest torch has a wheel for it."""
     python = ".".join(map(str, case.python[:2]))
     newest = case.newest_torch_then
     tags = {tag for build in case.index.builds if build.torch == newest for tag in build.pythons}
     version = python if f"cp{python.replace('.', '')}" in tags else python_to_take(tags)
-    text = f"Make a new environment in which conda brings Python {version} only, and install torch into it."
+    make = f"{word} make" if word else "Make"
+    text = f"{make} a new environment in which conda brings Python {version} only, and install torch into it."
     return fresh_conda(case, version, text)
 
 
@@ -198,7 +199,7 @@ def conda_cpu(case: Case) -> Iterator[Finding]:
                     ("conda", "install", "-c", "conda-forge", "pytorch-gpu"),
                 ),
             ),
-            another_build("Or take the wheel that fits this machine, in an environment without conda's torch."),
+            *_one_manager(case, "Or"),
         ),
     )
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from ptsetup.facts import Distribution
+from ptsetup.facts import Distribution, replace
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact, fitting, reinstall
@@ -12,6 +12,7 @@ SYSTEM_INSTALLERS = ("conda", "debian", "rpm")
 """Installers that keep records of their own."""
 
 WATCHED = ("torch", "torchvision", "torchaudio", "triton", "numpy")
+"""Packages whose damage torch feels; of NVIDIA's, those whose libraries it loads (see ``_watched``)."""
 
 OWN_LIBRARIES = r"lib(?:torch(?:_cpu|_cuda|_python|_global_deps|_hip|_xpu|_nvshmem|_cuda_linalg)?|c10(?:_cuda|_hip|_xpu)?|shm|caffe2_\w+)"
 """Libraries in torch/lib of the wheels since 1.5 and up to 2.15."""
@@ -65,11 +66,13 @@ def leftovers(case: Case) -> Iterator[Finding]:
         )
         return
     folder = _folder(case)
+    whole = next((d for d in case.dists("torch") if case.is_import_ok is False), None)
+    again = reinstall(case, whole, text="Then install torch again: the import fails.") if whole else None
     yield Finding(
         message=f"{', '.join(names[:4])} in {folder}: a package was being replaced, and that was cut off.",
         subject=names[0],
         evidence=(fact(case, "target.leftovers", ", ".join(names), f"listing of {folder}"),),
-        fixes=_delete(case, folder, names),
+        fixes=(*_delete(case, folder, names), *((again,) if again else ())),
         severity="note" if case.is_import_ok else "warning",
     )
 
@@ -101,6 +104,12 @@ def _delete(case: Case, folder: str, names: list[str]) -> tuple[Fix, ...]:
     )
 
 
+NO_RECORD = (
+    r"cannot uninstall (?P<name>torch\w*|triton|numpy|nvidia[\w-]+)\b(?: (?P<version>\d[\w.+]*\w))?"
+    r".{0,60}(?:record file|no record)"
+)
+
+
 @rule(
     "PT209",
     "record-missing",
@@ -108,7 +117,7 @@ def _delete(case: Case, folder: str, names: list[str]) -> tuple[Fix, ...]:
     "The list of installed files is missing",
     needs=("target.distributions|messages",),
     layer=54,
-    says=(r"cannot uninstall (?P<name>torch\w*|triton|numpy|nvidia[\w-]+)\b.{0,60}(?:record file|no record)",),
+    says=(NO_RECORD,),
 )
 def record_missing(case: Case) -> Iterator[Finding]:
     """What is wrong
@@ -134,7 +143,8 @@ def record_missing(case: Case) -> Iterator[Finding]:
         if d.has_record is False and (d.installer or "pip") not in SYSTEM_INSTALLERS
     ]
     if not damaged and hit:
-        damaged = [next(iter(case.dists(hit.match["name"].lower())), Distribution(name=hit.match["name"].lower()))]
+        told = Distribution(name=hit.match["name"].lower(), version=hit.match["version"])
+        damaged = [next(iter(case.dists(told.name)), told)]
     for dist in damaged:
         yield Finding(
             message=f"{dist.name} {dist.version or ''} has no RECORD: pip can neither replace nor remove it.".replace(
@@ -267,7 +277,7 @@ BROKEN_FILE = (
     "error",
     "Files of an installed package are missing or cut short",
     needs=("target.distributions|target.numpy_core_ok|messages",),
-    hides=("PT307", "PT311", "PT312", "PT402", "PT409", "PT991", "PT401"),
+    hides=("PT307", "PT311", "PT312", "PT402", "PT403", "PT405", "PT408", "PT409", "PT991", "PT401"),
     layer=53,
     says=BROKEN_FILE,
 )
@@ -290,14 +300,9 @@ def damaged_files(case: Case) -> Iterator[Finding]:
     Sources
         vladmandic/sdnext#3797; reproduced
     """
-    any_found = False
-    for name in WATCHED:
-        for dist in case.dists(name):
-            problems = _problems(dist)
-            if problems:
-                any_found = True
-                yield _damage(case, dist, problems)
-    if any_found:
+    damaged = [(dist, problems) for dist in _watched(case) if (problems := _problems(dist))]
+    yield from (_damage(case, dist, problems) for dist, problems in damaged)
+    if damaged:
         return
     target = case.snapshot.target
     if target and target.numpy_core_ok is False and case.dists("numpy"):
@@ -320,23 +325,49 @@ def damaged_files(case: Case) -> Iterator[Finding]:
     )
 
 
+def _watched(case: Case) -> list[Distribution]:
+    """Installed packages whose files are compared with their records.
+
+    Files of NVIDIA's packages that are gone are PT402's; where packages for two CUDA majors share a folder, PT403's.
+    """
+    target = case.snapshot.target
+    nvidia = [d for d in (target.distributions or ()) if d.name.startswith("nvidia-")] if target else []
+    bases = [re.sub(r"-cu\d+$", "", d.name) for d in nvidia]
+    alone = [replace(d, missing_files=()) for d, base in zip(nvidia, bases, strict=True) if bases.count(base) == 1]
+    return [*(d for name in WATCHED for d in case.dists(name)), *alone]
+
+
 def _problems(dist: Distribution) -> list[str]:
     """Files of the package that matter and are not as recorded."""
     missing = [f"{path} is missing" for path in dist.missing_files or () if _matters(path)]
     changed = [*(dist.resized_files or ()), *(dist.altered_files or ())]
     stripped = len(changed) > 3 and not missing and dist.installer not in ("pip", "uv", None)
-    resized = [] if stripped else [f"{path} has another size or content" for path in changed if _matters(path)]
+    resized = [] if stripped else [_changed(path) for path in changed if _matters(path)]
     return missing + resized
+
+
+def _changed(path: str) -> str:
+    """``torch/lib/libc10.so (1600, 1024)``, with the sizes recorded and found, or the bare path, as a sentence's end."""
+    sizes = re.fullmatch(r"(.*) \((\d+), (\d+)\)", path)
+    if sizes is None:
+        return f"{path} has another content than recorded"
+    was, now = int(sizes[2]), int(sizes[3])
+    return f"{sizes[1]} {'was cut short' if now < was else REPLACED} ({now:,} bytes, {was:,} recorded)"
+
+
+REPLACED = "was replaced by another file"
 
 
 def _matters(path: str) -> bool:
     """A library or a module, not a licence or compiled cache."""
-    return bool(re.search(r"\.(?:so|pyd|dll|dylib|py)\b|\.so\.", path)) and "__pycache__" not in path
+    return bool(re.search(r"\.(?:so|pyd|dll|dylib|py)\b|\.so\.|bin/torch_shm", path)) and "__pycache__" not in path
 
 
 def _damage(case: Case, dist: Distribution, problems: list[str]) -> Finding:
     more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
+    is_replaced = all(REPLACED in problem for problem in problems)
     return Finding(
+        title="A file of an installed package was replaced by another one" if is_replaced else None,
         message=f"{dist.name} {dist.version or ''} is damaged: {problems[0]}{more}.",
         subject=dist.name,
         evidence=(

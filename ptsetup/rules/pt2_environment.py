@@ -9,7 +9,7 @@ from ptsetup.rules import pt2_conda, pt2_damage, pt2_managers, pt2_network, pt2_
 from ptsetup.rules._case import Case
 from ptsetup.rules._installers import lacks_torch
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
-from ptsetup.rules._ways import another_build, fact, pip, reinstall, with_variables
+from ptsetup.rules._ways import another_build, fact, fitting, pip, reinstall, with_variables
 from ptsetup.rules.pt2_shadows import BLEND
 
 NO_TORCH = r"no module named ['\"]?torch['\"]?(?![.\w])"
@@ -288,14 +288,35 @@ def duplicate(case: Case) -> Iterator[Finding]:
         evidence = [hit.evidence]
     else:
         return
-    kept = next((d for d in found if _base(d) == real), None) or (found[0] if found else Distribution(name="torch"))
+    whole = Distribution(name="torch", version=imported or (found[0].version if found else None))
+    kept = next((d for d in found if _base(d) == real), whole)
     yield Finding(
         message=message,
         subject="torch",
         evidence=tuple(evidence),
-        fixes=(reinstall(case, kept, text="Install it again over what is there, then look whether one is left."),),
+        fixes=(
+            reinstall(case, kept, text="Install the version that the files hold again, over what is there."),
+            *_left_over(case, [d for d in found if d is not kept and len(bases) > 1]),
+        ),
         severity="error" if _failed(case) or hit else "note" if _is_other_list(case) else "warning",
         certainty="likely" if hit or changed else "certain",
+    )
+
+
+def _left_over(case: Case, others: Sequence[Distribution]) -> tuple[Fix, ...]:
+    """Delete the record that the reinstallation may have left: pip removes only one of the two."""
+    folders = [f"{d.location}/torch-{d.version}.dist-info" for d in others if d.location and d.version]
+    if not folders or case.snapshot.origin == "report":
+        return ()
+    text = "Then delete the record of the other version, if it is still there."
+    return fitting(
+        case,
+        Fix(text=text, commands=(("rm", "-rf", "--", *folders),), systems=("linux", "macos")),
+        Fix(
+            text=text,
+            commands=tuple(("cmd", "/c", "rmdir", "/s", "/q", folder.replace("/", "\\")) for folder in folders),
+            systems=("windows",),
+        ),
     )
 
 

@@ -9,6 +9,7 @@ from ptsetup import compat
 from ptsetup.facts import Distribution
 from ptsetup.rules._case import Case
 from ptsetup.rules._installers import lacks_torch
+from ptsetup.rules._pairs import local_tag
 from ptsetup.rules._requirements import is_plainly_satisfied, is_satisfied, named, requirements_of
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._ways import FRESH, another_build, fact, fitting, pip
@@ -194,7 +195,7 @@ def nightly_mix(case: Case) -> Iterator[Finding]:
                         "--force-reinstall",
                         *sorted({d.name for d in found} & set(NIGHTLY[:3])),
                         "--index-url",
-                        f"{case.index.origin_url}/nightly/{case.backend or 'cpu'}",
+                        f"{case.index.origin_url}/nightly/{_tag(found) or case.backend or 'cpu'}",
                     ),
                 ),
                 kind="venv",
@@ -203,6 +204,11 @@ def nightly_mix(case: Case) -> Iterator[Finding]:
         severity="error" if failed else "note",
         certainty="certain" if failed else "likely",
     )
+
+
+def _tag(found: list[Distribution]) -> str | None:
+    """Backend tag of the nightly torch, else of another nightly."""
+    return next((tag for d in found if ".dev" in (d.version or "") and (tag := local_tag(d.version))), None)
 
 
 def _nightly_day(version: str) -> str | None:

@@ -253,7 +253,7 @@ def tls_or_proxy(case: Case) -> Iterator[Finding]:
         message=message,
         subject="network",
         evidence=tuple(evidence),
-        fixes=(*(unset(case, name) if name else ()), *_verified(case)),
+        fixes=(*(unset(case, name) if name else ()), *_verified(case), *_right_time(case)),
         severity="error" if hit else "warning",
         certainty="certain" if missing else "likely",
     )
@@ -275,8 +275,19 @@ def _verified(case: Case) -> tuple[Fix, ...]:
             systems=("windows",),
         ),
         Fix(text="Or give pip the certificate of the company: pip config set global.cert FILE.", kind="none"),
-        Fix(text="Set the clock.", commands=(("timedatectl", "set-ntp", "true"),), systems=("linux",)),
     )
+
+
+def _right_time(case: Case) -> tuple[Fix, ...]:
+    """Set the clock, where a date is what makes the certificate invalid."""
+    if case.said(r"certificate (?:has expired|is not yet valid)|not yet valid") is None:
+        return ()
+    set_it = Fix(
+        text="Set the clock, if it is wrong.",
+        commands=(("sudo", "timedatectl", "set-ntp", "true"),),
+        systems=("linux",),
+    )
+    return fitting(case, set_it)
 
 
 RULES = (index_surprise, index_alone, tls_or_proxy)

@@ -1,6 +1,7 @@
 """PT221 and PT222: the room and the memory that an installation takes."""
 
 import re
+import shlex
 from collections.abc import Iterator
 
 from ptsetup.facts import Disk
@@ -69,15 +70,14 @@ def disk_full(case: Case) -> Iterator[Finding]:
     big = next((d.path for d in disks if d.role == "home" and d not in short), None)
     fixes = [Fix(text="Empty pip's cache.", commands=(pip(case, "cache", "purge"),), kind="print")]
     if not short or roles & {"temp"}:
-        place = big or "$HOME"
-        fixes.insert(
-            0,
-            Fix(
-                text="Use a folder on a bigger disk for temporary files, and no cache.",
-                shell=f"mkdir -p {place}/pt-unpack && TMPDIR={place}/pt-unpack ptsetup install",
-                systems=("linux", "macos"),
-            ),
+        place = shlex.quote(f"{big}/pt-unpack") if big else "$HOME/pt-unpack"
+        elsewhere = Fix(
+            text="Use a folder on a bigger disk for temporary files, and no cache.",
+            shell=f"mkdir -p {place} && TMPDIR={place} ptsetup install",
+            systems=("linux", "macos"),
         )
+        on_windows = Fix(text="Let TEMP and TMP name a folder on a bigger disk.", systems=("windows",))
+        fixes = [elsewhere, on_windows, *fixes]
     if roles & {"target"}:
         fixes.append(Fix(text="Make the environment on a disk with 6 GiB free, or free room on this one.", kind="none"))
     yield Finding(
@@ -156,16 +156,20 @@ def memory_or_cache(case: Case) -> Iterator[Finding]:
         else f"Only {(least or 0) / GIB:.1f} GiB of memory are free: storing a large wheel in pip's cache may end the installation.",
         subject="pip",
         evidence=tuple(evidence),
-        fixes=(
-            Fix(
-                text="Empty the cache.",
-                commands=(pip(case, "cache", "purge"),),
-                kind="safe",
-            ),
-            another_build("Then install again."),
-        ),
+        fixes=_without_cache(case, is_damaged=hit is not None),
         severity="error" if hit else "warning",
         certainty="likely",
+    )
+
+
+def _without_cache(case: Case, *, is_damaged: bool) -> tuple[Fix, ...]:
+    """Empty a damaged cache and install again; where memory is short, do without pip, which keeps whole wheels in it."""
+    purge = Fix(text="Empty the cache.", commands=(pip(case, "cache", "purge"),), kind="safe")
+    if is_damaged:
+        return (purge, another_build("Then install again."))
+    return (
+        another_build("Install with ptsetup, which takes uv in place of pip."),
+        Fix(text="Or end what holds the memory first.", kind="none"),
     )
 
 

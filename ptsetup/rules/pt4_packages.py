@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ptsetup.facts import Distribution
-from ptsetup.rules._case import Case
+from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._requirements import is_satisfied, requirements_of
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact, pip, torch_again
@@ -78,7 +78,10 @@ def nvidia_missing(case: Case) -> Iterator[Finding]:
         + (", which is not installed." if missing or not gone else ", whose files are gone."),
         subject=named,
         evidence=tuple(evidence),
-        fixes=(_bring(case, missing, gone), another_build("Or install torch anew, with all that it needs.", "torch")),
+        fixes=(
+            _bring(case, missing, gone),
+            *([another_build("Or install torch anew, with all that it needs.", "torch")] if missing or gone else []),
+        ),
         severity="error" if case.is_import_ok is not True else "warning",
         certainty="certain" if missing or gone else "likely",
     )
@@ -169,9 +172,7 @@ def mixed_majors(case: Case) -> Iterator[Finding]:
         return
     if hit and case.is_import_ok:
         hit = None
-    if not pairs and (_is_preloaded(case) or (hit and hit.match["symbol"].startswith("cudnn"))):
-        return
-    if not pairs and hit is None:
+    if not pairs and (hit is None or _is_anothers(case, hit)):
         return
     evidence = [hit.evidence] if hit else []
     for pair in pairs:
@@ -187,6 +188,7 @@ def mixed_majors(case: Case) -> Iterator[Finding]:
         "torch asks for."
     )
     yield Finding(
+        title=None if pairs else "A library of NVIDIA is of another version than torch needs",
         message=message,
         subject=pairs[0][0].name if pairs else "NVIDIA's packages",
         evidence=tuple(evidence),
@@ -211,9 +213,11 @@ def _pairs(case: Case) -> list[tuple[Distribution, Distribution]]:
     return found
 
 
-def _is_preloaded(case: Case) -> bool:
-    """A variable brings the library in: PT405 and PT406 say so."""
-    return bool(case.env("LD_PRELOAD")) or bool(case.snapshot.target and case.snapshot.target.shadow_libraries)
+def _is_anothers(case: Case, hit: Hit) -> bool:
+    """With one major installed: a variable brings the library in (PT405, PT406), it was replaced (PT212), or is cuDNN's (PT408)."""
+    is_preloaded = bool(case.env("LD_PRELOAD")) or bool(case.snapshot.target and case.snapshot.target.shadow_libraries)
+    is_replaced = any(dist.resized_files or dist.altered_files for dist in _nvidia(case))
+    return is_preloaded or is_replaced or hit.match["symbol"].startswith("cudnn")
 
 
 def _one_major(case: Case, pairs: list[tuple[Distribution, Distribution]]) -> tuple[Fix, ...]:

@@ -213,7 +213,7 @@ FIRES = (
             "ImportError: /x/torch/lib/libtorch_python.so: undefined symbol: _ZN3c105ErrorC2ENS_14SourceLocationESs"
         ),
         "two different releases",
-        "--force-reinstall",
+        "the version that the files hold",
     ),
     Fires(
         "PT207",
@@ -262,8 +262,8 @@ FIRES = (
         "PT209",
         "pip's message",
         report("ERROR: Cannot uninstall torch 2.1.0, RECORD file not found. You might be able to recover"),
-        "torch has no RECORD",
-        "--force-reinstall",
+        "torch 2.1.0 has no RECORD",
+        "--force-reinstall --no-cache-dir --no-deps torch==2.1.0",
         "warning",
     ),
     Fires(
@@ -308,7 +308,7 @@ FIRES = (
         broken(
             with_dists(distribution("torch", "2.14.1+cu126", resized_files=("torch/lib/libtorch_cpu.so (400, 100)",)))
         ),
-        "another size",
+        "libtorch_cpu.so was cut short (100 bytes, 400 recorded)",
         "--force-reinstall",
     ),
     Fires(
@@ -323,7 +323,18 @@ FIRES = (
         "file too short",
         report("ImportError: /x/site-packages/torch/lib/libtorch_cpu.so: file too short"),
         "libtorch_cpu.so",
-        "--force-reinstall",
+        "the same torch again",
+    ),
+    Fires(
+        "PT212",
+        "a library of NVIDIA's was exchanged by hand",
+        with_dists(
+            distribution("nvidia-nccl-cu13", "2.30.7", resized_files=("nvidia/nccl/lib/libnccl.so.2 (400, 900)",))
+        ),
+        "nvidia-nccl-cu13 2.30.7 is damaged: nvidia/nccl/lib/libnccl.so.2 was replaced by another file (900 bytes, 400 rec",
+        "nvidia-nccl-cu13==2.30.7",
+        "warning",
+        title="was replaced",
     ),
     Fires(
         "PT212",
@@ -333,7 +344,7 @@ FIRES = (
             "ImportError: libtorch_cuda.so: cannot open shared object file: No such file or directory",
         ),
         "libtorch_cuda.so",
-        "--force-reinstall",
+        "the same torch again",
     ),
     Fires(
         "PT213",
@@ -493,7 +504,7 @@ FIRES = (
         "little memory",
         with_host(bare(), memory=Memory(total_bytes=2 * GIB, available_bytes=GIB)),
         "1.0 GiB of memory",
-        "cache purge",
+        "uv in place of pip",
         "warning",
     ),
     Fires(
@@ -501,7 +512,7 @@ FIRES = (
         "a small cgroup",
         with_host(bare(), cgroup=Cgroup(memory_max_bytes=GIB, is_memory_limited=True)),
         "1.0 GiB",
-        "cache purge",
+        "uv in place of pip",
         "warning",
     ),
     Fires(
@@ -625,6 +636,19 @@ SILENT = (
         "PT211",
         "an empty folder elsewhere",
         with_target(torch_folders=(TorchFolder(path="/home/me/p/torch", has_init=False),)),
+    ),
+    Silent(
+        "PT212",
+        "packages for two CUDA majors in one folder: PT403",
+        with_dists(
+            distribution("nvidia-nccl-cu12", "2.29.3"),
+            distribution("nvidia-nccl-cu13", "2.30.7", resized_files=("nvidia/nccl/lib/libnccl.so.2 (400, 900)",)),
+        ),
+    ),
+    Silent(
+        "PT212",
+        "a library of NVIDIA's is gone: PT402",
+        with_dists(distribution("nvidia-cudnn-cu13", "9.26.0.51", missing_files=("nvidia/cudnn/lib/libcudnn.so.9",))),
     ),
     Silent(
         "PT212",
@@ -766,3 +790,29 @@ def test_the_pip_of_a_virtual_environment_is_not_sent_outside_of_it():
         distribution("torch", "2.14.1+cu126"), distribution("torch", "2.5.0", location=USER), snapshot=conda
     )
     assert any("uninstall" in command for fix in findings(RULES, "PT205", conda)[0].fixes for command in fix.commands)
+
+
+def test_the_version_of_the_files_is_installed_again_and_the_other_record_removed():
+    """Not the version of the record that an interrupted upgrade left behind."""
+    snapshot = with_dists(distribution("torch", "2.1.0"), distribution("torch", "2.14.1+cu126"))
+    again, left = findings(RULES, "PT207", snapshot)[0].fixes
+    assert "torch==2.14.1+cu126" in again.commands[0]
+    assert left.commands == (("rm", "-rf", "--", f"{SITE}/torch-2.1.0.dist-info"),)
+    other = with_dists(distribution("torch", "2.13.0"))
+    (fix,) = findings(RULES, "PT207", other)[0].fixes
+    assert "torch==2.14.1+cu126" in fix.commands[0]
+
+
+def test_little_memory_does_not_cost_the_user_the_cache():
+    tight = with_host(bare(), memory=Memory(total_bytes=2 * GIB, available_bytes=GIB))
+    assert not any("purge" in command for fix in findings(RULES, "PT222", tight)[0].fixes for command in fix.commands)
+
+
+def test_the_clock_is_set_only_where_a_date_is_wrong():
+    """A company's proxy is no matter of the clock."""
+    proxy = report("SSL: CERTIFICATE_VERIFY_FAILED, unable to get local issuer certificate (pip)")
+    assert not any(
+        "timedatectl" in command for fix in findings(RULES, "PT220", proxy)[0].fixes for command in fix.commands
+    )
+    late = report("SSL: CERTIFICATE_VERIFY_FAILED certificate is not yet valid: https://x/simple/torch/")
+    assert any("timedatectl" in command for fix in findings(RULES, "PT220", late)[0].fixes for command in fix.commands)

@@ -198,7 +198,7 @@ FIRES = (
         "write into one folder",
         "--no-deps nvidia-nccl-cu13==2.29.7",
     ),
-    Fires("PT403", "the symbol alone", report(NCCL), "ncclCommResume", "torch"),
+    Fires("PT403", "the symbol alone", report(NCCL), "ncclCommResume", "torch", title="of another version than torch"),
     Fires(
         "PT403",
         "no harm seen",
