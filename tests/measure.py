@@ -143,76 +143,76 @@ def rules() -> None:
     row("all rules over one Snapshot, mean of 1,000", each, 10.0, unit="ms")
 
 
+OWN = """import re, resource, sys
+from ptsetup import cli
+code = cli.run(sys.argv[1:])
+own = re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())
+print(int(own[1]), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(code)"""
+"""Runs ptsetup and prints its own peak and that of its largest child, in KB. (``ru_maxrss`` of a process counts what had started it.)"""
+
+
+class Shop:
+    """The real wheel and what it needs on a loopback index, and the three ways to install it into a new environment."""
+
+    def __init__(self, python: str, folder: pathlib.Path, url: str) -> None:
+        self.python, self.folder, self.simple = python, folder, f"{url}/simple"
+        self.ours = ["install", f"torch=={TORCH}", "--backend", "cpu", "--mirror", f"{url}/whl", "--yes", "--no-prove"]
+        self.env = {
+            **os.environ,
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_INDEX_URL": self.simple,
+            "PIP_FIND_LINKS": "",
+            "NO_PROXY": "127.0.0.1",
+            "UV_CACHE_DIR": str(folder / "cache"),
+            "PIP_NO_CACHE_DIR": "1",
+        }
+
+    def argv(self, way: str) -> list[str]:
+        """The command of one way (``ours``, ``own`` with its memory, ``uv``, ``pip``), for a new environment."""
+        target = self.folder / "t"
+        shutil.rmtree(target, ignore_errors=True)
+        subprocess.run([self.python, "-m", "venv", str(target)], check=True)
+        python, source = str(target / "bin" / "python"), ["--index-url", self.simple, f"torch=={TORCH}"]
+        uv = str(pathlib.Path(sys.executable).with_name("uv"))
+        ways = {
+            "ours": [sys.executable, "-m", "ptsetup", *self.ours, "--python", python],
+            "own": [sys.executable, "-c", OWN, *self.ours, "--python", python],
+            "uv": [uv, "pip", "install", "--no-config", "--python", python, *source],
+            "pip": [python, "-m", "pip", "install", *source],
+        }
+        return ways[way]
+
+    def once(self, way: str) -> tuple[float, str]:
+        """(Seconds with an empty cache, stdout)."""
+        argv = self.argv(way)
+        shutil.rmtree(self.folder / "cache", ignore_errors=True)
+        started = time.perf_counter()
+        done = subprocess.run(
+            argv, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True
+        )
+        return time.perf_counter() - started, done.stdout
+
+
 def installing(python: str, folder: pathlib.Path) -> None:
-    """The real wheel from a loopback index: ptsetup, uv, pip."""
+    """The real wheel from a loopback index: ptsetup, uv, pip; and ptsetup's own memory, without that of the installer that it starts."""
     wheels = folder / "wheels"
     subprocess.run([python, "-m", "pip", "download", "--quiet", "--dest", str(wheels), f"torch=={TORCH}"], check=True)
-    files = sorted(wheels.iterdir())
     with serve() as server:
-        for file in files:
+        for file in sorted(wheels.iterdir()):
             project = file.name.split("-")[0].lower().replace("_", "-")
-            server.add("whl/cpu/torch" if project == "torch" else f"simple/{project}", file)
-        simple = f"{server.url}/simple"
-        for file in files:
-            if file.name.startswith("torch-"):
-                server.add("simple/torch", file)
-        env = {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": simple, "PIP_FIND_LINKS": "", "NO_PROXY": "127.0.0.1"}
-        uv = str(pathlib.Path(sys.executable).with_name("uv"))
-
-        def fresh(name: str) -> str:
-            target = folder / name
-            shutil.rmtree(target, ignore_errors=True)
-            subprocess.run([python, "-m", "venv", str(target)], check=True)
-            return str(target / "bin" / "python")
-
-        def once(argv: Sequence[str], name: str) -> float:
-            cache = folder / f"cache-{name}"
-            shutil.rmtree(cache, ignore_errors=True)
-            variables = {**os.environ, **env, "UV_CACHE_DIR": str(cache), "PIP_NO_CACHE_DIR": "1"}
-            started = time.perf_counter()
-            subprocess.run(argv, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
-            return time.perf_counter() - started
-
-        results: dict[str, list[float]] = {"ours": [], "uv": [], "pip": []}
-        for _ in range(3):
-            target = fresh("t")
-            argv = [
-                sys.executable,
-                "-m",
-                "ptsetup",
-                "install",
-                f"torch=={TORCH}",
-                "--backend",
-                "cpu",
-                "--python",
-                target,
-                "--mirror",
-                f"{server.url}/whl",
-            ]
-            results["ours"].append(once([*argv, "--yes", "--no-prove"], "ours"))
-            results["uv"].append(
-                once(
-                    [
-                        uv,
-                        "pip",
-                        "install",
-                        "--no-config",
-                        "--python",
-                        fresh("t"),
-                        "--index-url",
-                        simple,
-                        f"torch=={TORCH}",
-                    ],
-                    "uv",
-                )[0]
-            )
-            target = fresh("t")
-            results["pip"].append(
-                once([target, "-m", "pip", "install", "--index-url", simple, f"torch=={TORCH}"], "pip")[0]
-            )
-    ours, uv_s, pip_s = (statistics.median(results[name]) for name in ("ours", "uv", "pip"))
+            server.add(f"simple/{project}", file)
+            if project == "torch":
+                server.add("whl/cpu/torch", file)
+        shop = Shop(python, folder, server.url)
+        # in turns: what else the machine does meets all three
+        rounds = [{way: shop.once(way)[0] for way in ("ours", "uv", "pip")} for _ in range(3)]
+        own, child = (int(word) / 1024 for word in shop.once("own")[1].split()[-2:])
+    ours, uv_s, pip_s = (statistics.median(each[way] for each in rounds) for way in ("ours", "uv", "pip"))
     row("install (without the proof) / uv pip install", ours / uv_s, 1.10)
     row("pip install / install (without the proof)", pip_s / ours, 2.0, is_at_least=True)
+    row("install, its own peak memory", own, 120.0, unit="MB")
+    print(f"{'  and that of its largest child (uv)':<58} {child:8.2f} MB")
 
 
 def proving(python: str) -> None:
