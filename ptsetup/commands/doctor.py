@@ -145,7 +145,6 @@ def _warm(index_file: str | None) -> None:
         from ptsetup import index
 
         index.load(index_file)
-        import packaging.requirements  # noqa: F401 - slow to import, needed by the rule of requirements
 
         from ptsetup import rules  # noqa: F401
         from ptsetup.render import doctor  # noqa: F401

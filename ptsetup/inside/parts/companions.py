@@ -8,11 +8,11 @@ from ptsetup_inside import dists, wheel
 
 VERSIONED = ("torchvision", "torchaudio", "torchtext", "torchcodec", "torchao")
 
-LOCAL = re.compile(r"\+([\w.]+)")
+LOCAL = r"\+([\w.]+)"
 
-FLASH = re.compile(r"flash[_-]attn\S*?\+(cu\d+)?torch(\d+\.\d+)(?:cxx11abi(TRUE|FALSE))?", re.I)
+FLASH = r"(?i)flash[_-]attn\S*?\+(cu\d+)?torch(\d+\.\d+)(?:cxx11abi(TRUE|FALSE))?"
 
-CUDA_TAG = re.compile(r"cu(\d+)(\d)$")
+CUDA_TAG = r"cu(\d+)(\d)$"
 
 
 def look(infos, path):
@@ -34,7 +34,7 @@ def described(name, info, path):
     one = {"name": name, "version": info.get("version")}
     folder = os.path.join(info["location"], name.replace("-", "_"))
     one.update(special(one, folder, info))
-    match = CUDA_TAG.match(one.get("local") or "")
+    match = re.match(CUDA_TAG, one.get("local") or "")
     if match and not one.get("cuda"):
         one["cuda"] = "%s.%s" % match.groups()
     return one
@@ -44,7 +44,7 @@ def versioned(one, folder, info):
     """torchvision/version.py and its like."""
     said = wheel.version_file(os.path.join(folder, "version.py"))
     version = said.get("__version__") or one["version"]
-    match = LOCAL.search(version or "")
+    match = re.search(LOCAL, version or "")
     return {"version": version, "local": match.group(1) if match else None, "cuda": said.get("cuda")}
 
 
@@ -60,7 +60,7 @@ def xformers(one, folder, info):
     cuda = built.get("cuda")
     return {
         "built_for_torch": built.get("torch"),
-        "local": (LOCAL.search(str(built.get("torch"))) or [None, None])[1],
+        "local": (re.search(LOCAL, str(built.get("torch"))) or [None, None])[1],
         "cuda": "%d.%d" % (cuda // 100, cuda % 100) if isinstance(cuda, int) else None,
         "details": {str(key): str(value) for key, value in built.items() if value is not None},
     }
@@ -69,7 +69,7 @@ def xformers(one, folder, info):
 def flash_attention(one, folder, info):
     """The name of its wheel says what it was built for: ``flash_attn-2.7.4+cu12torch2.6cxx11abiFALSE-cp311-...whl``."""
     for text in (info.get("source_url") or "", "flash_attn-%s" % (one["version"] or "")):
-        match = FLASH.search(text)
+        match = re.search(FLASH, text)
         if match:
             details = {"cxx11abi": match.group(3).upper()} if match.group(3) else {}
             return {"local": match.group(1), "built_for_torch": match.group(2), "details": details}

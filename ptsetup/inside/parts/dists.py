@@ -17,6 +17,9 @@ USES = re.compile(
     re.M | re.I,
 )
 
+USED = (b"torch", b"numpy", b"triton", b"nvidia")
+"""One of these words is in whatever USES finds; looking for them costs a tenth."""
+
 HEADER_LIMIT = 262144
 """Bytes of METADATA that are looked through for its header; the whole file of torch 2.13.0 has 38 kB."""
 
@@ -24,7 +27,9 @@ META_LIMIT = 32768
 
 def all_infos(path):
     """(name, version of the folder's name, folder) of every dist-info and egg-info on the path, in order of search."""
-    found = []
+    if path.infos is not None:
+        return path.infos
+    found = path.infos = []
     for entry in path.libraries():
         for file in sorted(path.names(entry)):
             if file.endswith((".dist-info", ".egg-info")) and not file.startswith(("~", "-")):
@@ -62,13 +67,18 @@ class Header:
     def value(self, field):
         return next(iter(self.values(field)), None)
 
+    def speaks_of(self, words):
+        """One of these words (lower case) is in it."""
+        text = self.text.lower()
+        return any(word in text for word in words)
+
 
 def kept(path):
     """The distributions of the family, those that ask for torch or NumPy, and what the family itself asks for."""
     headers = [(name, version, folder, Header(folder)) for name, version, folder in all_infos(path)]
     wanted = set()
     for name, _, _, header in headers:
-        if FAMILY.fullmatch(name) or USES.search(header.text):
+        if FAMILY.fullmatch(name) or header.speaks_of(USED) and USES.search(header.text):
             wanted.add(name)
             if name in ("torch", "torchvision", "torchaudio"):
                 wanted |= {normal(re.split(r"[^\w.-]", need, 1)[0]) for need in header.values(b"Requires-Dist")}

@@ -5,6 +5,8 @@ import site
 import sys
 import sysconfig
 
+from ptsetup_inside.paths import scheme_path
+
 LEVELS = {"alpha": "a", "beta": "b", "candidate": "rc"}
 
 WINDOWS = {"win-amd64": "x86_64", "win-arm64": "arm64", "win32": "x86", "win-arm32": "arm"}
@@ -25,18 +27,18 @@ def look(facts):
     facts("executable", lambda: sys.executable)
     facts("prefix", lambda: sys.prefix)
     facts("base_prefix", base_prefix)
-    facts("purelib", lambda: sysconfig.get_path("purelib"))
-    facts("platlib", lambda: sysconfig.get_path("platlib"))
+    facts("purelib", lambda: scheme_path("purelib"))
+    facts("platlib", lambda: scheme_path("platlib"))
     facts("user_site", site.getusersitepackages)
     facts("is_user_site_enabled", lambda: site.ENABLE_USER_SITE is True)
     facts("is_venv", is_venv)
     facts("is_conda", lambda: os.path.isdir(os.path.join(sys.prefix, "conda-meta")))
     facts("is_externally_managed", is_externally_managed)
-    facts("is_writable", lambda: is_writable(sysconfig.get_path("purelib")))
-    facts("include_dir", lambda: sysconfig.get_path("include"))
-    facts("has_python_h", lambda: os.path.isfile(os.path.join(sysconfig.get_path("include"), "Python.h")))
+    facts("is_writable", lambda: is_writable(scheme_path("purelib")))
+    facts("include_dir", lambda: scheme_path("include"))
+    facts("has_python_h", lambda: os.path.isfile(os.path.join(scheme_path("include"), "Python.h")))
     facts("start_method", start_method)
-    facts("longest_site_path", lambda: len(sysconfig.get_path("purelib")))
+    facts("longest_site_path", lambda: len(scheme_path("purelib")))
     facts("libc", libc)
     if sys.platform == "darwin":
         facts("macos_deployment_target", lambda: sysconfig.get_config_var("MACOSX_DEPLOYMENT_TARGET"))
@@ -87,7 +89,7 @@ def is_venv():
 
 def is_externally_managed():
     """The system marks its Python as its own (PEP 668); environments made from it are not."""
-    return not is_venv() and os.path.isfile(os.path.join(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED"))
+    return not is_venv() and os.path.isfile(os.path.join(scheme_path("stdlib"), "EXTERNALLY-MANAGED"))
 
 
 def is_writable(path):

@@ -30,6 +30,9 @@ class Path:
         self.has_cwd = not getattr(sys.flags, "safe_path", False) and not sys.flags.isolated
         self.entries = [entry for entry in sys.path if entry]
         self._names = {}
+        self._libraries = None
+        self.infos = None
+        """What dists.all_infos found."""
 
     @property
     def as_user(self):
@@ -47,8 +50,10 @@ class Path:
 
     def libraries(self):
         """Entries that may hold packages: all but the standard library, archives and the current folder."""
-        outside = stdlib_folders()
-        return [e for e in unique(self.entries) if normal(e) not in outside and os.path.isdir(e)]
+        if self._libraries is None:
+            outside = stdlib_folders()
+            self._libraries = [e for e in unique(self.entries) if normal(e) not in outside and os.path.isdir(e)]
+        return self._libraries
 
 
 def unique(items):
@@ -60,15 +65,25 @@ def normal(path):
     return os.path.normcase(os.path.abspath(path))
 
 
+def scheme_path(name):
+    """sysconfig's path of that name; it makes a dictionary of a thousand variables at each question."""
+    if name not in SCHEME_PATHS:
+        SCHEME_PATHS[name] = sysconfig.get_path(name)
+    return SCHEME_PATHS[name]
+
+
+SCHEME_PATHS = {}
+
+
 def stdlib_folders():
     """Folders of the standard library."""
-    found = {normal(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")}
+    found = {normal(scheme_path(name)) for name in ("stdlib", "platstdlib")}
     return found | {os.path.join(folder, "lib-dynload") for folder in found} | {normal(os.path.dirname(os.__file__))}
 
 
 def site_folders():
     """Folders into which packages are installed."""
-    found = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
+    found = [scheme_path("purelib"), scheme_path("platlib")]
     if hasattr(site, "getsitepackages"):
         found += site.getsitepackages()
     return [normal(folder) for folder in found if folder]
@@ -141,8 +156,12 @@ def provided(path, entry):
 
 def is_module(folder, name):
     """``import name`` would take it from that folder: a file, or a folder with __init__.py."""
-    place = os.path.join(folder, name)
-    return os.path.isfile(place + ".py") or os.path.isfile(os.path.join(place, "__init__.py"))
+    return is_file(os.path.join(folder, name + ".py")) or is_file(os.path.join(folder, name, "__init__.py"))
+
+
+def is_file(path):
+    """os.path.isfile, at a third of its cost where there is nothing: hundreds of names are asked for, and few are there."""
+    return os.access(path, os.F_OK) and os.path.isfile(path)
 
 
 def shadows(path):
@@ -151,11 +170,11 @@ def shadows(path):
         return []
     found = []
     for name in sorted(NEEDED - set(sys.builtin_module_names)):
-        place = os.path.join(path.cwd, name)
-        if os.path.isfile(place + ".py"):
-            found.append(place + ".py")
-        elif os.path.isfile(os.path.join(place, "__init__.py")):
-            found.append(place)
+        folder = os.path.join(path.cwd, name)
+        if is_file(folder + ".py"):
+            found.append(folder + ".py")
+        elif is_file(os.path.join(folder, "__init__.py")):
+            found.append(folder)
     return found
 
 

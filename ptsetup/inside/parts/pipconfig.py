@@ -30,11 +30,9 @@ TRUE = ("1", "true", "yes", "on", "y", "t")
 
 FAMILY = r"torch(?:vision|audio|text|codec|ao|data)?|triton(?:[-_.]\w+)*|pytorch[-_.]triton(?:[-_.]\w+)*|nvidia[-_.][\w.-]+|numpy"
 
-CONSTRAINT = re.compile(r"^\s*(?:%s)\s*(?:\[[^\]]*\]\s*)?(?:[<>=!~@;(]|$)" % FAMILY, re.I)
+CONSTRAINT = r"(?i)^\s*(?:%s)\s*(?:\[[^\]]*\]\s*)?(?:[<>=!~@;(]|$)" % FAMILY
 
-WHEEL = re.compile(
-    r"(?:torch|torchvision|torchaudio|torchtext|torchcodec|triton\w*|pytorch_triton\w*)-\d[^/\\]*\.whl$", re.I
-)
+WHEEL = r"(?i)(?:torch|torchvision|torchaudio|torchtext|torchcodec|triton\w*|pytorch_triton\w*)-\d[^/\\]*\.whl$"
 
 FILE_LIMIT = 1 << 20
 WHEELS_LIMIT = 2000
@@ -182,7 +180,7 @@ def constraint_lines(constraints, depth=0):
             nested = re.match(r"(?:-c|--constraint|-r|--requirement)[\s=]+(\S+)", line)
             if nested and depth < DEPTH_LIMIT:
                 found += constraint_lines([os.path.join(os.path.dirname(file), nested.group(1))], depth + 1)
-            elif CONSTRAINT.match(line):
+            elif re.match(CONSTRAINT, line):
                 found.append(re.split(r"\s--hash=", line)[0].strip())
     return found
 
@@ -214,5 +212,5 @@ def wheels(find_links):
             names = os.listdir(folder) if folder and os.path.isdir(folder) else []
         except OSError:
             names = []
-        found += [name for name in sorted(names) if WHEEL.match(name)]
+        found += [name for name in sorted(names) if re.match(WHEEL, name)]
     return list(dict.fromkeys(found))[:WHEELS_LIMIT]

@@ -10,11 +10,11 @@ import re
 FILE_LIMIT = 1 << 20
 DEPTH_LIMIT = 40
 
-SECTION = re.compile(r"^\s*(\[\[?)\s*([\w.\-\"' ]+?)\s*\]\]?\s*(?:#.*)?$")
+SECTION = r"^\s*(\[\[?)\s*([\w.\-\"' ]+?)\s*\]\]?\s*(?:#.*)?$"
 
 KEYS = ("index-url", "extra-index-url", "find-links", "no-index")
 
-STRING = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'([^']*)'")
+STRING = r"\"((?:[^\"\\]|\\.)*)\"|'([^']*)'"
 
 
 def files():
@@ -86,7 +86,7 @@ def sections(text):
     """(name, is an array of tables, lines) of each section; the first has no name."""
     name, is_list, lines = "", False, []
     for line in text.splitlines():
-        match = SECTION.match(line)
+        match = re.match(SECTION, line)
         if match:
             yield name, is_list, "\n".join(lines)
             name, is_list, lines = match.group(2), match.group(1) == "[[", []
@@ -121,4 +121,4 @@ def strings(raw):
     if raw is None:
         return []
     raw = "\n".join(re.sub(r"^([^\"'#]*)#.*$", r"\1", line) for line in raw.splitlines())
-    return [re.sub(r"\\(.)", r"\1", double) if double else single for double, single in STRING.findall(raw)]
+    return [re.sub(r"\\(.)", r"\1", double) if double else single for double, single in re.findall(STRING, raw)]
