@@ -31,9 +31,23 @@ def tensor_order(kit, worst):
     with_equals = kit.whole(3, 1, 2, 1, 3, 1)
     worst.same(torch.sort(with_equals, stable=True)[1], [1, 3, 5, 2, 0, 4], "a stable sort")
     worst.same(torch.sort(kit.of([True, False, True], torch.bool))[0], [False, True, True], "sort of truths")
+    _ties(kit, worst)
     _search(kit, worst)
     _count(kit, worst)
     _large_sort(kit, worst)
+
+
+def _ties(kit, worst):
+    """Of equal extremes the first is named, as the documentation promises."""
+    torch = kit.torch
+    rows = kit.of([[1.0, 5.0, 5.0, 0.0], [2.0, 0.0, 0.0, 2.0]])
+    for label, most, least in (("torch", torch.argmax, torch.argmin), ("Tensor", torch.Tensor.argmax, torch.Tensor.argmin)):
+        worst.same([most(rows, 1), least(rows, 1)], [[1, 0], [3, 1]], "%s.argmax and argmin of equals" % label)
+        worst.same([most(rows), least(rows)], [1, 3], "%s.argmax and argmin of equals, over all" % label)
+    worst.same([torch.max(rows, 1)[1], torch.min(rows, 1)[1]], [[1, 0], [3, 1]], "indices of max and min of equals")
+    many = torch.zeros(70000, device=kit.device)
+    many[[123, 69000]] = 1.0
+    worst.same(torch.argmax(many), 123, "argmax of two equals among 70,000")
 
 
 def _search(kit, worst):

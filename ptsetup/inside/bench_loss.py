@@ -105,6 +105,9 @@ def _distances(kit, worst, dtype):
         label = name + "".join(", %s=%s" % item for item in sorted(options.items()))
         _reduced(kit, worst, label, lambda **o: function(a, b, **dict(options, **o)), each, 16, dtype)
         _reduced(kit, worst, module, lambda **o: cls(**dict(options, **o))(a, b), each, 16, dtype)
+        # the mean is over all elements, not over the rows
+        square = function(a.reshape(8, 5), b.reshape(8, 5), **options)
+        kit.compare(worst, square, [math.fsum(each) / 40], 16, "%s of 8 rows of 5, %s" % (label, str(dtype)[6:]), dtype)
         if slope:
             leaf = a.clone().requires_grad_(True)
             function(leaf, b).backward()
@@ -131,6 +134,8 @@ def _binary(kit, worst, dtype):
     _reduced(kit, worst, "BCE", lambda **o: f.binary_cross_entropy(chance, target, **o), by_chance, 32, dtype)
     _reduced(kit, worst, "BCELoss", lambda **o: torch.nn.BCELoss(**o)(chance, target), by_chance, 32, dtype)
     _reduced(kit, worst, "BCE with logits", lambda **o: with_logits(logits, target, **o), each, 16, dtype)
+    square = with_logits(logits.reshape(8, 5), target.reshape(8, 5))
+    kit.compare(worst, square, [math.fsum(each) / 40], 16, "BCE of 8 rows of 5, %s" % str(dtype)[6:], dtype)
     _reduced(kit, worst, "BCEWithLogitsLoss", lambda **o: torch.nn.BCEWithLogitsLoss(**o)(logits, target), each, 16, dtype)
     heavy = [3 * v * _softplus(-u) + (1 - v) * _softplus(u) for u, v in zip(x, t)]
     call = lambda **o: with_logits(logits, target, pos_weight=kit.of([3.0], dtype), **o)

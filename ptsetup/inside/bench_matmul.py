@@ -31,6 +31,9 @@ def matmul_dtypes(kit, worst):
                 continue
             raise
         _componentwise(kit, worst, product, left, right, dtype, "%s, 17x33x9" % str(dtype)[6:])
+        # added up in bfloat16 itself, ones would stay at 256
+        ones = torch.ones(4, 1024, dtype=dtype, device=kit.device)
+        worst.same(ones @ ones.t(), [[1024.0] * 4] * 4, "1024 ones added up in %s" % str(dtype)[6:])
         if dtype not in (torch.float16, torch.bfloat16):
             _componentwise(kit, worst, right.t() @ left.t(), right.t(), left.t(), dtype, "%s, transposed" % str(dtype)[6:])
     x, y = _whole(24, 40, 7, 5), _whole(40, 24, 5, 4)

@@ -71,7 +71,7 @@ def memory_nets(kit, worst):
         torch.manual_seed(kit.seed + 2)
         model = Reader(kind).to(kit.device)
         optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
-        loss = _fit(torch, model, optimizer, range(150), lambda m, _: f.cross_entropy(m(inputs), first))
+        loss = _fit(torch, model, optimizer, range(220), lambda m, _: f.cross_entropy(m(inputs), first))
         worst.add(loss, 0.2, "loss", kind)
 
 
