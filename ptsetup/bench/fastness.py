@@ -187,9 +187,15 @@ def _sustained(speed: Speed) -> Check:
     return _check(
         "speed.sustained",
         verdict,
-        detail=f"the last 5 s ran at {percent(share)} of the first 5 s (floor {percent(SUSTAINED_FLOOR)})",
+        detail=f"the last 5 s ran at {percent(share)} of the first 5 s (floor {percent(SUSTAINED_FLOOR)}){_held_back(speed)}",
         data={"share": share},
     )
+
+
+def _held_back(speed: Speed) -> str:
+    """What the driver says of the clocks, for each GPU that it held back."""
+    told = [f"{one['device']} was held back by {one['held_back']}" for one in speed.devices if one.get("held_back")]
+    return f"; {'; '.join(told)}" if told else ""
 
 
 def _check(name: str, verdict: str, **fields: object) -> Check:

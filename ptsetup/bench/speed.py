@@ -26,7 +26,11 @@ DEADLINE_S = 240.0
 """Of one child, importing torch from a cold disk included."""
 SUSTAINED_S = 20.0
 RETRY_WAIT_S = 1.5
-CHECK_OF = {"copy": "memory", "triad": "memory", "pair": "p2p", "host_to_device": "memory", "device_to_host": "memory"}
+CHECK_OF = {
+    **dict.fromkeys(("copy", "triad", "host_to_device", "device_to_host"), "memory"),
+    **dict.fromkeys(("pageable_to_device", "device_to_pageable"), "memory"),
+    "pair": "p2p",
+}
 """The check that a series belongs to, where their names differ."""
 
 
@@ -84,6 +88,7 @@ class _Session:
         self.series: list[Series] = []
         self.pairs: list[Pair] = []
         self.absent: list[Absent] = []
+        self.held_back: dict[str, str] = {}
         self.ended: Check | None = None
         self.current: str | None = None
         self.is_done = False
@@ -147,6 +152,8 @@ class _Session:
             self._pair(record)
         elif event == "absent":
             self._absent(record)
+        elif event == "clocks":
+            self.held_back[str(record["device"])] = ", ".join(record["reasons"])
         elif event == "done":
             self.is_done, self.current = True, None
             self.spins += record["spin"]
@@ -191,13 +198,18 @@ class _Session:
             processes=self.process + 1,
             is_fresh=self.is_fresh,
             gate=self.gate(),
-            devices=self.devices,
+            devices=tuple(self._told(one) for one in self.devices),
             metrics=summarise(self.series),
             pairs=tuple(sorted(self.pairs, key=lambda pair: (pair.source, pair.target))),
             absent=tuple(self.absent),
             series=tuple(self.series),
         )
         return with_ceilings(speed, index)
+
+    def _told(self, device: dict[str, str | None]) -> dict[str, str | None]:
+        """The device, with what held its clocks back under a long load where the driver told."""
+        reasons = self.held_back.get(str(device["device"]))
+        return device if reasons is None else {**device, "held_back": reasons}
 
     def checks(self, index: WheelIndex | None) -> tuple[Check, ...]:
         """A check per quantity of the profile."""

@@ -127,6 +127,8 @@ def _shares(kit, worst, dtype):
         kit.compare(worst, got, want, 64, "%s, %s" % (label, short), dtype)
     big = f.softmax(kit.of([[1e4, 0.0, -1e4]], dtype), 1)
     worst.same(big, [[1.0, 0.0, 0.0]], "softmax of huge numbers, %s" % short)
+    for label, call in (("functional", f.log_softmax), ("torch", torch.log_softmax)):
+        worst.same(call(kit.of([[1e4, 0.0, -1e4]], dtype), 1), [[0.0, -1e4, -2e4]], "%s.log_softmax of huge numbers, %s" % (label, short))
     leaf = x.clone().requires_grad_(True)
     weights = kit.to(kit.randn(5, 7, salt=173), dtype)
     (f.softmax(leaf, 1) * weights).sum().backward()

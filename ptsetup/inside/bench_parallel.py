@@ -53,7 +53,7 @@ def parallel_model(kit, worst):
 
 
 COMMON = """
-import sys, json
+import sys, json, time
 import torch, torch.distributed as dist
 rank, world, place, seed, device, backend = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), sys.argv[5], sys.argv[6]
 torch.set_num_threads(1)
@@ -93,6 +93,20 @@ for size in SIZES:
     dist.all_reduce(long)
     want = (torch.arange(size, device=on, dtype=torch.float32) % 1000) * world + world * (world - 1) // 2
     out["long"].append(bool((long == want).all()))
+def wait():
+    if device != "cpu":
+        getattr(torch, device).synchronize(on)
+seconds = []
+for _ in range(4 if world > 1 else 0):
+    dist.barrier()
+    wait()
+    begun = time.perf_counter()
+    dist.all_reduce(long)
+    wait()
+    seconds.append(time.perf_counter() - begun)
+if seconds:
+    # what each link carries: every byte leaves and enters once, less the share that stays
+    out["bus_gbs"] = 2 * (world - 1) / world * 4 * long.numel() / sorted(seconds)[len(seconds) // 2] / 1e9
 if world > 1:
     token = torch.zeros(1, device=on)
     if rank == 0:
@@ -218,6 +232,9 @@ def parallel_collectives(kit, worst):
 
 
 def _collected(worst, answers, world):
+    if "bus_gbs" in answers[0]:
+        # told, not judged: what a link carries depends on the machine
+        worst.data["bus_gbs"] = min(answer["bus_gbs"] for answer in answers)
     ranks = range(world)
     factor = world * (world + 1) // 2
     for rank, answer in enumerate(answers):

@@ -41,6 +41,7 @@ def _discrete(kit, worst):
     worst.equal(int(whole.min()) == 3 and int(whole.max()) == 9, "randint reaches both ends and no further")
     _sigma(worst, _mean(whole), 6, 2, COUNT, "mean of randint")
     worst.equal(sorted(plain(torch.randperm(1000, **on))) == list(range(1000)), "randperm")
+    _places(kit, worst)
     drawn = torch.multinomial(kit.of([0.1, 0.0, 0.3, 0.6]), 100000, replacement=True)
     counts = [float((drawn == n).sum()) for n in range(4)]
     worst.equal(counts[1] == 0, "multinomial never draws weight 0")
@@ -89,6 +90,17 @@ def _densities(kit, worst):
         ("kl_divergence", d.kl_divergence(d.Normal(mean, scale), d.Normal(kit.of(0.0), kit.of(1.0))), [0.5 * (4 + 0.25 - 1) - math.log(2)]),
     ):
         kit.compare(worst, got, want, 32, label)
+
+
+def _places(kit, worst):
+    """Over many permutations every number comes to every place equally often."""
+    counts = [[0] * 5 for _ in range(5)]
+    for _ in range(2000):
+        for place, number in enumerate(plain(kit.torch.randperm(5, device=kit.device))):
+            counts[place][number] += 1
+    for place, row in enumerate(counts):
+        for number, count in enumerate(row):
+            _sigma(worst, count / 2000.0, 0.2, 0.4, 2000, "randperm brings %d to place %d" % (number, place))
 
 
 def random_seeds(kit, worst):

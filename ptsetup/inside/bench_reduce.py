@@ -148,6 +148,12 @@ def _long_sum(kit, worst, dtype):
 
 def _truths(kit, worst):
     torch = kit.torch
+    for size in (1000.0, -1000.0):
+        # exp(1000) is infinite and exp(-1000) is nothing: the largest has to be taken off first
+        huge = kit.of([[size, size], [size, size - 1]])
+        want = [size + math.log(2), size + math.log1p(math.exp(-1))]
+        for label, way in (("torch", torch.logsumexp), ("Tensor", torch.Tensor.logsumexp)):
+            kit.compare(worst, way(huge, 1), want, 4, "%s.logsumexp of numbers about %g" % (label, size))
     table = kit.of([[True, False], [True, True], [False, False]], torch.bool)
     worst.same(table.all(1), [False, True, False], "all")
     worst.same(table.any(1), [True, True, False], "any")

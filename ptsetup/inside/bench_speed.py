@@ -8,9 +8,11 @@ Standard library and torch only; syntax of Python 3.6. Lines of the answer:
 ``{"event": "series", ...}``  its raw samples (seconds, wall and CPU), the work of one sample and its unit;
 ``{"event": "absent", "name": ..., "reason": ...}``  a series that this device or build cannot do;
 ``{"event": "pair", ...}``  content and bandwidth of a copy between two GPUs;
+``{"event": "clocks", ...}``  what held the clocks back at the end of a long load, where the driver tells;
 ``{"event": "done"}``.
 """
 
+import importlib.util
 import json
 import os
 import sys
@@ -304,7 +306,7 @@ def dtypes_of(bench):
 
 
 def copies(bench):
-    """A copy on the device of up to 1 GiB (read and written bytes are counted), and between host and device, pinned."""
+    """A copy on the device of up to 1 GiB (read and written bytes are counted), and between host and device, pinned and pageable."""
     torch = bench.torch
     free = free_bytes(bench)
     size = min(1024 * MIB, (free or 2048 * MIB) // 8)
@@ -317,12 +319,13 @@ def copies(bench):
     bench.guarded("copy", inside, bytes=size)
     if bench.width == "narrow" or bench.device.type != "cuda":
         return
-    for name in ("host_to_device", "device_to_host"):
+    for name in ("host_to_device", "device_to_host", "pageable_to_device", "device_to_pageable"):
 
         def across(name=name):
             count = 256 * MIB // 4
-            there, here = torch.ones(count, device=bench.device), torch.ones(count).pin_memory()
-            source, target = (here, there) if name == "host_to_device" else (there, here)
+            there, here = torch.ones(count, device=bench.device), torch.ones(count)
+            here = here if "pageable" in name else here.pin_memory()
+            source, target = (here, there) if name.endswith("to_device") else (there, here)
             call = lambda: target.copy_(source, non_blocking=True)
             bench.series(name, call, 4.0 * count, "B", want=5, budget_s=0.3, bytes=4 * count)
 
@@ -345,6 +348,13 @@ def sustained(bench, seconds):
             bench.clock.sync()
             count += 16
         rates.append((time.perf_counter() - begun) / count)
+    for _ in range(64):
+        torch.mm(x, x, out=out)
+    # asked while those still run
+    reasons = clock_reasons(torch, bench.device)
+    bench.clock.sync()
+    if reasons is not None:
+        bench.tell("clocks", device=str(bench.device), reasons=reasons)
     bench.tell(
         "series",
         name="sustained",
@@ -358,6 +368,17 @@ def sustained(bench, seconds):
         dtype=str(dtype)[6:],
         shape=[4096, 4096, 4096],
     )
+
+
+def clock_reasons(torch, device):
+    """What holds the clocks of an NVIDIA GPU back; None where it is another one or nobody tells."""
+    if device.type != "cuda" or getattr(torch.version, "hip", None):
+        return None
+    spec = importlib.util.spec_from_file_location("ptsetup_bench_clocks", os.path.join(_HERE, "bench_clocks.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    uuid = getattr(torch.cuda.get_device_properties(device), "uuid", None)
+    return module.held_back(str(uuid) if uuid is not None else None)
 
 
 def on_device(bench, asked):
