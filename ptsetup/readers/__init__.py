@@ -60,6 +60,7 @@ def read(text: bytes | str) -> Snapshot:
         _smi.note_codes(draft, line.text, line.number)
         if not is_done:
             _rest(draft, line)
+    packages.finish()
     _system.infer_wsl(draft, plain)
     if _NOT_HAD.search(plain):
         draft.forget_asked()

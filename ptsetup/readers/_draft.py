@@ -70,6 +70,8 @@ class Draft:
         """Somewhere in the text stands what only collect_env prints; else its labels are a person's."""
         self.collect_env: dict[str, str] = {}
         self.has_package_list = False
+        self.running: tuple[str, int] | None = None
+        """The torch that a program said it runs with (its version has a local part), and the line."""
 
     def note(self, path: str, value: object, line: int, worth: int = MEASURED) -> None:
         """Keep a fact unless a better one, or an earlier one of the same worth, is there."""

@@ -70,6 +70,8 @@ def _torch(draft: Draft, value: str, line: int, worth: int) -> None:
     version = _versions.torch_version(value)
     if version:
         draft.note("target.wheel.version", version, line, worth)
+        if worth != MEASURED and "+" in version and draft.running is None:
+            draft.running = (version, line)
         if worth == MEASURED:
             draft.note("torch.version", version, line, worth)
             draft.note("torch.result.is_ok", "cannot be imported" not in value, line, worth)

@@ -132,6 +132,12 @@ class Packages:
             return True
         return self._row(text, number) or self._log(text, number)
 
+    def finish(self) -> None:
+        """Beside a list of packages, what a program says that it runs with is a fact of its own."""
+        if self.rows > 1 and self.draft.running:
+            version, number = self.draft.running
+            self.draft.note("torch.version", version, number, SAID)
+
     def _printed(self, text: str, number: int) -> None:
         """The line after ``print(torch.__version__)``."""
         self.awaits_version -= 1
@@ -199,6 +205,7 @@ class Packages:
             return True
         row = _ROW.match(text)
         if row:
+            self.rows += 1
             rest = (row["rest"] or "").split()
             is_conda = len(rest) >= 1 and bool(re.search(r"py\d|_\d+$|cuda|cpu|^\d+$|pypi", rest[0]))
             facts: dict[str, object] = {"installer": "conda", "build": rest[0]} if is_conda else {}

@@ -18,7 +18,7 @@ NOT_SUPPORTED = r"CUDA error: operation not supported|cudaErrorNotSupported|CUDA
 """CUDA 12.1 and later use large kernel parameters, which a driver before 530 does not know (NVIDIA's announcement)."""
 
 UNSUPPORTED_PTX = (
-    r"PTX was compiled with an unsupported toolchain",
+    r"PTX was comp\w{2,6} with an unsupported toolchain",
     r"cudaErrorUnsupportedPtxVersion|CUDA_ERROR_UNSUPPORTED_PTX_VERSION",
 )
 

@@ -5,7 +5,17 @@ As in ``reports``: an empty tuple of codes is a report about which nothing of se
 
 # ruff: noqa: E501 - what programs print stays as they print it
 
-from tests.readers.reports import CONTAINER, CPU_BUILD, DRIVER_OLD, DROPPED, GFX, NO_WHEEL, NOT_LOADED, PERMISSION
+from tests.readers.reports import (
+    CONTAINER,
+    CPU_BUILD,
+    DRIVER_OLD,
+    DROPPED,
+    GFX,
+    NO_WHEEL,
+    NOT_LOADED,
+    PERMISSION,
+    TWO_TORCHES,
+)
 
 VISIBLE = ("PT650", "PT651")
 MIG = ("PT521", "PT522")
@@ -44,6 +54,9 @@ SPOKEN = (
     ("a build that conda chose", CPU_BUILD, "conda install pytorch=1.8.1 cudatoolkit=11.4 -c pytorch\nThe list has pytorch=1.8.1=py3.7_cpu_0\ntorch.cuda.is_available() == False"),
     ("an installer that called pip", NO_WHEEL, "Python 3.12.1 (tags/v3.12.1:2305ca5, Dec  7 2023, 22:03:25) [MSC v.1937 64 bit (AMD64)]\nRuntimeError: Couldn't install torch.\nCommand: python.exe -m pip install torch==2.0.1 torchvision==0.15.2 --extra-index-url https://download.pytorch.org/whl/cu118\nError code: 1"),
     ("an installer that failed for another reason", (), "Python 3.10.6 (tags/v3.10.6:9c7b4bd, Aug  1 2022, 21:53:49) [MSC v.1932 64 bit (AMD64)]\nRuntimeError: Couldn't install torch.\nCommand: python.exe -m pip install torch==2.0.1 torchvision==0.15.2 --extra-index-url https://download.pytorch.org/whl/cu118\nError code: 1"),
+    ("a program that runs with another torch than pip lists", TWO_TORCHES, "pytorch version: 2.3.1+cu121\nDevice: cuda:0 NVIDIA GeForce RTX 4070\n$ pip list\ntorch                2.5.1+cu124\ntorchvision          0.20.1+cu124\nsafetensors          0.4.5"),
+    ("a program that runs with the torch that pip lists", (), "pytorch version: 2.5.1+cu124\nDevice: cuda:0 NVIDIA GeForce RTX 4070\n$ pip list\ntorch                2.5.1\ntorchvision          0.20.1\nsafetensors          0.4.5"),
+    ("a message with a slip", DRIVER_OLD, "RuntimeError: CUDA error: the provided PTX was complied with an unsupported toolchain."),
     # --- what is no fault
     ("what Inductor logs on every CPU build", (), "Error getting cuda arch: Torch not compiled with CUDA enabled\ntorch.compile on a laptop without a GPU works otherwise"),
 )  # fmt: skip
