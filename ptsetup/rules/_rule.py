@@ -60,6 +60,8 @@ class Finding(Record, frozen=True, kw_only=True):
     fixes: tuple[Fix, ...] = ()
     severity: Severity | None = None
     """Where it differs from the rule's own."""
+    title: str | None = None
+    """In place of the rule's own, where that would claim more than was seen: a text that several causes leave."""
     certainty: Certainty = "certain"
     """``certain``: the facts prove it; ``likely``: an error text fits and no fact speaks against it; ``possible``: a hint."""
 

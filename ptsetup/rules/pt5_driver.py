@@ -75,6 +75,9 @@ def missing(case: Case) -> Iterator[Finding]:
     named = next((gpu.name for gpu in case.gpus if gpu.name), None) or next((d.name for d in bound if d.name), None)
     if hit is not None and not (bound or case.gpus) and not re.search(NO_DRIVER, hit.match[0], re.IGNORECASE):
         return
+    if hit is not None and not (bound or case.gpus or case.expect):
+        yield _not_told(case, hit)
+        return
     yield Finding(
         message=f"{named or 'An NVIDIA GPU'} is on the bus, but no NVIDIA driver is installed."
         if bound and has_nothing
@@ -90,8 +93,30 @@ def missing(case: Case) -> Iterator[Finding]:
             *([hit.evidence] if hit else []),
         ),
         fixes=_nvidia.newer_driver(case, None),
-        severity=_nvidia.wanted(case, "error" if bound or case.gpus or case.expect else "warning"),
+        severity=_nvidia.wanted(case, "error"),
         certainty="certain" if bound and has_nothing else "likely" if bound or case.gpus else "possible",
+    )
+
+
+def _not_told(case: Case, hit: Hit) -> Finding:
+    """The message of torch alone.
+
+    A warning, since it names an effect and no cause: torch asks the driver for its version, gets none, and says the
+    same on a machine that has no NVIDIA GPU (where nothing is broken), in a container that was started without the GPU,
+    and where the driver is missing.
+    """
+    return Finding(
+        title="torch finds no NVIDIA driver",
+        message="torch finds no NVIDIA driver; this text does not show whether there is an NVIDIA GPU, or a container without it.",
+        subject="NVIDIA driver",
+        evidence=(hit.evidence,),
+        fixes=(
+            *_nvidia.newer_driver(case, None, text="If there is an NVIDIA GPU: install its driver"),
+            Fix(text="In a container: start it with the GPU (docker run --gpus all).", kind="none"),
+            Fix(text="If there is none: let the program run on the CPU.", kind="none"),
+        ),
+        severity="warning",
+        certainty="possible",
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from ptsetup.facts import Gpu, MigDevice
 from ptsetup.rules import _nvidia
-from ptsetup.rules._case import Case
+from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._ways import fact
 
@@ -201,6 +201,9 @@ def exclusive(case: Case) -> Iterator[Finding]:
     if not strict and not (busy or code == 46):
         return
     has_default = bool(case.gpus) and all(gpu.compute_mode == 0 for gpu in case.gpus) and told is None
+    if busy and not (strict or told or has_default or code == 46):
+        yield _not_told(case, busy)
+        return
     gpu = strict[0] if strict else None
     number = str(gpu.index) if gpu else "0"
     default = Fix(
@@ -213,6 +216,7 @@ def exclusive(case: Case) -> Iterator[Finding]:
         systems=("linux",),
     )
     yield Finding(
+        title="A GPU in default mode is busy or unavailable" if has_default and not gpu else None,
         message=_sentence(gpu, has_default=has_default, is_told=told is not None),
         subject=_nvidia.name_of(gpu) if gpu else "GPU",
         evidence=(
@@ -227,6 +231,33 @@ def exclusive(case: Case) -> Iterator[Finding]:
     )
 
 
+def _not_told(case: Case, busy: Hit) -> Finding:
+    """The message of CUDA alone.
+
+    A warning, since it names an effect and no cause: CUDA says the same of a GPU in exclusive mode that another program
+    holds, and of one that hangs; threads end with either, and with a restart that helped.
+    """
+    look = Fix(
+        text="See in which compute mode the GPUs are, and which programs hold them.",
+        commands=(("nvidia-smi", "--query-gpu=index,compute_mode", "--format=csv"), ("nvidia-smi",)),
+    )
+    default = Fix(
+        text="If a mode is not Default: let several programs in.",
+        commands=(("sudo", "nvidia-smi", "-c", "0"),),
+        systems=("linux",),
+    )
+    reset = Fix(text="If it is: end what holds the GPU and reset it, or restart the machine.", kind="none")
+    return Finding(
+        title="CUDA finds all GPUs busy or unavailable",
+        message="CUDA finds all GPUs busy or unavailable; this text does not show whether a compute mode or a hanging GPU is to blame.",
+        subject="GPU",
+        evidence=(busy.evidence,),
+        fixes=_nvidia.on_host(case, look, default, reset),
+        severity="warning",
+        certainty="possible",
+    )
+
+
 def _sentence(gpu: Gpu | None, *, has_default: bool, is_told: bool) -> str:
     if gpu and gpu.compute_mode == 2:
         return f"{_nvidia.name_of(gpu)} is in compute mode prohibited: no program may use it."
@@ -235,7 +266,7 @@ def _sentence(gpu: Gpu | None, *, has_default: bool, is_told: bool) -> str:
         return f"{_nvidia.name_of(gpu)} is in compute mode exclusive process{holders}."
     if has_default:
         return "The GPU is busy or unavailable, although its compute mode is default: a program or the driver hangs."
-    return "The GPU is busy: its compute mode lets one process in only" + ("." if is_told else ", or the GPU hangs.")
+    return "The GPU is busy: its compute mode lets one process in only" + ("." if is_told else ", or it hangs.")
 
 
 RULES = (no_instances, mig_choice, exclusive)

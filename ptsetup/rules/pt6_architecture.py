@@ -171,11 +171,13 @@ def gpu_too_new(case: Case) -> Iterator[Finding]:
         )
     hit = case.said(NO_KERNEL, NOT_COMPATIBLE)
     if hit and not is_other_vendor(case) and not case.gpus and not case.said(TOO_OLD):
+        # too new is the likelier (threads come with each new generation), but nothing here is sure of it
         yield Finding(
-            message="Something has no code for this GPU: torch or a compiled package is older (or newer) than the GPU.",
+            title="A program has no code for the GPU",
+            message="torch or a compiled package has no code for this GPU; this text does not show whether the GPU is too new or too old.",
             subject="GPU",
             evidence=(hit.evidence,),
-            fixes=(another_build("Install the build that has code for this GPU."),),
+            fixes=(another_build("Install a build that has code for this GPU."),),
             severity="warning",
             certainty="possible",
         )

@@ -25,6 +25,7 @@ from tests.rules.judging import Fires, Silent, findings, mac, only_target, repor
 
 RULES = pt5_driver.RULES
 NO_DRIVER = "RuntimeError: Found no NVIDIA driver on your system. Please check that you have an NVIDIA GPU"
+BUSY = "RuntimeError: CUDA error: all CUDA-capable devices are busy or unavailable"
 TOO_OLD = "UserWarning: CUDA initialization: The NVIDIA driver on your system is too old (found version 11040)."
 GTX_1080 = PciDevice(vendor="10de", device="1b80", class_code="030000", bdf="0000:01:00.0", driver=None)
 RTX_5090 = PciDevice(vendor="10de", device="2b85", class_code="030000", bdf="0000:01:00.0", driver=None)
@@ -73,8 +74,8 @@ FIRES = (
         "PT501",
         "the words of torch alone",
         report(NO_DRIVER),
-        "no NVIDIA driver answers",
-        "install the NVIDIA driver",
+        "does not show whether there is an NVIDIA GPU",
+        "If there is an NVIDIA GPU: install its driver",
         "warning",
     ),
     Fires(
@@ -439,9 +440,25 @@ FIRES = (
     Fires(
         "PT523",
         "CUDA's words",
-        report("RuntimeError: CUDA error: all CUDA-capable devices are busy or unavailable", "nvidia-smi -c 3"),
+        report(BUSY, "nvidia-smi -c 3"),
         "one process in only",
         "-c 0",
+    ),
+    Fires(
+        "PT523",
+        "CUDA's words alone",
+        report(BUSY, nvidia=Nvidia(gpus=(Gpu(name="RTX 3070"),))),
+        "does not show whether a compute mode",
+        "If a mode is not Default",
+        "warning",
+    ),
+    Fires(
+        "PT523",
+        "CUDA's words, and a mode that lets all in",
+        report(BUSY, nvidia=Nvidia(gpus=(Gpu(name="RTX 3070", compute_mode=0),))),
+        "although its compute mode is default",
+        "reset it",
+        "warning",
     ),
     Fires(
         "PT524",

@@ -343,3 +343,20 @@ def test_the_cause_comes_first(accepted, text):
 @pytest.mark.parametrize("text", WELL, ids=range(len(WELL)))
 def test_a_healthy_report_is_left_alone(text):
     assert not loud(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "RuntimeError: Found no NVIDIA driver on your system.",
+        "RuntimeError: CUDA error: all CUDA-capable devices are busy or unavailable",
+        "RuntimeError: CUDA error: no kernel image is available for execution on the device",
+    ],
+)
+def test_an_effect_without_a_cause_is_told_as_an_effect(text):
+    """Each of these has several causes: the headline repeats what the text shows, and is sure of none of them."""
+    (found,) = rules.diagnose(readers.read(text), wheel_index()).findings
+    (owner,) = (rule for rule in rules.RULES if rule.code == found.code)
+    assert found.title != owner.title
+    assert (found.severity, found.certainty) == ("warning", "possible")
+    assert "does not show" in found.message
