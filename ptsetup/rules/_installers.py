@@ -38,6 +38,9 @@ NOT_INSTALLED = r"(?:couldn'?t|could not|failed to|unable to|cannot) install (?:
 PIP_COMMAND = r"\bpip3? install (?:[^\n]{0,120}? )?[\"']?torch==(?P<version>\d[\w.+]*)"
 NO_MATCH = r"no matching distribution found for (?P<name>torch(?:vision|audio)?)\b"
 
+ITS_NAME = "the wheel's name"
+"""The source of what is known from the name of one file alone."""
+
 BEFORE_INDEX = (5, 6, 7, 8)
 """Python 3 minors of the releases 1.2 to 1.6, which the index does not hold (their files on the registry)."""
 
@@ -144,7 +147,7 @@ def _by_tags(hit: Hit) -> Served:
 
 
 def _by_file(hit: Hit) -> Served:
-    return Served(f"the wheel {hit.match[0].split()[0]}", (int(hit.match["tag"][3:]),), "its name", hit)
+    return Served(hit.match[0].split()[0], (int(hit.match["tag"][3:]),), ITS_NAME, hit)
 
 
 def _by_bounds(hit: Hit) -> Served:

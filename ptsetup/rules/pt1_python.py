@@ -8,6 +8,7 @@ from ptsetup.rules._case import Case
 from ptsetup.rules._installers import (
     CONDA_LIST,
     CONDA_PYTHON,
+    ITS_NAME,
     NOT_FOUND,
     NOT_INSTALLED,
     OTHER_PYTHON,
@@ -45,7 +46,8 @@ def _needs(case: Case, told: Served) -> tuple[Evidence, ...]:
 def _other_pythons(case: Case, told: Served) -> tuple[Fix, ...]:
     """An interpreter that is served; where an older or newer release serves this one, that too."""
     python = python_to_take(f"cp3{minor}" for minor in told.minors)
-    fixes = fresh_environment(case, python, f"Wheels of {told.what} exist for Python {python}")
+    why = f"{told.what} is for Python {python}" if told.source == ITS_NAME else ""
+    fixes = fresh_environment(case, python, why or f"Wheels of {told.what} exist for Python {python}")
     other = newest_for(case, case.python[1])
     if other is None:
         return fixes
@@ -90,14 +92,25 @@ def python_too_new(case: Case) -> Iterator[Finding]:
     minor = case.python[1]
     if minor in told.minors or (told.minors and minor < min(told.minors)):
         return
+    newest = f": the newest Python that it serves is 3.{max(told.minors)}." if told.minors else "."
     yield Finding(
-        message=f"{told.what} has no wheel for Python 3.{minor}"
-        + (f": the newest Python that it serves is 3.{max(told.minors)}." if told.minors else "."),
+        message=f"{told.what} is for Python 3.{max(told.minors)}, and this is 3.{minor}."
+        if told.source == ITS_NAME
+        else f"{told.what[:1].upper() + told.what[1:] if told.source == 'conda' else told.what}"
+        f" has no wheel for Python 3.{minor}{newest}",
         subject=f"Python {'.'.join(map(str, case.python))}",
         evidence=_needs(case, told),
         fixes=_other_pythons(case, told),
-        certainty="certain",
+        # a mirror or an index of one's own may hold wheels that the public ones lack
+        certainty="likely" if told.hit is None and _has_own_index(case) else "certain",
     )
+
+
+def _has_own_index(case: Case) -> bool:
+    """Installers are sent to an index that is neither the default one nor PyTorch's."""
+    config = case.snapshot.target.pip if case.snapshot.target else None
+    urls = [config.index_url if config else None, *(case.env(n) for n in ("PIP_INDEX_URL", "UV_DEFAULT_INDEX"))]
+    return any(url and "pytorch.org" not in url for url in urls)
 
 
 @rule(

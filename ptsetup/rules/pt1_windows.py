@@ -158,7 +158,8 @@ def vc_redist(case: Case) -> Iterator[Finding]:
     if dlls and not missing and dlls.get("msvcp140"):
         evidence.append(fact(case, "host.dlls.msvcp140", dlls["msvcp140"], "System32"))
     yield Finding(
-        message=f"{', '.join(f'{name}.dll' for name in missing)} is missing: torch's libraries cannot be loaded."
+        message=f"{', '.join(f'{name}.dll' for name in missing)} {'are' if len(missing) > 1 else 'is'} missing: torch's "
+        "libraries cannot be loaded."
         if missing
         else "A library of torch could not be loaded on Windows: the Visual C++ run-time is missing or older than the one "
         "that torch was built with.",

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ptsetup import compat
+from ptsetup.rules import _nvidia
 from ptsetup.rules._case import Case
 from ptsetup.rules._pairs import minor_of
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
@@ -13,13 +14,14 @@ AO_PAIRS = (
     ((0, 12), ("2.5", "2.6", "2.7")),
     ((0, 13), ("2.8",)),
     ((0, 14), ("2.9",)),
-    ((0, 15), ("2.9",)),
+    ((0, 15), ("2.9", "2.10")),
     ((0, 16), ("2.10",)),
 )
-"""torchao minor -> torch minors for which its kernels were compiled (table of pytorch/ao#2919, May 2026)."""
+"""torchao minor -> torch minors for which its kernels were compiled: 0.12 to 0.14 by the table of pytorch/ao#2919, 0.15 by
+pytorch/ao#3624 (built against 2.9.1; 2.10 let in), 0.16 by axolotl-ai-cloud/axolotl#3432 (built for 2.10)."""
 
 AO_STABLE = (0, 17)
-"""From here on torchao's kernels use torch's stable ABI and need torch 2.11 or newer (release notes of torchao 0.17)."""
+"""From here on no row is known but the floor: torchao 0.18 asks for torch 2.11 or newer itself (torchao/__init__.py)."""
 
 
 @rule(
@@ -62,7 +64,8 @@ def torchao(case: Case) -> Iterator[Finding]:
         wrong = minor_of(base) not in pairs
     if not wrong and not hit:
         return
-    fitting_ao = next((".".join(map(str, minor)) for minor, torches in AO_PAIRS if minor_of(base) in torches), None)
+    fits = [(len(torches), minor) for minor, torches in AO_PAIRS if minor_of(base) in torches]
+    fitting_ao = ".".join(map(str, min(fits)[1])) if fits else None  # the one that was made for this torch alone
     named = f"torchao {version or (hit.match['ao'] if hit else None) or ''}".strip()
     yield Finding(
         message=f"{named} has no kernels for torch {case.torch_version or (hit.match['torch'] if hit else '')}.",
@@ -247,9 +250,11 @@ def torchcodec(case: Case) -> Iterator[Finding]:
 def _codec_fixes(case: Case, is_other: bool) -> tuple[Fix, ...]:
     conda = Fix(text="Install FFmpeg with conda.", commands=(("conda", "install", "-c", "conda-forge", "ffmpeg"),))
     pair = another_build("Take the torchcodec that belongs to this torch.", f"torch=={case.torch_base}", "torchcodec")
+    packages = {"apt": ("ffmpeg",), "dnf": ("ffmpeg-free",), "pacman": ("ffmpeg",), "zypper": ("ffmpeg",)}
+    linux = _nvidia.install(case, packages) or (("sudo", "apt", "install", "ffmpeg"),)
     ways = fitting(
         case,
-        Fix(text="Install FFmpeg.", commands=(("sudo", "apt", "install", "ffmpeg"),), systems=("linux",)),
+        Fix(text="Install FFmpeg.", commands=linux, systems=("linux",)),
         Fix(text="Install FFmpeg.", commands=(("brew", "install", "ffmpeg"),), systems=("macos",)),
         Fix(
             text="Put a shared build of FFmpeg on PATH.",

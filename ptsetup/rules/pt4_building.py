@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from ptsetup import compat
 from ptsetup.facts import Program
+from ptsetup.rules import _nvidia
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact, fitting, pip
@@ -159,7 +160,8 @@ def nvcc_missing(case: Case) -> Iterator[Finding]:
     evidence = [hit.evidence] if hit else []
     if is_absent:
         evidence.append(fact(case, "host.programs", "nvcc: not found", "CUDA_HOME, PATH, /usr/local/cuda"))
-    dashed = version.replace(".", "-")
+    package = (f"cuda-toolkit-{version.replace('.', '-')}",)
+    install = _nvidia.install(case, {"apt": package, "dnf": package}) or (("sudo", "apt", "install", *package),)
     yield Finding(
         message="A package is to be compiled, and the CUDA compiler nvcc was not found."
         if hit
@@ -171,7 +173,7 @@ def nvcc_missing(case: Case) -> Iterator[Finding]:
                 case,
                 Fix(
                     text="Install the toolkit without a driver (NVIDIA's repository).",
-                    commands=(("sudo", "apt", "install", f"cuda-toolkit-{dashed}"),),
+                    commands=install,
                     systems=("linux",),
                 ),
                 Fix(

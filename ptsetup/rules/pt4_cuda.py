@@ -7,7 +7,7 @@ from ptsetup import compat
 from ptsetup.rules import pt4_building, pt4_driver, pt4_loader, pt4_packages, pt4_versions
 from ptsetup.rules._case import Case
 from ptsetup.rules._nvidia import NOT_COMPILED
-from ptsetup.rules._rule import Finding, rule
+from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact
 
 CPU_VERSION = r"\(you have (?P<have>\d\S*\+cpu)\)"
@@ -21,6 +21,9 @@ CPU_TEXT = (
     r"AssertionError: .{0,40}not linked with (?:support for )?cuda|cuda devices?.{0,40}not linked",
     r"Could not run '\S+' with arguments from the 'CUDA' backend",
 )
+
+
+NO_GPU_BUILD = Fix(text="Stay with the CPU build, or use another GPU: no build of torch serves this one.", kind="none")
 
 
 @rule(
@@ -78,7 +81,7 @@ def cpu_wheel(case: Case) -> Iterator[Finding]:
         + (": but no build of torch serves this GPU any more." if is_hopeless else "."),
         subject="torch",
         evidence=tuple(evidence),
-        fixes=()
+        fixes=(NO_GPU_BUILD,)
         if is_hopeless
         else (another_build("Install the CUDA build that fits this driver and GPU.", *_family_here(case)),),
         severity="note" if is_hopeless and not hit else "error",

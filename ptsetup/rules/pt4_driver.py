@@ -1,12 +1,13 @@
 """PT414 and PT415: a libcuda that is not the driver's."""
 
 import re
+import shlex
 from collections.abc import Iterator
 
 from ptsetup import compat
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Finding, Fix, rule
-from ptsetup.rules._ways import fact, unset
+from ptsetup.rules._ways import another_build, fact, unset
 
 
 def _init_code(case: Case) -> int | None:
@@ -52,21 +53,34 @@ def stub(case: Case) -> Iterator[Finding]:
         return
     value = case.env("LD_LIBRARY_PATH") or ""
     stubs = next((p for p in value.split(":") if "stubs" in p), None)
-    kept = ":".join(p for p in value.split(":") if p and "stubs" not in p)
+    loaded = _loaded(case)
+    by_cache = loaded.rpartition("/")[0] if loaded and "/stubs" in loaded and not stubs else None
     evidence = [fact(case, "nvidia.cuda.init_rc", "34", "cuInit")] if code == 34 else []
     if stubs:
         evidence.append(fact(case, "env.LD_LIBRARY_PATH", stubs, "the environment"))
+    if by_cache:
+        evidence.append(fact(case, "nvidia.libraries", loaded, "the loader"))
+    where = stubs or by_cache
     yield Finding(
-        message=f"The library libcuda that was loaded is an empty stub{f' from {stubs}' if stubs else ''}.",
+        message=f"The library libcuda that was loaded is an empty stub{f' from {where}' if where else ''}.",
         subject="libcuda.so.1",
         evidence=(*evidence, *([hit.evidence] if hit else [])),
-        fixes=(
-            Fix(text="Take the stubs out of the path.", shell=f"export LD_LIBRARY_PATH={kept}", systems=("linux",))
-            if stubs and kept
-            else unset(case, "LD_LIBRARY_PATH")[0],
-        ),
+        fixes=_without_stubs(case, value, by_cache),
         certainty="certain" if code == 34 else "likely",
     )
+
+
+def _without_stubs(case: Case, value: str, by_cache: str | None) -> tuple[Fix, ...]:
+    """Take the folder out of the variable, or out of the loader's configuration."""
+    if by_cache:
+        files = f"$(grep -l {shlex.quote(by_cache)} /etc/ld.so.conf /etc/ld.so.conf.d/*.conf)"
+        line = f"sudo sed -i '\\#{by_cache}#d' {files} && sudo ldconfig"
+        return (Fix(text="Take the stubs out of the loader's configuration.", shell=line, systems=("linux",)),)
+    kept = ":".join(p for p in value.split(":") if p and "stubs" not in p)
+    if not kept:
+        return unset(case, "LD_LIBRARY_PATH")[:1]
+    line = f"export LD_LIBRARY_PATH={shlex.quote(kept)}"
+    return (Fix(text="Take the stubs out of the path.", shell=line, systems=("linux",)),)
 
 
 CODE_803 = r"(?:error )?803\b|unsupported display driver */ *cuda driver combination"
@@ -177,11 +191,11 @@ def _versions_differ(case: Case) -> bool:
 
 
 def _without_compat(case: Case) -> tuple[Fix, ...]:
-    where = "in the container" if case.is_container else "here"
+    where = " in the container" if case.is_container else ""
     fixes = [
         Fix(
-            text=f"Let the loader find the driver's own library first ({where}).",
-            shell="export LD_LIBRARY_PATH=/usr/local/nvidia/lib64:/usr/lib/x86_64-linux-gnu",
+            text=f"Let the loader find the driver's own library first{where}.",
+            shell=f"export LD_LIBRARY_PATH={':'.join(_own_folders(case))}",
             systems=("linux",),
         ),
         Fix(
@@ -194,10 +208,20 @@ def _without_compat(case: Case) -> tuple[Fix, ...]:
             kind="none",
             where="on the host" if case.is_container else "here",
         ),
+        another_build("Or take a build of torch that this driver runs without compat."),
     ]
     if case.env("VLLM_ENABLE_CUDA_COMPATIBILITY"):
         fixes.insert(0, unset(case, "VLLM_ENABLE_CUDA_COMPATIBILITY")[0])
     return tuple(fixes)
+
+
+def _own_folders(case: Case) -> tuple[str, ...]:
+    """Where the driver's own libcuda is: as it was seen, else where containers and distributions have it."""
+    libraries = (case.snapshot.nvidia.libraries if case.snapshot.nvidia else None) or ()
+    seen = [lib.path.rpartition("/")[0] for lib in libraries if "libcuda" in lib.soname and "/compat" not in lib.path]
+    host = case.snapshot.host
+    machine = (host.machine if host else None) or "x86_64"
+    return tuple(dict.fromkeys(seen)) or ("/usr/local/nvidia/lib64", f"/usr/lib/{machine}-linux-gnu", "/usr/lib64")
 
 
 RULES = (stub, cuda_compat)

@@ -1,12 +1,13 @@
 """PT407, PT408, PT416 and PT417: libraries of a wrong version, or loaded too late."""
 
 import re
+import shlex
 from collections.abc import Iterator
 
 from ptsetup import compat
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
-from ptsetup.rules._ways import another_build, fact, unset
+from ptsetup.rules._ways import FRESH_CONDA, another_build, fact, torch_again, unset
 
 STDCXX = (
     r"version [`'\"]?(?P<version>(?:GLIBCXX|CXXABI)_[\d.]+)\W? not found",
@@ -61,17 +62,32 @@ def libstdcxx(case: Case) -> Iterator[Finding]:
         message=f"{loaded or 'The libstdc++ that was loaded'} lacks {version or 'a symbol of newer C++'}: it is too old.",
         subject="libstdc++",
         evidence=tuple(evidence),
-        fixes=(
-            *(unset(case, "LD_LIBRARY_PATH") if value else ()),
-            Fix(
-                text="Give the conda environment a newer C++ library.",
-                commands=(("conda", "install", "-c", "conda-forge", "libstdcxx-ng"),),
-                systems=("linux",),
-            ),
-            another_build("Or install torch in a fresh environment of a system with a newer C++ library.", "torch"),
-        ),
+        fixes=(*(unset(case, "LD_LIBRARY_PATH") if value else ()), *_newer_library(case, loaded)),
         certainty="certain" if version else "likely",
     )
+
+
+def _newer_library(case: Case, loaded: str | None) -> tuple[Fix, ...]:
+    """A newer libstdc++: in conda's environment, else in one that conda makes (wheels need no other thing of it)."""
+    target = case.snapshot.target
+    newer = Fix(
+        text="Give the conda environment a newer C++ library.",
+        commands=(("conda", "install", "-c", "conda-forge", "libstdcxx-ng"),),
+        systems=("linux",),
+    )
+    if (target and target.is_conda) or re.search(r"conda|mamba|miniforge", loaded or ""):
+        return (newer,)
+    python = ".".join(map(str, case.python[:2])) or "3.13"
+    text = (
+        "Make an environment whose C++ library is newer than the system's (conda-forge's), and install torch into it."
+    )
+    make = ("conda", "create", "-y", "-p", f"./{FRESH_CONDA}", "-c", "conda-forge", f"python={python}", "libstdcxx-ng")
+    fresh = Fix(
+        text=text,
+        commands=(make, ("ptsetup", "install", "--python", f"{FRESH_CONDA}/bin/python")),
+        systems=("linux",),
+    )
+    return (fresh, Fix(text="Or use a newer release of the operating system, or a container with one.", kind="none"))
 
 
 TWO_CUDNN = (
@@ -138,13 +154,24 @@ def cudnn(case: Case) -> Iterator[Finding]:
         else "cuDNN could not be used: another version than torch's was loaded, or the GPU's memory is full.",
         subject="cuDNN",
         evidence=tuple(evidence),
-        fixes=(
-            *unset(case, "LD_LIBRARY_PATH", text="Run without LD_LIBRARY_PATH, so that torch's own cuDNN is found."),
-            another_build("Or install torch again, with the cuDNN that it pins.", "torch"),
-        ),
+        fixes=_own_cudnn(case),
         severity="warning" if is_memory else "error",
         certainty="certain" if is_named or len(folders) > 1 else "possible" if is_memory else "likely",
     )
+
+
+def _own_cudnn(case: Case) -> tuple[Fix, ...]:
+    """Nothing of others on the way to torch's cuDNN, and torch's own whole."""
+    again = torch_again(case, "Or install torch again, with the cuDNN that it pins.")
+    if case.system == "windows":
+        by_hand = Fix(
+            text="Remove the cudnn*.dll that were put by hand into CUDA's bin folder (or take that folder out of PATH).",
+            systems=("windows",),
+        )
+        return (by_hand, again)
+    is_unset = case.snapshot.origin == "probe" and case.snapshot.env is not None and not case.env("LD_LIBRARY_PATH")
+    own = unset(case, "LD_LIBRARY_PATH", text="Run without LD_LIBRARY_PATH, so that torch's own cuDNN is found.")
+    return (again,) if is_unset else (*own, again)
 
 
 @rule(
@@ -186,7 +213,13 @@ def static_tls(case: Case) -> Iterator[Finding]:
         fixes=(
             Fix(text="Put the import that fails above all others in the program.", kind="none"),
             *(
-                [Fix(text="Or load the library first.", shell=f"export LD_PRELOAD={path}", systems=("linux",))]
+                [
+                    Fix(
+                        text="Or load the library first.",
+                        shell=f"export LD_PRELOAD={shlex.quote(path)}",
+                        systems=("linux",),
+                    )
+                ]
                 if is_whole
                 else []
             ),

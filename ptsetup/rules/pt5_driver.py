@@ -211,7 +211,8 @@ def _reload(case: Case) -> tuple[Fix, ...]:
         Fix(text="Restart, so that the module of the installed libraries is loaded.", commands=(("sudo", "reboot"),)),
         Fix(
             text="Or, without a restart, end every program that uses the GPU and load the modules anew.",
-            shell="sudo rmmod nvidia_drm nvidia_modeset nvidia_uvm nvidia && sudo modprobe nvidia nvidia_uvm",
+            # modprobe takes words after the first for parameters, unless it is told -a
+            shell="sudo rmmod nvidia_drm nvidia_modeset nvidia_uvm nvidia && sudo modprobe -a nvidia nvidia_uvm",
             systems=("linux",),
         ),
         *(

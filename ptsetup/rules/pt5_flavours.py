@@ -217,7 +217,9 @@ def dropped(case: Case) -> Iterator[Finding]:
     told = hit.match.groupdict() if hit else {}
     last = int(told["branch"]) if told.get("branch") else last
     have = told.get("driver") or (version[0] if version else None)
-    message = f"Driver {have or 'branch'} no longer supports {_named(case, device)}" + (
+    named = _named(case, device)
+    driver = f"Driver {have}" if have else "The installed driver branch"
+    message = f"{driver} no longer supports {'the GPU' if named == 'The GPU' else named}" + (
         f"; {last} was the last branch that did." if last else "."
     )
     fixes = _nvidia.newer_driver(case, str(last) if last else None, text=f"Install driver branch {last or 580}")

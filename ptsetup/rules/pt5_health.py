@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from ptsetup.facts import Gpu
 from ptsetup.rules import _nvidia
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Finding, Fix, rule
@@ -136,13 +137,26 @@ def needs_reset(case: Case) -> Iterator[Finding]:
                 if gpu.recovery_action in ACTIONS
                 else _nvidia.gpu_fact(case, gpu, "handle_rc", "16 (reset required)"),
             ),
-            fixes=restart(case) if action == 2 else reset(case, gpu),
+            fixes=_as_asked(case, gpu, action),
         )
     if hit and not asked:
         message = "The driver says that a GPU needs a reset before it can be used again."
         yield Finding(
             message=message, subject="GPU", evidence=(hit.evidence,), fixes=reset(case, None), certainty="likely"
         )
+
+
+def _as_asked(case: Case, gpu: Gpu, action: int) -> tuple[Fix, ...]:
+    """What the driver asks for: a restart; a reset, with the work on the GPU, or on its peers, ended before."""
+    if action == 2:
+        return restart(case)
+    first = {
+        3: "End the work that copies between this GPU and others; the driver then recovers it.",
+        4: "Let no new work onto this GPU, and wait for what runs there.",
+        5: "Look at the IMEX service (systemctl status nvidia-imex) on all nodes of the domain.",
+    }
+    before = (Fix(text=first[action], kind="none"),) if action in first else ()
+    return before if action == 3 else (*before, *reset(case, gpu))
 
 
 @rule(

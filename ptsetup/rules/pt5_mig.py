@@ -46,7 +46,7 @@ def no_instances(case: Case) -> Iterator[Finding]:
             text="Turn MIG off.", commands=(("sudo", "nvidia-smi", "-i", number, "-mig", "0"),), systems=("linux",)
         )
         make = Fix(
-            text="List the profiles of this card, then make an instance of the one that you want (here: the first).",
+            text="List the profiles of this card, then make an instance of the one that you want (here: 0, the whole GPU).",
             shell=f"sudo nvidia-smi mig -i {number} -lgip && sudo nvidia-smi mig -i {number} -cgi 0 -C",
             systems=("linux",),
         )

@@ -255,7 +255,7 @@ def secure_boot(case: Case) -> Iterator[Finding]:
         fixes=(
             Fix(
                 text="Enrol the key of this machine, restart and confirm it on the MOK screen.",
-                commands=(("sudo", "mokutil", "--import", "/var/lib/shim-signed/mok/MOK.der"), ("sudo", "reboot")),
+                commands=(("sudo", "mokutil", "--import", _key(case)), ("sudo", "reboot")),
                 systems=("linux",),
             ),
             *_nvidia.newer_driver(
@@ -266,6 +266,14 @@ def secure_boot(case: Case) -> Iterator[Finding]:
         severity=_nvidia.wanted(case, "error"),
         certainty="certain" if is_unsigned or (is_seen and hit) else "likely" if is_refused else "possible",
     )
+
+
+def _key(case: Case) -> str:
+    """The key with which modules are signed when they are built here: by akmods (Fedora), by DKMS of Debian and of Ubuntu."""
+    if _nvidia.distribution(case) == "dnf":
+        return "/etc/pki/akmods/certs/public_key.der"
+    is_debian = _nvidia.distribution(case) == "apt" and not _nvidia.is_ubuntu(case)
+    return "/var/lib/dkms/mok.pub" if is_debian else "/var/lib/shim-signed/mok/MOK.der"
 
 
 RULES = (not_loaded, nouveau, secure_boot)

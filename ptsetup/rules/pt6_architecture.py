@@ -62,10 +62,10 @@ def _severity(case: Case, told: Answer | None, hit: Hit | None) -> Severity:
 def _list(told: Answer | None) -> str:
     if told is None:
         return ""
-    return f", it has {' '.join(told.listed)}" if told.listed else f": {told.source} cannot compile for it"
+    return f"; it has {' '.join(told.listed)}" if told.listed else f": {told.source} cannot compile for it"
 
 
-CPU_WAY = Fix(text="No build of torch serves this GPU any more: use the CPU build, or another GPU.", kind="none")
+CPU_WAY = another_build("No build of torch serves this GPU any more: use the CPU, or another GPU.", backend="cpu")
 
 
 @rule(

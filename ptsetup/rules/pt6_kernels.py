@@ -15,7 +15,7 @@ OLD_FOR_PACKAGES = (7, 0)
 """Below this capability many compiled packages (vLLM, Triton, flash-attn) carry nothing, whatever torch carries."""
 
 NOT_SUPPORTED = r"CUDA error: operation not supported|cudaErrorNotSupported|CUDA_ERROR_NOT_SUPPORTED"
-"""CUDA 12.1 and later use large kernel parameters, which a driver before 530 does not know (NVIDIA's announcement)."""
+"""What newer kernels say on a driver of the same major that is older; of other causes too, so it counts only there."""
 
 UNSUPPORTED_PTX = (
     r"PTX was comp\w{2,6} with an unsupported toolchain",

@@ -149,6 +149,9 @@ NCCL_SWITCHES = (
 """Variables that NVIDIA's guide keeps for debugging (NCCL user guide, environment)."""
 
 
+OUT_OF_FILE = Fix(text="Take the lines out of /etc/nccl.conf (or the file that NCCL_CONF_FILE names).", kind="none")
+
+
 @rule(
     "PT664",
     "nccl-debug-leftovers",
@@ -185,7 +188,7 @@ def nccl_leftovers(case: Case) -> Iterator[Finding]:
             message=f"NCCL is changed by {listed}: meant for finding faults.",
             subject=found[0][0],
             evidence=tuple(fact(case, path, f"{name}={value}") for name, value, path in found[:4]),
-            fixes=_unset_all(case, names),
+            fixes=(*_unset_all(case, names), *((OUT_OF_FILE,) if len(names) < len(found) else ())),
             severity=_leftover(case),
         )
     elif case.env("NCCL_DEBUG"):

@@ -76,22 +76,26 @@ def shm(case: Case) -> Iterator[Finding]:
             *([fact(case, "host.shm.leftovers", ", ".join(leftovers[:3]), "ls /dev/shm")] if leftovers else []),
             *([hit.evidence] if hit else []),
         ),
-        fixes=_more_shm(case, leftovers),
+        fixes=more_shm(case, leftovers),
         severity="error" if hit else "warning",
         certainty="certain" if total is not None else "likely",
     )
 
 
-def _more_shm(case: Case, leftovers: tuple[str, ...]) -> tuple[Fix, ...]:
-    kind = case.snapshot.host.container if case.snapshot.host else None
+def more_shm(case: Case, leftovers: tuple[str, ...]) -> tuple[Fix, ...]:
+    """Delete leftovers; make it bigger, where it is set: in the container's start, the pod, or on this machine."""
+    host = case.snapshot.host
+    kind = host.container if host else None
     clean = Fix(
-        text="Delete what programs that died have left.",
+        text="Delete what programs that died have left (first end those that still run).",
         shell="rm -f /dev/shm/nccl-* /dev/shm/torch_*",
         systems=("linux",),
     )
+    total = (host.shm.total_bytes if host and host.shm else None) or 0
+    size = max(8, 2 * -(-total // GIB))  # never smaller than it is
     bigger = Fix(
         text="Make it bigger until the next start.",
-        commands=(("sudo", "mount", "-o", "remount,size=8G", "/dev/shm"),),
+        commands=(("sudo", "mount", "-o", f"remount,size={size}G", "/dev/shm"),),
         systems=("linux",),
     )
     tool = kind if kind in ("docker", "podman") else "docker"

@@ -10,10 +10,12 @@ from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact
 
-JETPACK_CUDA = {4: (10, 2), 5: (11, 4), 6: (12, 6), 7: (13, 0)}
-"""CUDA of each JetPack generation (NVIDIA, JetPack release notes)."""
+JETPACK_CUDA = {4: 10, 5: 11, 6: 12, 7: 13}
+"""Major version of CUDA in each JetPack generation: 10.2, 11.4, 12.x, 13.0 (forums.developer.nvidia.com/t/291658 for 5; public
+set-up notes of boards for the others)."""
 
-L4T_JETPACK = {32: 4, 34: 5, 35: 5, 36: 6, 38: 7, 39: 7}
+L4T_JETPACK = {32: 4, 35: 5, 36: 6, 38: 7}
+"""Release of Linux for Tegra -> JetPack generation (the same notes)."""
 
 
 @rule(
@@ -103,7 +105,7 @@ def _kind_of_build(case: Case, board: Jetson) -> str | None:
     kinds = (
         ("cpu", case.family == "cpu"),
         ("generic", any(text.startswith("nvidia-") for text in requires)),
-        ("other", bool(cuda and own and cuda[0] != own[0])),
+        ("other", bool(cuda and own and cuda[0] != own)),
         ("tag", bool(re.search(r"\+(?:cu\d+|cpu)$", case.torch_version or ""))),
         ("fails", _is_blind(case) or case.said(r"no kernel image is available") is not None),
     )

@@ -280,7 +280,7 @@ def too_many(case: Case) -> Iterator[Finding]:
     is_free = all((gpu.memory_free_bytes or 1) * 2 > (gpu.memory_total_bytes or 1) for gpu in case.gpus)
     if not (count > MANY or (count > 1 and is_free and (code == 2 or (hit and count > 2)))):
         return
-    few = ",".join(map(str, range(min(count - 1, 3) or 1)))
+
     yield Finding(
         message=f"{count} GPUs are in sight of this WSL2, more than it can map, and CUDA says out of memory.",
         subject="WSL2",
@@ -292,7 +292,11 @@ def too_many(case: Case) -> Iterator[Finding]:
             *([hit.evidence] if hit else []),
         ),
         fixes=(
-            Fix(text="Show CUDA fewer GPUs.", shell=f"export CUDA_VISIBLE_DEVICES={few}", systems=("linux",)),
+            Fix(
+                text="Show CUDA one GPU, then more of them as long as it works.",
+                shell="export CUDA_VISIBLE_DEVICES=0",
+                systems=("linux",),
+            ),
             Fix(text="Or start Linux itself on that machine.", kind="none"),
         ),
         certainty="certain" if code == 2 else "likely",

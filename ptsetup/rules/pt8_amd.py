@@ -22,8 +22,13 @@ DIES = (r"segmentation fault|memory access fault by GPU",)
 
 
 def _override(case: Case) -> str | None:
-    """The target that HSA_OVERRIDE_GFX_VERSION makes of every GPU: ``11.0.0`` -> ``gfx1100``."""
-    parts = (case.env("HSA_OVERRIDE_GFX_VERSION") or "").split(".")
+    """The target that HSA_OVERRIDE_GFX_VERSION makes of every GPU."""
+    return target_of(case.env("HSA_OVERRIDE_GFX_VERSION"))
+
+
+def target_of(override: str | None) -> str | None:
+    """``11.0.0`` -> ``gfx1100``; None for what is no such version."""
+    parts = (override or "").split(".")
     if len(parts) != 3 or not all(part.isdigit() and len(part) < 4 for part in parts):
         return None
     major, minor, step = (int(part) for part in parts)
@@ -117,8 +122,9 @@ def _cures(case: Case, target: str) -> tuple[Fix, ...]:
     build = another_build("Install a build that has code for this GPU.")
     none = Fix(text="No published build has code for this target; AMD's own wheels (TheRock) may have it.", kind="none")
     first = none if is_hopeless else build
-    if row is None or not row.override or case.env("HSA_OVERRIDE_GFX_VERSION"):
-        return (first,)
+    claimed = target_of(row.override) if row and row.override else None
+    if row is None or claimed not in _vendors.served_targets(case) or case.env("HSA_OVERRIDE_GFX_VERSION"):
+        return (first,)  # to claim a target that no build has would help nobody
     warning = f" {row.note}" if row.note else ""
     gap = Fix(
         text=f"As a stop-gap, unsupported by AMD, claim a near target.{warning}",

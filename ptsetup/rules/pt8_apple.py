@@ -90,7 +90,7 @@ def not_available(case: Case) -> Iterator[Finding]:
             ),
             *([hit.evidence] if hit else []),
         ),
-        fixes=_ways_to_mps(needs) if is_old else _ways_to_metal(),
+        fixes=_ways_to_mps(needs) if is_old else _ways_to_metal(is_virtual=is_virtual),
         severity="error" if case.expect in (None, "mps") else "note",
         certainty="certain" if is_old or (is_off and is_virtual) else "likely",
     )
@@ -102,7 +102,9 @@ def _ways_to_mps(needs: str | None) -> tuple[Fix, ...]:
     return (upgrade, another_build("Or take a torch for this macOS."))
 
 
-def _ways_to_metal() -> tuple[Fix, ...]:
+def _ways_to_metal(*, is_virtual: bool) -> tuple[Fix, ...]:
+    if is_virtual:
+        return (Fix(text="Run it on the Mac itself, outside the virtual machine; inside, use the CPU.", kind="none"),)
     session = Fix(text="Run it in a normal session of a user who is logged in at the screen.", kind="none")
     return (session, another_build("Or try the newest torch."))
 

@@ -12,15 +12,6 @@ ILLEGAL = (
     r"exit(?:ed)? (?:with )?(?:code|status)[: ]+(?:132|-4)\b",
 )
 
-WITHOUT_AVX2 = re.compile(
-    r"\bceleron\b|\bpentium\b|\batom\b|core(?:\(tm\))?2|\bcore 2\b|phenom|athlon(?!.{0,12}gold 7)|opteron|\bfx-?\d{4}|\bA(?:4|6|8|10)-\d{4}"
-    r"|\bi[357]-[23]\d{3}[A-Z]{0,2}\b|\bi[357]-[5-9]\d{2}[A-Z]{0,2}\b|xeon.{0,14}(?:[xel][35]\d{3}\b|e[357]-\d{4}(?: ?v2)?(?! ?v[3-9])\b)"
-    r"|qemu virtual|common kvm|QEMU TCG",
-    re.IGNORECASE,
-)
-"""Processors before AVX2: by Intel's and AMD's product lists (Sandy and Ivy Bridge, Westmere, small cores, Bulldozer) and
-the default models of virtual machines. A few of them (newest Celeron and Pentium) have it: flags, where known, decide."""
-
 FEATURELESS_VM = re.compile(r"qemu|kvm", re.IGNORECASE)
 
 
@@ -63,35 +54,41 @@ def no_avx2(case: Case) -> Iterator[Finding]:
     if machine not in ("x86_64", "amd64", "x64") or (flags is not None and "avx2" in flags) or case.system == "macos":
         return
     lacks = flags is not None and len(flags) > 1
-    is_old_model = flags is None and bool(WITHOUT_AVX2.search(model))
     if not (hit or has_died) and not lacks:
         return
     is_virtual = bool((cpu and cpu.is_virtual) or (host and host.is_virtual)) or bool(FEATURELESS_VM.search(model))
     works = bool(torch and torch.result.is_ok) and not hit and not has_died
     named = model or "This processor"
-    expose = Fix(
-        text='Show the virtual machine the host\'s processor: CPU type "host" (Proxmox: qm set ID --cpu host) or x86-64-v3.',
-        where="on the host",
-    )
     yield Finding(
         message=f"{named} {'shows' if is_virtual else 'has'} no AVX2"
         + (", and a program died of an illegal instruction." if hit or has_died else ".")
-        if lacks or is_old_model
-        else "A program died of an illegal instruction: the processor lacks AVX2 (or AVX), which some code was compiled with.",
+        if lacks
+        else f"A program died of an illegal instruction{f' on {model}' if model else ''}: the processor lacks AVX2 (or AVX), "
+        "which some code was compiled with.",
         subject=model or "processor",
         evidence=(
             *([hit.evidence] if hit else []),
             *([fact(case, "host.cpu.flags", "no avx2", "/proc/cpuinfo")] if lacks else []),
-            *([fact(case, "host.cpu.model", model, "/proc/cpuinfo")] if is_old_model else []),
+            *([fact(case, "host.cpu.model", model, "/proc/cpuinfo")] if model and not lacks else []),
             *([fact(case, "torch.result.signal", "SIGILL", "import torch")] if has_died else []),
         ),
-        fixes=(
-            *((expose,) if is_virtual else ()),
-            Fix(text="Leave the package out that needs AVX2, or build it for this processor.", kind="none"),
-            another_build("Or try an older release of torch.", "torch<2.4", backend="cpu"),
-        ),
+        fixes=_without_avx2(case, is_virtual=is_virtual),
         severity="error" if hit or has_died else "note" if works else "warning",
         certainty="certain" if lacks and (hit or has_died or works) else "likely",
+    )
+
+
+def _without_avx2(case: Case, *, is_virtual: bool) -> tuple[Fix, ...]:
+    """Show the processor as it is; else leave out what needs AVX2, or go back: no list says which release was the last without."""
+    expose = Fix(
+        text='Show the virtual machine the host\'s processor: CPU type "host" (Proxmox: qm set ID --cpu host) or x86-64-v3.',
+        where="on the host",
+    )
+    older = f"torch<{case.torch_base}" if case.torch_base and re.fullmatch(r"[\d.]+", case.torch_base) else "torch"
+    return (
+        *((expose,) if is_virtual else ()),
+        Fix(text="Leave the package out that needs AVX2, or build it for this processor.", kind="none"),
+        another_build("Or try an older release of torch (which one runs has to be tried).", older, backend="cpu"),
     )
 
 

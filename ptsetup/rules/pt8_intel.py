@@ -137,7 +137,9 @@ def no_driver(case: Case) -> Iterator[Finding]:
         return
     what = " and ".join(lacking) if lacking else "a kernel driver (i915, xe)"
     yield Finding(
-        message=f"For the Intel GPU {what} is missing." if is_seen else "torch finds no driver for the Intel GPU.",
+        message=f"For the Intel GPU {what} {'are' if len(lacking) > 1 else 'is'} missing."
+        if is_seen
+        else "torch finds no driver for the Intel GPU.",
         subject="Level Zero",
         evidence=(
             *([fact(case, "intel.level_zero_loader", f"absent: {what}", "ldconfig -p")] if is_seen else []),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Finding, Fix, Severity, rule
-from ptsetup.rules._ways import fact, pip
+from ptsetup.rules._ways import fact, fresh_environment, pip
 
 RUNTIME = re.compile(
     r"(?:^|[/\\])(?P<kind>libiomp5|libomp|libgomp|vcomp)(?:140)?[\w.-]*\.(?:so[\d.]*|dll|dylib)$", re.IGNORECASE
@@ -108,14 +108,22 @@ def _one_manager(case: Case) -> tuple[Fix, ...]:
             Fix(text="Take NumPy without MKL.", commands=(("conda", "install", "nomkl", "numpy"),)),
             Fix(text="Or take all of them from conda-forge.", commands=(forge,)),
         )
-    return (
-        Fix(
-            text="Install NumPy and its like anew with pip, so that all come from one maker.",
-            commands=(pip(case, "install", "--force-reinstall", "numpy", "scipy"),),
-            kind="venv",
-        ),
-        Fix(text="Or make a new environment, and install everything with one package manager.", kind="none"),
+    # the same versions: what is to change is the maker
+    here = [d for name in COMMON for d in case.dists(name) if d.version and d.installer != "conda"][: len(COMMON)]
+    again = Fix(
+        text="Install NumPy and its like again with pip, at the same versions, so that all come from one maker.",
+        commands=(pip(case, "install", "--force-reinstall", "--no-deps", *(f"{d.name}=={d.version}" for d in here)),),
+        kind="venv",
     )
+    version = ".".join(map(str, case.python[:2])) or "3.13"
+    return (
+        *((again,) if here else ()),
+        *fresh_environment(case, version, "Or let one package manager install everything"),
+    )
+
+
+COMMON = ("numpy", "scipy", "scikit-learn", "opencv-python", "mkl", "intel-openmp")
+"""Packages that bring an OpenMP library or load one."""
 
 
 RULES = (duplicate,)

@@ -8,11 +8,13 @@ from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact, pip
 
-DKMS = (
-    ("5.18.13", "5.4"), ("6.0.5", "5.5"), ("6.1.5", "5.6"), ("6.2.4", "5.7"), ("6.3.6", "6.0"), ("6.7.0", "6.1"),
-    ("6.8.5", "6.2"), ("6.10.5", "6.3"), ("6.12.12", "6.4"), ("6.14.14", "7.0"), ("6.16.6", "7.1"),
-)  # fmt: skip
-"""Version of AMD's amdgpu module -> the ROCm release that it came with (release notes; not complete, so only a hint)."""
+RELEASES = ("5.4", "5.5", "5.6", "5.7", "6.0", "6.1", "6.2", "6.3", "6.4", "7.0", "7.1", "7.2")
+"""ROCm's minor releases in their order (releases of ROCm/clr; amdgpu-docs, compatibility matrix)."""
+
+DKMS = {(5, 18): "5.4", (6, 12): "6.4"}
+"""First two numbers of AMD's amdgpu module -> the ROCm release that it came with: only what public texts show (ROCm/amdgpu#148;
+amd-smi beside ROCm 6.4.0 and 6.4.1). AMD's matrix names packages, not module versions (ROCm/rocm-install-on-linux#684), so
+of other modules nothing is said."""
 
 
 @rule(
@@ -39,17 +41,17 @@ def gap(case: Case) -> Iterator[Finding]:
         Install a newer kernel driver, or a build for a nearer ROCm.
 
     Sources
-        ROCm documentation, user and kernel space compatibility
+        ROCm documentation, user and kernel space compatibility; ROCm/amdgpu#148, ROCm/rocm-install-on-linux#684
     """
     amd = case.snapshot.amd
     version = amd.kernel_driver_version if amd else None
     wheel = (case.wheel.rocm or case.wheel.hip) if case.wheel else None
-    releases = [release for _, release in DKMS]
-    own = next((release for since, release in reversed(DKMS) if compat.at_least(version, since)), None)
+    numbers = (*compat.version_tuple(version or ""), 0, 0)
+    own = DKMS.get((numbers[0], numbers[1]))
     mine = ".".join((wheel or "").split(".")[:2])
-    if own is None or mine not in releases or case.family != "rocm":
+    if own is None or mine not in RELEASES or case.family != "rocm":
         return
-    distance = releases.index(mine) - releases.index(own)
+    distance = RELEASES.index(mine) - RELEASES.index(own)
     if abs(distance) <= 2:
         return
     yield Finding(

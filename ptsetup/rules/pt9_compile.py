@@ -176,7 +176,8 @@ def old_gpu(case: Case) -> Iterator[Finding]:
 
 
 DYNAMO_FLOOR = (((3, 11), "2.1"), ((3, 12), "2.4"), ((3, 13), "2.6"), ((3, 14), "2.10"))
-"""Python -> the first torch whose torch.compile knows it (release notes)."""
+"""Python -> the first torch whose torch.compile knows it: pytorch/pytorch#104918 (after 2.0), #120233 (2.4), release notes of
+2.6, #169875 (2.10)."""
 
 NOT_ON_PYTHON = (
     r"(?:dynamo|torch\.compile)(?:\(\))? is not (?:yet )?supported on Python ?(?P<python>3\.\d+)"
@@ -208,7 +209,7 @@ def python(case: Case) -> Iterator[Finding]:
         Take a newer torch, or an environment with an older Python.
 
     Sources
-        torch/__init__.py; release notes
+        torch/__init__.py; release notes of 2.6; pytorch/pytorch#104918, #120233, #169875
     """
     hit = case.heard(python)
     base, version = case.torch_base, case.python
@@ -220,6 +221,7 @@ def python(case: Case) -> Iterator[Finding]:
     if not hit and not (has_compile and (is_new or is_free)):
         return
     shown = ".".join(map(str, version)) or (hit.match["python"] or hit.match["newer"] if hit else "")
+    newer = [another_build("Take a newer torch.", f"torch>={floor}")] if floor and is_new else []
     yield Finding(
         message=f"torch.compile of torch {base or 'as installed'} does not know {'free-threaded ' if is_free else ''}Python {shown}.",
         subject=f"Python {shown}",
@@ -227,13 +229,18 @@ def python(case: Case) -> Iterator[Finding]:
             *([fact(case, "target.version", shown, "the interpreter")] if version else []),
             *([hit.evidence] if hit else []),
         ),
-        fixes=(
-            *([another_build("Take a newer torch.", f"torch>={floor}")] if floor else []),
-            *fresh_environment(case, "3.12", "Or take an older Python"),
-        ),
+        fixes=(*newer, *_known_python(case, is_free=is_free)),
         severity="error" if hit else "note",
         certainty="certain" if version and (is_new or is_free) else "likely",
     )
+
+
+def _known_python(case: Case, *, is_free: bool) -> tuple[Fix, ...]:
+    """The ordinary build of the same Python, or an older one."""
+    if is_free:
+        minor = ".".join(map(str, case.python[:2]))
+        return fresh_environment(case, minor, "Or take the ordinary build of this Python", request=f"{minor}+gil")
+    return fresh_environment(case, "3.12", "Or take an older Python")
 
 
 RULES = (no_triton, old_gpu, python)

@@ -7,6 +7,7 @@ from ptsetup.rules import _nvidia, _visible
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import fact, unset
+from ptsetup.rules.pt7_limits import more_shm
 
 
 def number(value: str | None) -> int | None:
@@ -68,12 +69,6 @@ def nccl_shm(case: Case) -> Iterator[Finding]:
     why = (hit.match.groupdict().get("why") or "").lower() if hit else ""
     leftovers = [name for name in (shm.leftovers if shm else None) or () if name.startswith("nccl-")]
     opened = Fix(text="Set the mode back.", commands=(("sudo", "chmod", "1777", "/dev/shm"),), systems=("linux",))
-    clean = Fix(text="Delete segments of dead programs.", shell="rm -f /dev/shm/nccl-*", systems=("linux",))
-    bigger = Fix(
-        text='Start the container with "--shm-size=8g" (or "--ipc=host").',
-        commands=(("docker", "run", "--rm", "--shm-size=8g", "ubuntu", "df", "-h", "/dev/shm"),),
-        where="on the host",
-    )
     is_rights = is_closed or "permission" in why
     yield Finding(
         message=f"/dev/shm has mode {mode}: others cannot make files in it."
@@ -85,7 +80,7 @@ def nccl_shm(case: Case) -> Iterator[Finding]:
             *([fact(case, "host.shm.leftovers", ", ".join(leftovers[:3]), "ls /dev/shm")] if leftovers else []),
             *([hit.evidence] if hit else []),
         ),
-        fixes=(opened,) if is_rights else (*((clean,) if leftovers else ()), bigger),
+        fixes=(opened,) if is_rights else more_shm(case, tuple(leftovers)),
         severity="error" if hit else "warning",
         certainty="certain" if is_closed else "likely",
     )

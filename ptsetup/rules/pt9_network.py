@@ -55,7 +55,6 @@ def hostname(case: Case) -> Iterator[Finding]:
     ):
         return
     is_run = bool(case.env("MASTER_ADDR") or case.env("WORLD_SIZE")) or len(case.gpus) > 1
-    address = "127.0.1.1" if not is_multi_node(case) else "$(hostname -I | cut -d' ' -f1)"
     listed = ", ".join(addresses or ()) or "none"
     resolved = (fact(case, "host.network.hostname_addresses", listed, "getaddrinfo"),)
     is_note = not is_told and not (is_unresolved and is_run) and not (is_loopback and is_multi_node(case))
@@ -72,16 +71,31 @@ def hostname(case: Case) -> Iterator[Finding]:
             *(resolved if is_unresolved or is_loopback else ()),
             *([hit.evidence] if hit else []),
         ),
-        fixes=(
-            Fix(
-                text="Put the name into /etc/hosts.",
-                shell=f'echo "{address} $(hostname)" | sudo tee -a /etc/hosts',
-                systems=("linux",),
-            ),
-            Fix(text="Or, on one machine, start with: torchrun --standalone.", kind="none"),
-        ),
+        fixes=_named_host(case, is_loopback=is_loopback),
         severity="note" if is_note else "warning",
         certainty="certain" if is_unresolved or is_loopback else "likely",
+    )
+
+
+def _named_host(case: Case, *, is_loopback: bool) -> tuple[Fix, ...]:
+    """The name in /etc/hosts: 127.0.1.1 does for one machine; several need the real address, in place of that one."""
+    if not is_multi_node(case):
+        line = 'echo "127.0.1.1 $(hostname)" | sudo tee -a /etc/hosts'
+        return (
+            Fix(text="Put the name into /etc/hosts.", shell=line, systems=("linux",)),
+            Fix(text="Or, on one machine, start with: torchrun --standalone.", kind="none"),
+        )
+    own = "$(hostname -I | cut -d' ' -f1)"
+    drop = r"""sudo sed -i "/^127\..*[[:space:]]$(hostname)\b/d" /etc/hosts && """ if is_loopback else ""
+    return (
+        Fix(
+            text="Put the name into /etc/hosts with the address that the other machines reach.",
+            shell=f'{drop}echo "{own} $(hostname)" | sudo tee -a /etc/hosts',
+            systems=("linux",),
+        ),
+        Fix(
+            text="Or give addresses in place of names: torchrun --rdzv-endpoint IP:29500 --local-addr IP.", kind="none"
+        ),
     )
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ptsetup import compat
+from ptsetup.rules import _nvidia
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import fact, unset
@@ -101,7 +102,7 @@ def hub(case: Case) -> Iterator[Finding]:
         fixes=(
             Fix(
                 text="Give Python the certificates of the system.",
-                shell="export SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt",
+                shell=f"export SSL_CERT_FILE={_system_certificates(case)}",
                 systems=("linux",),
             )
             if is_certificate
@@ -117,6 +118,12 @@ def hub(case: Case) -> Iterator[Finding]:
         severity="note" if case.snapshot.origin == "report" else "warning",
         certainty="likely",
     )
+
+
+def _system_certificates(case: Case) -> str:
+    """Where the distribution keeps its bundle (places that OpenSSL's verify paths name on each)."""
+    is_fedora = _nvidia.distribution(case) == "dnf"
+    return "/etc/pki/tls/certs/ca-bundle.crt" if is_fedora else "/etc/ssl/certs/ca-certificates.crt"
 
 
 @rule(

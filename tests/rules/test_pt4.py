@@ -324,7 +324,7 @@ FIRES = (
         "parts from two folders",
         mapped(f"{SITE}/nvidia/cudnn/lib/libcudnn.so.9", "/usr/lib/x86_64-linux-gnu/libcudnn_ops.so.9"),
         "2 folders",
-        "LD_LIBRARY_PATH",
+        "torch==2.14.1",
     ),
     Fires(
         "PT408",
@@ -648,3 +648,29 @@ def test_gpus_of_a_report_count():
         report(), nvidia=Nvidia(gpus=(Gpu(name="NVIDIA A10G"),)), **only_target(wheel=Wheel(version="2.6.0+cpu"))
     )
     assert findings(RULES, "PT401", snapshot)[0].certainty == "certain"
+
+
+def test_a_stub_of_the_loaders_cache_is_taken_out_there():
+    """Taking LD_LIBRARY_PATH away would change nothing."""
+    snapshot = cuda_driver(34, "/usr/local/cuda/lib64/stubs/libcuda.so.1")
+    (fix,) = findings(RULES, "PT414", snapshot)[0].fixes
+    assert fix.shell.startswith("sudo sed -i '\\#/usr/local/cuda/lib64/stubs#d'")
+    assert fix.shell.endswith("&& sudo ldconfig")
+
+
+def test_compat_leaves_the_way_to_another_build():
+    """Two ways out: the host's driver, or a build that the driver runs by itself."""
+    found = findings(RULES, "PT415", cuda_driver(803, "/usr/local/cuda-13.0/compat/libcuda.so.580.65.06"))[0]
+    assert any(fix.needs_plan for fix in found.fixes)
+    assert any("driver" in fix.text and not fix.needs_plan for fix in found.fixes)
+
+
+def test_variables_that_windows_lacks_are_not_unset_there():
+    found = findings(RULES, "PT405", report("libcusparse.so.12: undefined symbol: __nvJitLinkComplete_12_4"))[0]
+    assert not any("$env:" in (fix.shell or fix.text) for fix in found.fixes)
+
+
+def test_a_library_that_was_exchanged_by_hand_is_not_two_majors():
+    """One NCCL is installed, its file is another one: PT212 says so."""
+    replaced = distribution("nvidia-nccl-cu13", "2.30.7", resized_files=("nvidia/nccl/lib/libnccl.so.2 (400, 900)",))
+    assert not findings(RULES, "PT403", failed(with_dists(replaced), NCCL))

@@ -1,5 +1,7 @@
 """PT5xx: machines on which each rule speaks, and near misses (test_tables puts them to the rules)."""
 
+import pytest
+
 from ptsetup.facts import (
     CudaDriver,
     Gpu,
@@ -18,7 +20,7 @@ from ptsetup.facts import (
     Xid,
     replace,
 )
-from ptsetup.rules import pt5_driver
+from ptsetup.rules import _nvidia, pt5_driver
 from tests import builders
 from tests.rules.harms import GIB, bare_driver, card, cards, container, cuda, dead, driver, env, host, node, wheel
 from tests.rules.judging import Fires, Silent, findings, mac, only_target, report, said
@@ -803,3 +805,55 @@ def test_the_windows_driver_counts_in_wsl():
     found = findings(RULES, "PT502", wheel("2.14.1+cu126", dead(snapshot)))[0]
     assert not any("apt" in command for fix in found.fixes for command in fix.commands)
     assert "Windows" in found.fixes[0].text
+
+
+def test_two_modules_are_loaded_by_one_modprobe():
+    """Without -a it takes the second name for a parameter of the first."""
+    snapshot = driver(dead(), nvml=Nvml(init_rc=18))
+    lines = [fix.shell for fix in findings(RULES, "PT503", snapshot)[0].fixes if fix.shell and "modprobe" in fix.shell]
+    assert all("modprobe -a nvidia nvidia_uvm" in line for line in lines)
+    assert lines
+
+
+@pytest.mark.parametrize(
+    ("distribution", "like", "key"),
+    [
+        ("ubuntu", ("debian",), "/var/lib/shim-signed/mok/MOK.der"),
+        ("debian", (), "/var/lib/dkms/mok.pub"),
+        ("fedora", (), "/etc/pki/akmods/certs/public_key.der"),
+    ],
+)
+def test_the_key_is_where_the_distribution_keeps_it(distribution, like, key):
+    unsigned = host(
+        bare_driver(),
+        distribution=distribution,
+        distribution_like=like,
+        is_secure_boot=True,
+        kernel_modules=(),
+        kernel_modules_available=("nvidia",),
+    )
+    commands = [command for fix in findings(RULES, "PT506", unsigned)[0].fixes for command in fix.commands]
+    assert ("sudo", "mokutil", "--import", key) in commands
+
+
+def test_a_fermi_is_no_kepler():
+    """The GTX 560 Ti (10de:1200) is of the generation before: nothing is said of its driver branch."""
+    card = PciDevice(vendor="10de", device="1200", class_code="030000", bdf="0000:01:00.0")
+    assert _nvidia.capability_of_device(card) is None
+    for device, capability in (
+        ("0fc6", (3, 0)),
+        ("1004", (3, 5)),
+        ("1380", (5, 0)),
+        ("13c2", (5, 2)),
+        ("3182", (10, 3)),
+    ):
+        assert _nvidia.capability_of_device(replace(card, device=device)) == capability
+
+
+def test_a_restart_of_iommu_is_by_the_distributions_tool():
+    several = cards({"p2p": {"1": 0}}, {"p2p": {"0": 0}})
+    for distribution, tool in (("fedora", "grubby"), ("ubuntu", "update-grub")):
+        snapshot = host(
+            several, iommu_groups=2, kernel_command_line="quiet", distribution=distribution, distribution_like=()
+        )
+        assert tool in findings(RULES, "PT530", snapshot)[0].fixes[0].shell

@@ -67,7 +67,7 @@ FIRES = (
         "no build at all serves it",
         wheel("2.0.1+cu117", card(name="Tesla K10", compute_capability=(3, 0))),
         "older",
-        "use the CPU build",
+        "backend=cpu",
     ),
     Fires(
         "PT601",

@@ -368,13 +368,13 @@ FIRES = (
         "SELinux",
         "label=disable",
     ),
-    Fires("PT718", "error 2", host(cuda(2, cards({}, {}, {}, {})), wsl=2), "4 GPUs", "CUDA_VISIBLE_DEVICES=0,1,2"),
+    Fires("PT718", "error 2", host(cuda(2, cards({}, {}, {}, {})), wsl=2), "4 GPUs", "CUDA_VISIBLE_DEVICES=0"),
     Fires(
         "PT718",
         "out of memory at the start",
         replace(report("CUDA error: out of memory"), host=Host(wsl=2), nvidia=Nvidia(gpus=(Gpu(),) * 4)),
         "more than it can map",
-        "fewer GPUs",
+        "one GPU",
     ),
     Fires(
         "PT719",
@@ -493,3 +493,10 @@ def test_reports_name_their_torch():
         **only_target(wheel=Wheel(version="2.1.0+cu121", cuda="12.1")),
     )
     assert any(item.value == "2.1.0+cu121" for item in findings(RULES, "PT713", snapshot)[0].evidence)
+
+
+def test_shared_memory_is_never_made_smaller():
+    """A /dev/shm of 16 GiB that is full."""
+    full = host(container="none", shm=SharedMemory(total_bytes=16 * GIB, free_bytes=GIB, mode="1777", leftovers=()))
+    commands = [command for fix in findings(RULES, "PT706", full)[0].fixes for command in fix.commands]
+    assert [command[:4] for command in commands] == [("sudo", "mount", "-o", "remount,size=32G")]

@@ -154,9 +154,9 @@ FIRES = (
     ),
     Fires(
         "PT805",
-        "three releases apart",
-        no_rocm(replace(amd(), amd=replace(amd().amd, kernel_driver_version="6.2.4"))),
-        "belongs to ROCm 5.7, torch brings ROCm 6.4",
+        "eight releases apart",
+        no_rocm(replace(amd(), amd=replace(amd().amd, kernel_driver_version="5.18.13"))),
+        "belongs to ROCm 5.4, torch brings ROCm 6.4: 8 releases",
         "nearer ROCm",
         "warning",
     ),
@@ -265,7 +265,7 @@ FIRES = (
         "PT821",
         "no Level Zero",
         absent(no_xpu(), "intel.level_zero_loader", "intel.level_zero_gpu"),
-        "libze_loader.so.1 and libze_intel_gpu.so.1 is missing",
+        "libze_loader.so.1 and libze_intel_gpu.so.1 are missing",
         "libze1",
     ),
     Fires("PT821", "torch's words", report(XPU_FAILED), "no driver for the Intel GPU", "Level Zero"),
@@ -317,7 +317,7 @@ FIRES = (
         "uninstall",
     ),
     Fires("PT840", "an old macOS", mps("12.2.1", "2.14.1"), "macOS 12.2.1 is older than 14.0", "upgrade macOS"),
-    Fires("PT840", "a virtual machine", mps(apple=Apple(is_virtual=True)), "virtual machine", "session"),
+    Fires("PT840", "a virtual machine", mps(apple=Apple(is_virtual=True)), "virtual machine", "on the Mac itself"),
     Fires("PT840", "some other reason", mps(), "no Metal device", "newest torch"),
     Fires(
         "PT840",
@@ -435,7 +435,8 @@ SILENT = (
     Silent("PT803", "an NVIDIA GPU", said(builders.machine(), INVALID)),
     Silent("PT804", "one card", amd()),
     Silent("PT804", "the card is chosen", replace(amd("gfx1100", "x", INTERNAL), env={"HIP_VISIBLE_DEVICES": "0"})),
-    Silent("PT805", "near enough", replace(amd(), amd=replace(amd().amd, kernel_driver_version="6.10.5"))),
+    Silent("PT805", "near enough", replace(amd(), amd=replace(amd().amd, kernel_driver_version="6.12.12"))),
+    Silent("PT805", "a module of unknown ROCm", replace(amd(), amd=replace(amd().amd, kernel_driver_version="6.2.4"))),
     Silent("PT805", "the driver inside the kernel", amd()),
     Silent("PT806", "the right one", builders.machine()),
     Silent("PT806", "both makers", replace(builders.machine(), amd=amd().amd)),
@@ -522,3 +523,17 @@ def test_an_intel_gpu_in_a_report_counts():
 
 def test_another_wheel_of_the_same_maker_is_no_matter_here():
     assert not findings(RULES, "PT806", wheel("2.15.0+cu132"))
+
+
+def test_no_target_is_claimed_that_no_build_has():
+    """The stop-gap makes another target of the GPU; that one must be in some build."""
+    found = findings(RULES, "PT803", dead(amd("gfx803", "AMD Radeon RX 580")))[0]
+    assert not any("HSA_OVERRIDE" in (fix.shell or "") for fix in found.fixes)
+
+
+def test_numpy_is_not_upgraded_by_the_way():
+    """Two OpenMP libraries: the same versions again, from one maker; nothing is added."""
+    snapshot = dead(builders.cpu_machine(), mapped_libraries=("/a/libiomp5.so", "/b/libiomp5.so"))
+    (again, *_) = findings(RULES, "PT861", snapshot)[0].fixes
+    assert again.commands[0][-1] == "numpy==2.3.4"
+    assert not any("scipy" in word for word in again.commands[0])

@@ -401,7 +401,7 @@ FIRES = (
         "free-threaded before 3.13.3",
         python("3.13.1", is_gil_disabled=True),
         "free-threaded Python 3.13.1",
-        "3.12",
+        "3.13+gil",
         "note",
     ),
     Fires(
@@ -592,3 +592,12 @@ def test_a_hang_is_named_once():
 def test_a_driver_that_hangs_leaves_no_second_error():
     hung = driver(dead(), nvml=Nvml(is_hung=True))
     assert not findings(RULES, "PT991", hung)
+
+
+def test_over_several_nodes_the_name_leads_to_the_real_address():
+    """A line behind that with 127.0.1.1 would never be read."""
+    alone = net(hostname="node1", hostname_addresses=())
+    several = env(net(hostname="node1", hostname_addresses=("127.0.1.1",)), WORLD_SIZE="16", LOCAL_WORLD_SIZE="8")
+    line = findings(RULES, "PT924", several)[0].fixes[0].shell
+    assert line.index("/d") < line.index("hostname -I") < line.index("tee -a /etc/hosts")
+    assert "127.0.1.1" in findings(RULES, "PT924", env(alone, WORLD_SIZE="2"))[0].fixes[0].shell
