@@ -89,7 +89,7 @@ def _with_plan(
     if (packages, backend) not in made:
         made[packages, backend] = _plan(packages, backend, snapshot, index)
     answer = made[packages, backend]
-    if snapshot.origin == "report" and _is_unknown(snapshot):
+    if snapshot.origin == "report" and (_is_unknown(snapshot) or _is_without_gpu(answer, backend, snapshot)):
         line = install_line(packages, backend, snapshot, is_there=True)
         return replace(fix, text=f"{fix.text} On that machine:", shell=line, kind="print")
     if isinstance(answer, str):
@@ -113,6 +113,17 @@ def _is_unknown(snapshot: Snapshot) -> bool:
     host, target = snapshot.host, snapshot.target
     machine = (host.machine if host else None) or (target.machine if target else None)
     return not (host and host.system and machine)
+
+
+def _is_without_gpu(answer: "Plan | str", backend: str, snapshot: Snapshot) -> bool:
+    """The planner takes a CPU build because the text names no GPU, yet what is installed is a build for one."""
+    torch, target = snapshot.torch, snapshot.target
+    wheel = target.wheel if target else None
+    is_for_gpu = bool(
+        (wheel and (wheel.cuda or wheel.hip or wheel.xpu))
+        or (torch and (torch.cuda_build_version or torch.hip_build_version or torch.is_cuda_available))
+    )
+    return backend == "auto" and is_for_gpu and not isinstance(answer, str) and answer.backend == "cpu"
 
 
 def _plan(packages: tuple[str, ...], backend: str, snapshot: Snapshot, index: WheelIndex) -> "Plan | str":

@@ -4,6 +4,7 @@ import re
 from typing import Literal
 
 from ptsetup import compat
+from ptsetup.index import Release
 from ptsetup.rules._case import Case
 
 UNPINNED = {"torchvision": "0.29", "torchaudio": "2.11"}
@@ -41,9 +42,19 @@ def local_tag(version: str | None) -> str | None:
 def expected(case: Case, name: str) -> tuple[str, ...]:
     """Versions of the companion that belong to the installed torch, the best first; () when that is not known."""
     release = case.index.release(case.torch_base or "")
-    if release is None:
-        return ()
-    return release.torchvision if name == "torchvision" else release.torchaudio
+    return _listed(release, name) if release else ()
+
+
+def _listed(release: Release, name: str) -> tuple[str, ...]:
+    """Versions of the companion that were made for a release."""
+    listed = {"torchvision": release.torchvision, "torchaudio": release.torchaudio, "torchtext": release.torchtext}
+    return listed.get(name, ())
+
+
+def last_with(case: Case, name: str) -> tuple[str, str] | None:
+    """The last torch for which that companion was made, and its version; None when none is known."""
+    made = [(release.version, listed[0]) for release in case.index.releases if (listed := _listed(release, name))]
+    return max(made, key=lambda pair: compat.version_tuple(pair[0]), default=None)
 
 
 def pinned_torch(case: Case, name: str) -> str | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from ptsetup import compat
 from ptsetup.rules._case import Case, Hit
-from ptsetup.rules._pairs import minor_of
+from ptsetup.rules._pairs import expected, is_released, last_with, minor_of
 from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact, pip
 
@@ -243,6 +243,7 @@ def extension(case: Case) -> Iterator[Finding]:
     for broken in (target.broken_extensions or ()) if target else ():
         name = broken.distribution or broken.path.rpartition("/")[2]
         yield Finding(
+            title=f"{name} was built for another torch",
             message=f"{name} asks torch for {broken.symbols[0] if broken.symbols else 'symbols'}, which "
             f"{case.torch_version or 'the installed torch'} does not have.",
             subject=name,
@@ -251,20 +252,25 @@ def extension(case: Case) -> Iterator[Finding]:
                     case, "target.broken_extensions", f"{broken.path}: {', '.join(broken.symbols[:3])}", "ELF symbols"
                 ),
             ),
-            fixes=_rebuild(case, broken.distribution),
+            fixes=_rebuild(case, broken.distribution, is_installed=broken.distribution is not None),
         )
     hit = _foreign_hit(case)
-    if hit is None or (target and target.broken_extensions):
-        return
+    if hit is not None and not (target and target.broken_extensions):
+        yield _by_words(case, hit)
+
+
+def _by_words(case: Case, hit: Hit) -> Finding:
+    """What the loader said of a package, or of a library that a package asks for."""
     file = hit.match["file"]
-    name = _package_of(file) if file else "A compiled package"
-    yield Finding(
-        message=f"{name} was compiled for another torch than {case.torch_version or 'the one installed'}."
-        if not re.match(r"lib(?:torch|c10|caffe2)", file)
-        else f"A compiled package asks for {file}, which torch {case.torch_version or 'here'} does not have.",
-        subject=name,
+    owner = _package_of(file) if file and not re.match(r"lib(?:torch|c10|caffe2)(?!text)", file) else None
+    than = f"was compiled for another torch than {case.torch_version or 'the one installed'}"
+    asks = f"asks for {file}, which torch {case.torch_version or 'here'} does not have"
+    return Finding(
+        title=f"{owner} was built for another torch" if owner else None,
+        message=f"{owner or 'A compiled package'} {than if owner or not file else asks}.",
+        subject=owner or "A compiled package",
         evidence=(hit.evidence,),
-        fixes=_rebuild(case, None),
+        fixes=_rebuild(case, owner),
         certainty="likely",
     )
 
@@ -305,22 +311,37 @@ def _package_of(file: str) -> str:
     return parts[-2] if len(parts) > 1 else parts[-1].split(".")[0]
 
 
-def _rebuild(case: Case, name: str | None) -> tuple[Fix, ...]:
-    """Compile it anew, or another torch."""
-    anew = (
-        Fix(
+def _rebuild(case: Case, name: str | None, *, is_installed: bool = False) -> tuple[Fix, ...]:
+    """Compile it anew; the torch that it was made for can be told of those that the index knows only."""
+    if name and last_with(case, name):
+        return _pair_of(case, name)
+    listed = (name or "").lower().replace("_", "-")
+    words = ("--force-reinstall", "--no-deps", "--no-build-isolation", "--no-cache-dir")
+    if is_installed or case.dists(listed):
+        anew = Fix(
             text=f"Compile {name} anew against the installed torch, or take its release for it.",
-            commands=(
-                pip(case, "install", "--force-reinstall", "--no-deps", "--no-build-isolation", "--no-cache-dir", name),
-            ),
+            commands=(pip(case, "install", *words, listed),),
         )
-        if name
-        else Fix(
-            text="Install the package anew for this torch, with --no-build-isolation --no-cache-dir --force-reinstall.",
-            kind="none",
+    else:
+        text = f"Install {name or 'the package'} anew for this torch, with {' '.join(words)}."
+        anew = Fix(text=text, kind="none")
+    return (anew, Fix(text="Or take the torch that the package asks for in its documentation.", kind="none"))
+
+
+def _pair_of(case: Case, name: str) -> tuple[Fix, ...]:
+    """The companion that belongs to the installed torch; where its makers have stopped, the last torch that has one, or none."""
+    own, last = expected(case, name), last_with(case, name)
+    ways = []
+    if own and case.torch_base and is_released(case.torch_base):
+        pins = (f"torch=={case.torch_base}", f"{name}=={own[0]}")
+        ways.append(
+            another_build(f"Take the {name} that belongs to this torch.", *pins, backend=case.backend or "auto")
         )
-    )
-    return (anew, another_build("Or take the torch that the package asks for in its documentation.", "torch"))
+    elif last:
+        text = f"The last pair that is known: {name} {last[1]} and torch {last[0]}."
+        ways.append(another_build(text, f"torch=={last[0]}", f"{name}=={last[1]}"))
+    without = Fix(text=f"Or go without {name}.", commands=(pip(case, "uninstall", "-y", name),))
+    return (*ways, without)
 
 
 RULES = (xformers, flash_attn, extension)

@@ -249,6 +249,18 @@ FIRES = (
         report("ImportError: /src/vllm/vllm/_C.abi3.so: undefined symbol: _ZN5torch3jit17parseSchemaOrNameERKSsb"),
         "vllm was compiled for another torch",
         "--no-build-isolation",
+        title="vllm was built for another torch",
+    ),
+    Fires(
+        "PT307",
+        "torchtext, which has ended",
+        report(
+            "OSError: /x/site-packages/torchtext/lib/libtorchtext.so: undefined symbol: _ZN5torch3jit17parseSchemaOrNameERKSsb",
+            **listed(("torch", "2.5.1+cu121")),
+        ),
+        "torchtext was compiled for another torch than 2.5.1+cu121",
+        "torch==2.2.2 torchtext==0.17.2",
+        title="torchtext was built for another torch",
     ),
     Fires(
         "PT307",
