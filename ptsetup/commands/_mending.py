@@ -1,5 +1,6 @@
 """``ptsetup doctor --fix``: carry out what is safe, look again, and say what changed."""
 
+import contextlib
 import os
 import pathlib
 import time
@@ -8,7 +9,8 @@ from typing import Any
 from ptsetup.commands import _remedies, doctor
 from ptsetup.errors import InstallFailed
 from ptsetup.facts import Snapshot
-from ptsetup.install import carry, transaction
+from ptsetup.install import carry, refusals, transaction
+from ptsetup.install.already import folders
 from ptsetup.render.doctor import Report
 from ptsetup.render.machine import lines_to_copy
 from ptsetup.rules import Fix, Ranked
@@ -126,13 +128,14 @@ def _carry_out(fix: Fix, snapshot: Snapshot, options: dict[str, Any], terminal: 
     if target is None or not target.purelib or not is_install:
         _run_all(fix, terminal)
         return
-    kept = transaction.begin(target.purelib, carry.replaceable(snapshot))
-    try:
+
+    def told(detail: str, _: float) -> None:
+        terminal.log(f"Rolled back: {detail}.")
+
+    with refusals.lock(target.prefix or target.purelib), contextlib.ExitStack() as stack:
+        for site in folders(target):
+            stack.enter_context(transaction.over(site, told))
         _run_all(fix, terminal)
-    except BaseException:
-        transaction.roll_back(kept)
-        raise
-    transaction.end(kept)
 
 
 def _run_all(fix: Fix, terminal: Terminal) -> None:

@@ -31,6 +31,8 @@ def command(ctx: click.Context, /, dry_run: bool, is_yes: bool, no_prove: bool, 
     is_elsewhere = described_by(options).is_given or bool(options["snapshot_file"])
     if is_elsewhere:
         _refuse_elsewhere(dry_run=dry_run)
+    if not dry_run and not is_elsewhere and install.was_cut_off(snapshot):
+        snapshot = _recovered(snapshot, options, wheels, terminal)
     settings = install.Settings.of(None if is_elsewhere else _pip_of(snapshot))
     plan = _plan(snapshot, request, wheels, settings, terminal, is_elsewhere=is_elsewhere)
     if plan.outcome != "install" or dry_run:
@@ -46,6 +48,19 @@ def command(ctx: click.Context, /, dry_run: bool, is_yes: bool, no_prove: bool, 
         terminal.log("Nothing was changed.")
         ctx.exit(1)
     ctx.exit(_carry_out(plan, snapshot, settings, terminal, no_prove=no_prove))
+
+
+def _recovered(snapshot: Any, options: dict[str, Any], wheels: Any, terminal: Terminal) -> Any:
+    """The Snapshot after the old state of an installation that was cut off is back; where all is right by now, that is left alone."""
+    from ptsetup import install
+    from ptsetup.plan import plan
+
+    made = plan(snapshot, request_for(options), wheels)
+    if made.outcome == "install" and install.is_there(made, snapshot):
+        install.forget(snapshot)
+        return snapshot
+    install.recover(snapshot, terminal.log)
+    return snapshot_for(options, wheels, terminal)
 
 
 def _with_environment(snapshot: Any, options: dict[str, Any], wheels: Any, terminal: Terminal, *, is_sure: bool) -> Any:

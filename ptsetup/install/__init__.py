@@ -4,6 +4,18 @@ from ptsetup.install.already import is_there
 from ptsetup.install.carry import carry_out
 from ptsetup.install.prepare import confirm, prepare
 from ptsetup.install.records import Outcome, Step
+from ptsetup.install.recovery import forget, recover, was_cut_off
 from ptsetup.install.settings import Settings
 
-__all__ = ["Outcome", "Settings", "Step", "carry_out", "confirm", "is_there", "prepare"]
+__all__ = [
+    "Outcome",
+    "Settings",
+    "Step",
+    "carry_out",
+    "confirm",
+    "forget",
+    "is_there",
+    "prepare",
+    "recover",
+    "was_cut_off",
+]

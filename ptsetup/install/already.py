@@ -1,30 +1,70 @@
 """Is the planned build there already; and what the installed family still needs."""
 
+import contextlib
+import os
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from email.parser import HeaderParser
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion
 
 from ptsetup import compat
-from ptsetup.facts import Distribution, Snapshot
+from ptsetup.facts import Distribution, Snapshot, Target
 from ptsetup.plan import FAMILY, Plan
 
 
 def is_there(plan: Plan, snapshot: Snapshot) -> bool:
-    """The planned torch and companions are installed whole, by their own files; torch is not imported."""
+    """The planned torch and companions are installed whole, with all that they require, by their own files; torch is not imported."""
     target = snapshot.target
     wheel = target.wheel if target else None
     if target is None or wheel is None or plan.torch is None or plan.backend is None:
         return False
     if not _is_build(wheel.version or "", wheel.cuda, wheel.hip, wheel.xpu, plan):
         return False
-    return all(
+    is_whole = all(
         _is_whole(target.distributions or (), requirement.name, requirement.version)
         for requirement in plan.requirements
     )
+    # site-packages of the system where the environment sees them
+    others = [entry.path for entry in target.sys_path or () if entry.kind not in ("stdlib", "cwd")]
+    names = [requirement.name for requirement in plan.requirements]
+    return is_whole and not unmet((*others, *folders(target)), names, marker_environment(snapshot))
+
+
+def folders(target: Target) -> tuple[str, ...]:
+    """The folders of packages that an installer writes to: one, but on some systems compiled packages have their own."""
+    found = {os.path.realpath(path): path for path in (target.platlib, target.purelib) if path}
+    return tuple(reversed(found.values()))
+
+
+def unmet(sites: Iterable[str], names: Iterable[str], environment: Mapping[str, str]) -> tuple[str, ...]:
+    """What these installed projects require, directly or not, and what is not there or of another version."""
+    infos = {project(path.name): path for site in sites for path in pathlib.Path(site).glob("*-info")}
+    lacking: list[str] = []
+    looked: set[str] = set()
+    ahead = list(names)
+    while ahead:
+        name = ahead.pop()
+        if name in looked:
+            continue
+        looked.add(name)
+        for requirement in requirements_of(infos[name], environment) if name in infos else ():
+            wanted = canonicalize_name(requirement.name)
+            if wanted not in infos or not _is_met(requirement, infos[wanted].name):
+                lacking.append(str(requirement))
+            ahead.append(wanted)
+    return tuple(lacking)
+
+
+def _is_met(requirement: Requirement, info: str) -> bool:
+    version = _INFO.fullmatch(info)
+    try:
+        return version is None or requirement.specifier.contains(version[2], prereleases=True)
+    except InvalidVersion:
+        return True
 
 
 def _is_build(version: str, cuda: str | None, hip: str | None, xpu: str | None, plan: Plan) -> bool:
@@ -48,9 +88,9 @@ def _is_whole(installed: tuple[Distribution, ...], name: str, version: str | Non
     return have == want or (have.partition("+")[0] == want.partition("+")[0] and "+" not in have)
 
 
-def family_needs(site: str, environment: Mapping[str, str]) -> tuple[str, ...]:
+def family_needs(sites: Iterable[str], environment: Mapping[str, str]) -> tuple[str, ...]:
     """Requirements on packages of the torch family (and of ROCm's own wheels) that the installed ones have and that are not there."""
-    infos = {project(path.name): path for path in pathlib.Path(site).glob("*.dist-info")}
+    infos = {project(path.name): path for site in sites for path in pathlib.Path(site).glob("*.dist-info")}
     needs: dict[str, str] = {}
     for name, path in infos.items():
         if not is_family(name):
@@ -60,6 +100,19 @@ def family_needs(site: str, environment: Mapping[str, str]) -> tuple[str, ...]:
             if is_family(wanted) and wanted not in infos:
                 needs[wanted] = f"{requirement.name}{_extras(requirement)}{requirement.specifier}"
     return tuple(needs[name] for name in sorted(needs))
+
+
+def closure(site: pathlib.Path) -> frozenset[str]:
+    """The torch family in a folder of packages and all that it requires, by their METADATA; markers are not looked at."""
+    infos = {project(path.name): path for path in site.glob("*.dist-info")}
+    found: set[str] = set()
+    ahead = [name for name in infos if is_family(name)]
+    while ahead:
+        name = ahead.pop()
+        if name not in found:
+            found.add(name)
+            ahead += [canonicalize_name(need.name) for need in _all_requirements(infos[name])] if name in infos else []
+    return frozenset(found)
 
 
 def marker_environment(snapshot: Snapshot) -> dict[str, str]:
@@ -78,23 +131,33 @@ def _extras(requirement: Requirement) -> str:
     return f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
 
 
-def project(dist_info: str) -> str:
-    """Normalised project of a dist-info folder's name."""
-    return re.sub(r"[-_.]+", "-", dist_info.removesuffix(".dist-info").rpartition("-")[0]).lower()
+def project(info: str) -> str:
+    """Normalised project of the name of a dist-info or egg-info folder."""
+    match = _INFO.fullmatch(info)
+    return canonicalize_name(match[1] if match else info.rpartition(".")[0])
+
+
+_INFO = re.compile(r"(.+?)-(\d[^-]*)(?:-py[\d.]+)?\.(?:dist|egg)-info")
+"""``typing_extensions-4.16.0.dist-info``."""
 
 
 def requirements_of(dist_info: pathlib.Path, environment: Mapping[str, str]) -> tuple[Requirement, ...]:
     """Requires-Dist of an installed distribution that hold in that environment (markers); () when METADATA cannot be read."""
+    return tuple(
+        requirement
+        for requirement in _all_requirements(dist_info)
+        if requirement.marker is None or requirement.marker.evaluate({"extra": "", **environment})
+    )
+
+
+def _all_requirements(dist_info: pathlib.Path) -> tuple[Requirement, ...]:
+    """Every Requires-Dist that can be read."""
     try:
         header = HeaderParser().parsestr((dist_info / "METADATA").read_text(encoding="utf-8", errors="replace"))
     except OSError:
         return ()
     found = []
     for text in header.get_all("Requires-Dist") or ():
-        try:
-            requirement = Requirement(text)
-        except InvalidRequirement:
-            continue
-        if requirement.marker is None or requirement.marker.evaluate({"extra": "", **environment}):
-            found.append(requirement)
+        with contextlib.suppress(InvalidRequirement):
+            found.append(Requirement(text))
     return tuple(found)

@@ -1,5 +1,6 @@
 """Carries a Plan out as a transaction: keep the old, run the installer, prove the new, or put the old back."""
 
+import contextlib
 import os
 import shutil
 import sys
@@ -11,7 +12,7 @@ from ptsetup import run
 from ptsetup.errors import InstallFailed
 from ptsetup.facts import Snapshot
 from ptsetup.install import refusals, transaction
-from ptsetup.install.already import family_needs, marker_environment
+from ptsetup.install.already import family_needs, folders, marker_environment
 from ptsetup.install.records import Outcome, Step
 from ptsetup.install.settings import Settings, arguments, environment
 from ptsetup.plan import Plan
@@ -34,9 +35,15 @@ class Work:
 
     def done(self, name: str, started: float, detail: str = "") -> None:
         """Note a finished step and tell it."""
-        step = Step(name=name, detail=detail, seconds=time.monotonic() - started)
-        self.steps.append(step)
-        self.log(f"{name:<11} {detail:<56} {step.seconds:5.1f} s")
+        self._note(name, detail, time.monotonic() - started)
+
+    def back(self, detail: str, seconds: float) -> None:
+        """Note that the old state is back and tell it."""
+        self._note("rolled back", detail, seconds)
+
+    def _note(self, name: str, detail: str, seconds: float) -> None:
+        self.steps.append(Step(name=name, detail=detail, seconds=seconds))
+        self.log(f"{name:<11} {detail:<56} {seconds:5.1f} s")
 
 
 def carry_out(plan: Plan, snapshot: Snapshot, settings: Settings, log: Log, prove: Prover | None) -> Outcome:
@@ -51,25 +58,16 @@ def carry_out(plan: Plan, snapshot: Snapshot, settings: Settings, log: Log, prov
         raise InstallFailed("The target interpreter is not known.", hint="Name it with --python.")
     refusals.check(snapshot, plan)
     work = Work(plan, snapshot, settings, log)
-    with refusals.lock(target.prefix):
-        left = transaction.interrupted(target.purelib)
-        if left is not None:
-            log("An earlier installation was cut off: its old state is put back first.")
-            transaction.roll_back(left)
-        kept = transaction.begin(target.purelib, replaceable(snapshot))
-        try:
-            _install(work)
-            problems = _prove(work, prove)
-        except BaseException:
-            _back(work, kept)
-            raise
+    with refusals.lock(target.prefix), contextlib.ExitStack() as stack:
+        for site in folders(target):
+            stack.enter_context(transaction.over(site, work.back))
+        _install(work)
+        problems = _prove(work, prove)
         if problems:
-            _back(work, kept)
             raise InstallFailed(
                 f"torch {plan.local} was installed but did not prove right, and the old state is back: {problems[0]}",
                 hint="Run ptsetup doctor for the cause; ptsetup install --no-prove keeps it all the same.",
             )
-        transaction.end(kept)
     words = "runs" if prove else "is installed (not proved: --no-prove)"
     return Outcome(
         is_done=True,
@@ -79,13 +77,6 @@ def carry_out(plan: Plan, snapshot: Snapshot, settings: Settings, log: Log, prov
         plan=plan,
         steps=tuple(work.steps),
     )
-
-
-def replaceable(snapshot: Snapshot) -> frozenset[str]:
-    """Projects whose files may be replaced: the torch family that is installed and what it requires."""
-    target = snapshot.target
-    installed = {d.name: d for d in (target.distributions or ())} if target else {}
-    return frozenset(installed)
 
 
 def _install(work: Work) -> None:
@@ -104,7 +95,7 @@ def _closure(work: Work, first: Sequence[str]) -> list[tuple[str, ...]]:
     target = work.snapshot.target
     if target is None or target.purelib is None or "--no-deps" not in first:
         return []
-    needs = family_needs(target.purelib, marker_environment(work.snapshot))
+    needs = family_needs(folders(target), marker_environment(work.snapshot))
     if not needs:
         return []
     head = first[: first.index("--no-deps")]
@@ -168,14 +159,3 @@ def _prove(work: Work, prove: Prover | None) -> tuple[str, ...]:
         "proved", started, "wrong: " + problems[0] if problems else "version, build, devices and the quick checks"
     )
     return problems
-
-
-def _back(work: Work, kept: transaction.Kept) -> None:
-    started = time.monotonic()
-    lost = transaction.roll_back(kept)
-    detail = (
-        f"the environment is as it was; not restored: {', '.join(lost)}"
-        if lost
-        else "the environment is as it was before"
-    )
-    work.done("rolled back", started, detail)

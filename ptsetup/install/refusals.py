@@ -91,7 +91,8 @@ def lock(prefix: str) -> Iterator[None]:
             hint="Make an environment of your own: python3 -m venv .venv",
         ) from None
     with file:
-        if not _take(file.fileno()):
+        # who held it removes the file when it is done: one that is gone by now locks nothing
+        if not _take(file.fileno()) or not _is_at(path, file.fileno()):
             raise InstallFailed(
                 f"Another ptsetup install is at work in {prefix}.", hint="Wait until it has ended, then try again."
             )
@@ -100,6 +101,13 @@ def lock(prefix: str) -> Iterator[None]:
         finally:
             with contextlib.suppress(OSError):
                 path.unlink()
+
+
+def _is_at(path: pathlib.Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except OSError:
+        return False
 
 
 def _take(descriptor: int) -> bool:

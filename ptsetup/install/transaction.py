@@ -1,115 +1,137 @@
-"""The environment's old state, kept until the new one is proved; and the way back."""
+"""An installation as a transaction: what stood there is kept until the new is proved, and comes back when it is not."""
 
-import csv
-import json
-import os
+import contextlib
 import pathlib
-import re
 import shutil
-from collections.abc import Iterable
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
 
-from ptsetup.facts import Record
+from ptsetup.errors import InstallFailed
+from ptsetup.install import journal
+from ptsetup.install.already import closure, project
+from ptsetup.install.journal import Kept
 
-FOLDER = ".ptsetup-backup"
-"""In site-packages, on the same file system: hard links cost next to nothing. Installers ignore the name."""
-
-
-class Kept(Record, frozen=True, kw_only=True):
-    """The old state."""
-
-    site: str
-    before: tuple[str, ...]
-    """dist-info folders that were there."""
-    saved: tuple[str, ...] = ()
-    """Those whose files are kept."""
+Told = Callable[[str, float], None]
+"""Hears what was rolled back, and how long that took in seconds."""
 
 
-def dist_infos(site: str) -> tuple[str, ...]:
-    """Names of the dist-info folders of a site-packages folder, sorted."""
+@contextlib.contextmanager
+def over(site: str, told: Told) -> Iterator[None]:
+    """Whatever ends the block early (an error, Ctrl-C), the folder of packages is as it was before it.
+
+    Raises:
+        InstallFailed: the old state cannot be kept (no room, no right); nothing was changed.
+    """
+    put_right(site, told)
     try:
-        return tuple(sorted(path.name for path in pathlib.Path(site).iterdir() if path.name.endswith(".dist-info")))
-    except OSError:
-        return ()
+        kept = journal.keep(site)
+    except OSError as problem:
+        raise InstallFailed(
+            f"What is installed in {site} cannot be kept for the way back: {problem.strerror}.",
+            hint="Nothing was changed. Free some room there, or make a new environment: python -m venv .venv",
+        ) from None
+    try:
+        yield
+    except BaseException:
+        started = time.monotonic()
+        with undisturbed():
+            _tell(told, roll_back(kept), started)
+        raise
+    with undisturbed():
+        journal.discard(site)
 
 
-def project_of(dist_info: str) -> str:
-    """Normalised project name of ``Foo_Bar-1.0.dist-info``."""
-    return re.sub(r"[-_.]+", "-", dist_info.rpartition(".dist-info")[0].rpartition("-")[0]).lower()
+def put_right(site: str, told: Told) -> bool:
+    """Bring back the old state of an installation that was cut off (killed, no power); False when there was none.
+
+    Only the torch family and what it requires are touched: other packages may have come since.
+    """
+    left = journal.left_behind(site)
+    if left is None:
+        journal.discard(site)
+        return False
+    started = time.monotonic()
+    with undisturbed():
+        _tell(told, roll_back(left, only=_touched(left)), started)
+    return True
 
 
-def begin(site: str, projects: Iterable[str]) -> Kept:
-    """Keep the files of the projects that may be replaced, as hard links, with a journal for a run that is cut off."""
-    wanted = set(projects)
-    before = dist_infos(site)
-    saved = tuple(name for name in before if project_of(name) in wanted)
-    backup = pathlib.Path(site) / FOLDER
-    kept = Kept(site=site, before=before, saved=saved)
-    if not saved:
-        return kept
-    backup.mkdir(exist_ok=True)
-    (backup / "journal.json").write_text(json.dumps({"before": before, "saved": saved}), encoding="utf-8")
-    for name in saved:
-        for relative in _files(site, name):
-            _keep(pathlib.Path(site), backup, relative)
-    return kept
+def _tell(told: Told, lost: tuple[str, ...], started: float) -> None:
+    detail = "the environment is as it was before"
+    if lost:
+        detail += f"; not restored: {', '.join(lost[:4])}{f' and {len(lost) - 4} more' if len(lost) > 4 else ''}"
+    told(detail, time.monotonic() - started)
 
 
-def _keep(site: pathlib.Path, backup: pathlib.Path, relative: str) -> None:
-    source = site / relative
-    if not source.is_file():
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Ctrl-C must not leave the environment half restored; it takes seconds at most."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
         return
-    goal = backup / "files" / _inside(relative)
-    goal.parent.mkdir(parents=True, exist_ok=True)
+    signals = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in signals}
     try:
-        os.link(source, goal)
-    except OSError:
-        # another file system or one without hard links
-        shutil.copy2(source, goal)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
-def _inside(relative: str) -> str:
-    """RECORD may point out of site-packages (../../../bin/torchrun): keep that below the backup folder."""
-    return relative.replace("../", "__up__/")
+def _touched(kept: Kept) -> frozenset[str]:
+    files = pathlib.Path(kept.site) / journal.FOLDER / "files"
+    return closure(pathlib.Path(kept.site)) | closure(files)
 
 
-def _outside(relative: str) -> str:
-    return relative.replace("__up__/", "../")
+def roll_back(kept: Kept, *, only: frozenset[str] | None = None) -> tuple[str, ...]:
+    """Put the old state back: remove what came, restore what went. Returns what could not be restored.
 
-
-def _files(site: str, dist_info: str) -> list[str]:
-    """Files of a distribution by its RECORD; its own folder where that is missing. Absolute paths are not ours to touch."""
-    record = pathlib.Path(site) / dist_info / "RECORD"
-    try:
-        with record.open(encoding="utf-8", newline="") as file:
-            names = [row[0] for row in csv.reader(file) if row]
-    except (OSError, ValueError, csv.Error):
-        folder = pathlib.Path(site) / dist_info
-        names = [str(path.relative_to(site)) for path in folder.rglob("*") if path.is_file()]
-    return [name.replace("\\", "/") for name in names if not pathlib.PurePath(name).is_absolute() and _is_inside(name)]
-
-
-def _is_inside(name: str) -> bool:
-    """Scripts lie up to four levels above site-packages, inside the environment; nothing further is believed."""
-    return (
-        name.replace("\\", "/").count("../") <= 4 and ".." not in pathlib.PurePosixPath(name.replace("../", "")).parts
-    )
-
-
-def roll_back(kept: Kept) -> tuple[str, ...]:
-    """Put the old state back: remove what came, restore what went. Returns what could not be restored."""
+    Args:
+        kept: the old state.
+        only: projects that may be touched; None: all, and every new name in the folder goes.
+    """
     site = pathlib.Path(kept.site)
-    now = dist_infos(kept.site)
-    for name in now:
-        if name not in kept.before or name in kept.saved:
+    for name in journal.dist_infos(site):
+        is_touched = only is None or project(name) in only
+        if is_touched and not _is_unchanged(kept, name):
             _remove(site, name)
-    _restore(site, site / FOLDER)
-    end(kept)
-    return tuple(name for name in kept.before if not (site / name).is_dir())
+    lost: list[str] = []
+    for name in kept.before:
+        if only is None or project(name) in only:
+            lost += journal.put_back(kept, name)
+    for name in journal.names(site):
+        if name not in kept.entries and (only is None or name in LEFTOVERS):
+            _delete(site / name)
+    journal.discard(kept.site)
+    return tuple(lost)
+
+
+LEFTOVERS = ("torch", "torchgen", "functorch", "torchvision", "torchvision.libs", "torchaudio", "torchtext", "triton")
+"""Folders of the family that an installer may have left without a dist-info when it was killed."""
+
+
+def _is_unchanged(kept: Kept, name: str) -> bool:
+    """The same distribution as before, by its RECORD: its files are only completed."""
+    record = pathlib.Path(name) / "RECORD"
+    try:
+        return (pathlib.Path(kept.site) / record).samefile(pathlib.Path(kept.site) / journal.FOLDER / "files" / record)
+    except OSError:
+        return False
+
+
+def _delete(path: pathlib.Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def _remove(site: pathlib.Path, dist_info: str) -> None:
     folders: set[pathlib.Path] = set()
-    for relative in _files(str(site), dist_info):
+    for relative in journal.files_of(site, dist_info):
         path = site / relative
         try:
             path.unlink()
@@ -122,7 +144,7 @@ def _remove(site: pathlib.Path, dist_info: str) -> None:
 
 
 def _prune(folder: pathlib.Path, site: pathlib.Path) -> None:
-    """Remove a folder that is empty but for byte code, and its parents likewise, up to site-packages."""
+    """Remove a folder that is empty but for byte code, and its parents likewise, up to the folder of packages."""
     while folder != site and site in folder.parents:
         shutil.rmtree(folder / "__pycache__", ignore_errors=True)
         try:
@@ -130,30 +152,3 @@ def _prune(folder: pathlib.Path, site: pathlib.Path) -> None:
         except OSError:
             return
         folder = folder.parent
-
-
-def _restore(site: pathlib.Path, backup: pathlib.Path) -> None:
-    files = backup / "files"
-    if not files.is_dir():
-        return
-    for path in files.rglob("*"):
-        if path.is_dir():
-            continue
-        goal = site / _outside(path.relative_to(files).as_posix())
-        goal.parent.mkdir(parents=True, exist_ok=True)
-        path.replace(goal)
-
-
-def end(kept: Kept) -> None:
-    """The new state is proved, or the old one is back: the kept files go."""
-    shutil.rmtree(pathlib.Path(kept.site) / FOLDER, ignore_errors=True)
-
-
-def interrupted(site: str) -> Kept | None:
-    """What a run that was killed has left; None when there is nothing."""
-    journal = pathlib.Path(site) / FOLDER / "journal.json"
-    try:
-        data = json.loads(journal.read_text(encoding="utf-8"))
-        return Kept(site=site, before=tuple(map(str, data["before"])), saved=tuple(map(str, data["saved"])))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None

@@ -9,6 +9,7 @@ import venv
 
 import pytest
 
+from ptsetup.install import journal
 from tests.loopback import QUIET, login, serve, wheel
 
 TAG = f"cp{sys.version_info.major}{sys.version_info.minor}"
@@ -264,19 +265,17 @@ def test_ctrl_c_puts_everything_back(world):
 
 
 def test_a_run_that_was_killed_is_put_right_by_the_next(world):
-    from ptsetup.install import transaction
-
     world.offer("2.13.0+cpu")
     world.offer("2.14.1+cpu")
     assert world.install("torch==2.13.0").returncode == 0
-    transaction.begin(str(world.site), {"torch", "filelock"})
+    journal.keep(str(world.site))
     for path in (world.site / "torch").glob("*.py"):
         path.unlink()
     done = world.install("torch==2.14.1")
     assert done.returncode == 0, done.stderr
     assert "cut off" in done.stderr
     assert world.installed()["torch"] == "2.14.1+cpu"
-    assert not (world.site / transaction.FOLDER).exists()
+    assert not (world.site / journal.FOLDER).exists()
 
 
 def test_a_failed_proof_puts_the_old_state_back(world):
