@@ -296,22 +296,22 @@ def capability_by_name(name: str, index: WheelIndex) -> tuple[int, int] | None:
 
 
 _SERIES = (
-    (re.compile(r"\bgt 7[0-3]\d\b|\bk(?:20|40)[a-z]*\b|\bk40\b"), (3, 5)),
-    (re.compile(r"\bk10\b|\bgtx? 6\d\d\b"), (3, 0)),
-    (re.compile(r"\b9[1-4]0mx?\b|\bgtx 750\b|\bmx ?1[1-3]0\b"), (5, 0)),
-    (re.compile(r"\bgtx 9[5-8]0m?\b|\bm(?:40|60)\b"), (5, 2)),
-    (re.compile(r"\bgtx? 10\d\d\b|\bmx ?[1-3][1-5]0\b"), (6, 1)),
-    (re.compile(r"\bgtx 16\d\d\b|\brtx 20\d\d\b|\bquadro rtx \d{4}\b|\bmx ?4\d0\b"), (7, 5)),
-    (re.compile(r"\brtx 30\d\d\b|\brtx a\d{3,4}\b"), (8, 6)),
-    (re.compile(r"\brtx 40\d\d\b|\brtx \d{4} ada\b"), (8, 9)),
-    (re.compile(r"\brtx 50\d\d\b"), (12, 0)),
+    (r"\bgt 7[0-3]\d\b|\bk(?:20|40)[a-z]*\b|\bk40\b", (3, 5)),
+    (r"\bk10\b|\bgtx? 6\d\d\b", (3, 0)),
+    (r"\b9[1-4]0mx?\b|\bgtx 750\b|\bmx ?1[1-3]0\b", (5, 0)),
+    (r"\bgtx 9[5-8]0m?\b|\bm(?:40|60)\b", (5, 2)),
+    (r"\bgtx? 10\d\d\b|\bmx ?[1-3][1-5]0\b", (6, 1)),
+    (r"\bgtx 16\d\d\b|\brtx 20\d\d\b|\bquadro rtx \d{4}\b|\bmx ?4\d0\b", (7, 5)),
+    (r"\brtx 30\d\d\b|\brtx a\d{3,4}\b", (8, 6)),
+    (r"\brtx 40\d\d\b|\brtx \d{4} ada\b", (8, 9)),
+    (r"\brtx 50\d\d\b", (12, 0)),
 )
 """Series of products that have one capability throughout: for boards that the table does not list one by one."""
 
 
 def _capability_by_series(name: str) -> tuple[int, int] | None:
     spaced = re.sub(r"\b(rtx|gtx|gt|mx)(?=\d)", r"\1 ", re.sub(r"[^a-z0-9]+", " ", name.lower()))
-    return next((capability for pattern, capability in _SERIES if pattern.search(spaced)), None)
+    return next((capability for pattern, capability in _SERIES if re.search(pattern, spaced)), None)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -333,12 +333,12 @@ def _nvidia_words(name: str) -> tuple[str, ...]:
     return tuple(word for word in spaced.split() if word not in drop)
 
 
-_GFX = re.compile(r"gfx[0-9a-f]{3,4}")
+_GFX = r"gfx[0-9a-f]{3,4}"
 
 
 def gfx_of(text: str, index: WheelIndex) -> str | None:
     """Gfx target of an AMD product name or of the target's own name (``gfx90a:sramecc+:xnack-``); None when not in the table."""
-    match = _GFX.search(text.lower())
+    match = re.search(_GFX, text.lower())
     if match:
         return match[0]
     wanted = _words(text)
@@ -378,24 +378,23 @@ def _words(name: str) -> list[str]:
     return [word for word in spaced.split() if word not in drop]
 
 
-_XPU_YES = re.compile(
-    r"\barc\b|\bmax (?:1100|1350|1450|1550)\b|data center gpu max|ponte vecchio|\bpvc\b|battlemage|alchemist|\bbmg\b"
-    r"|meteor lake|arrow lake|lunar lake|panther lake|\b(?:130|140)[vt]\b|\b[ab](?:3[0-9]0|5[0-9]0|7[0-9]0)m?\b|core ultra",
-    re.IGNORECASE,
+_XPU_YES = (
+    r"(?i)\barc\b|\bmax (?:1100|1350|1450|1550)\b|data center gpu max|ponte vecchio|\bpvc\b|battlemage|alchemist|\bbmg\b"
+    r"|meteor lake|arrow lake|lunar lake|panther lake|\b(?:130|140)[vt]\b|\b[ab](?:3[0-9]0|5[0-9]0|7[0-9]0)m?\b|core ultra"
 )
-_XPU_NO = re.compile(r"\buhd\b|iris|\bhd graphics\b|arctic sound", re.IGNORECASE)
-_XPU_INTEGRATED = re.compile(r"\b(?:130|140)[vt]\b|lake|core ultra|arc(?:\(tm\))? graphics$", re.IGNORECASE)
+_XPU_NO = r"(?i)\buhd\b|iris|\bhd graphics\b|arctic sound"
+_XPU_INTEGRATED = r"(?i)\b(?:130|140)[vt]\b|lake|core ultra|arc(?:\(tm\))? graphics$"
 
 
 def xpu_support(name: str | None) -> bool | None:
     """PyTorch's xpu build supports this Intel GPU (by its name); None when the name tells nothing. Source: ``index.xpu``."""
     if not name:
         return None
-    if _XPU_NO.search(name):
+    if re.search(_XPU_NO, name):
         return False
-    return True if _XPU_YES.search(name) else None
+    return True if re.search(_XPU_YES, name) else None
 
 
 def is_integrated_intel(name: str | None) -> bool:
     """An Intel GPU inside a processor, by its name."""
-    return bool(name and (_XPU_INTEGRATED.search(name.strip()) or _XPU_NO.search(name)))
+    return bool(name and (re.search(_XPU_INTEGRATED, name.strip()) or re.search(_XPU_NO, name)))

@@ -10,7 +10,7 @@ from ptsetup.facts import Library
 from ptsetup.probes import libraries
 from ptsetup.probes._tree import Tree, clean
 
-VERSION = re.compile(r"(?<![\d.])(\d{3}\.\d+(?:\.\d+)*)(?![\d.]*\w)")
+VERSION = r"(?<![\d.])(\d{3}\.\d+(?:\.\d+)*)(?![\d.]*\w)"
 """A driver's release: ``550.144.03``, ``390.157``."""
 
 WANTED = ("libcuda.so.1", "libnvidia-ml.so.1")
@@ -32,11 +32,11 @@ def kernel_module(tree: Tree) -> tuple[str | None, str | None]:
     """(version, ``open`` or ``proprietary``) of the loaded module."""
     text = tree.text("/proc/driver/nvidia/version", limit=4096)
     line = next((one for one in (text or "").splitlines() if one.startswith("NVRM version")), "")
-    match = VERSION.search(line)
+    match = re.search(VERSION, line)
     if match:
         return match[1], "open" if "Open Kernel Module" in line else "proprietary"
     told = tree.line("/sys/module/nvidia/version", "nvidia.kernel_module_version")
-    match = VERSION.search(told or "")
+    match = re.search(VERSION, told or "")
     if told and not match:
         tree.note("nvidia.kernel_module_version", "failed", f"/sys/module/nvidia/version holds {told[:80]!r}.")
     return (match[1] if match else None), None
@@ -118,7 +118,7 @@ def is_text(head: bytes | None) -> bool | None:
 def library_version(found: tuple[Library, ...]) -> str | None:
     """Driver version in the name of the real file behind libcuda.so.1, else behind libnvidia-ml.so.1."""
     names = (library.version for soname in WANTED for library in found if library.soname == soname and library.via)
-    return next((name for name in names if name and VERSION.fullmatch(name)), None)
+    return next((name for name in names if name and re.fullmatch(VERSION, name)), None)
 
 
 def mps(tree: Tree, env: Mapping[str, str]) -> tuple[bool, bool | None]:

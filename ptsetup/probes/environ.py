@@ -51,11 +51,11 @@ the failure catalogue of this project."""
 PREFIXES = ("NCCL_", "PIP_", "UV_", "NVSHMEM_", "RCCL_")
 """Families whose every member counts: a forgotten one is itself the fault."""
 
-SECRET = re.compile(r"(?:TOKEN|PASSWORD|PASSWD|SECRET|CREDENTIAL|APIKEY|API_KEY|USERNAME|AUTH)(?![a-z])", re.IGNORECASE)
+SPEAKS_OF_SECRETS = r"(?i)(?:TOKEN|PASSWORD|PASSWD|SECRET|CREDENTIAL|APIKEY|API_KEY|USERNAME|AUTH)(?![a-z])"
 
 LENGTH_LIMIT = 4096
 
-_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]*@|(?<![^\s,=])[^/\s@,=:]+:[^/\s@,=]*@")
+_CREDENTIALS = r"(?<=://)[^/\s@]*@|(?<![^\s,=])[^/\s@,=:]+:[^/\s@,=]*@"
 """``user:password@`` behind a scheme, or where a proxy is written without one."""
 
 
@@ -68,10 +68,10 @@ def take(env: Mapping[str, str] | None = None) -> dict[str, str]:
 def is_wanted(name: str) -> bool:
     """A variable that may enter a Snapshot."""
     upper = name.upper() if os.name == "nt" else name
-    return upper in NAMES or (upper.startswith(PREFIXES) and not SECRET.search(upper))
+    return upper in NAMES or (upper.startswith(PREFIXES) and not re.search(SPEAKS_OF_SECRETS, upper))
 
 
 def harmless(value: str) -> str:
     """A value without credentials in its URLs, whole characters only, and not longer than a page."""
     text = value[:LENGTH_LIMIT].encode("utf-8", "replace").decode("utf-8")
-    return _CREDENTIALS.sub("", text)
+    return re.sub(_CREDENTIALS, "", text)

@@ -13,7 +13,7 @@ INSTALLS = ("install", "sync", "uninstall", "add", "remove", "update", "create")
 
 NAMED = (b"pip", b"uv", b"conda", b"mamba", b"poetry", b"pdm")
 
-PROGRAM = re.compile(r"(?:^|[/\\])(?:pip(?:3(?:\.\d+)?)?|uv|poetry|pdm|conda|mamba|micromamba)(?:\.exe)?$|^pip$")
+PROGRAM = r"(?:^|[/\\])(?:pip(?:3(?:\.\d+)?)?|uv|poetry|pdm|conda|mamba|micromamba)(?:\.exe)?$|^pip$"
 
 
 def running(
@@ -38,7 +38,7 @@ def running(
 def is_install(words: list[str]) -> bool:
     """The command line of an installer that changes something (``python -m pip install torch``, ``uv sync``)."""
     for position, word in enumerate(words[:4]):
-        if PROGRAM.search(word) and (position == 0 or words[position - 1] == "-m" or _is_python(words[0])):
+        if re.search(PROGRAM, word) and (position == 0 or words[position - 1] == "-m" or _is_python(words[0])):
             return any(other in INSTALLS for other in words[position + 1 : position + 4])
     return False
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from ptsetup.facts import OtherInterpreter, Target
 from ptsetup.probes import choose
 
-NAMES = re.compile(r"(?:python|pip)(?:3(?:\.\d{1,2}t?)?)?(?:\.exe)?")
+NAMES = r"(?:python|pip)(?:3(?:\.\d{1,2}t?)?)?(?:\.exe)?"
 
 PREFIXES_LIMIT = 80
 FOUND_LIMIT = 8
@@ -22,7 +22,7 @@ SITES = (
 )
 """Folders of packages below a prefix: of CPython, Fedora, Debian, Windows."""
 
-VERSION = re.compile(r"^__version__\s*(?::[^=\n]*)?=\s*['\"]([^'\"\n]+)", re.MULTILINE)
+VERSION = r"(?m)^__version__\s*(?::[^=\n]*)?=\s*['\"]([^'\"\n]+)"
 
 CONDA_HOMES = ("miniconda3", "anaconda3", "miniforge3", "mambaforge", "micromamba", "opt/miniconda3")
 
@@ -62,7 +62,7 @@ def version_in(site: pathlib.Path) -> str | None:
         return None
     try:
         with open(os.path.join(folder, "version.py"), encoding="utf-8", errors="replace") as file:  # noqa: PTH118, PTH123
-            match = VERSION.search(file.read(65536))
+            match = re.search(VERSION, file.read(65536))
     except OSError:
         return ""
     return match[1] if match else ""
@@ -105,7 +105,7 @@ def _on_path(path: str) -> Iterator[str]:
         if not folder or pathlib.Path(folder).name == "shims":
             continue
         for name in _names(pathlib.Path(folder)):
-            if NAMES.fullmatch(name):
+            if re.fullmatch(NAMES, name):
                 place = os.path.join(folder, name)  # noqa: PTH118 - a text
                 owner = _owner(place) if name.startswith("pip") else place
                 if owner:

@@ -14,8 +14,8 @@ ALWAYS = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/kfd", "/dev/dxg")
 """Looked for on every machine: their absence is a fact."""
 
 PATTERNS = (
-    ("/dev", re.compile(r"nvidia\d+|nvidia-(?:modeset|uvm-tools)|nvhost-gpu|nvmap")),
-    ("/dev/dri", re.compile(r"renderD\d+")),
+    ("/dev", r"nvidia\d+|nvidia-(?:modeset|uvm-tools)|nvhost-gpu|nvmap"),
+    ("/dev/dri", r"renderD\d+"),
 )
 """Listed where they are found."""
 
@@ -68,7 +68,7 @@ def _found(tree: Tree) -> Sequence[str]:
     for folder, pattern in PATTERNS:
         for name in tree.names(folder) or ():
             path = f"{folder}/{name}"
-            if pattern.fullmatch(name) and path not in ALWAYS:
+            if re.fullmatch(pattern, name) and path not in ALWAYS:
                 found.append(path)
     return sorted(found, key=lambda path: [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", path)])
 

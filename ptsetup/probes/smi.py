@@ -9,15 +9,14 @@ from ptsetup import run
 from ptsetup.facts import Smi
 from ptsetup.probes import deadlines
 
-HEADER = re.compile(r"\b(?:Driver|KMD) Version:\s*(\S+)(?:.*?\bCUDA (?:UMD )?Version:\s*(\S+))?")
+HEADER = r"\b(?:Driver|KMD) Version:\s*(\S+)(?:.*?\bCUDA (?:UMD )?Version:\s*(\S+))?"
 """``| NVIDIA-SMI 580.95.05   Driver Version: 580.95.05   CUDA Version: 13.0 |``"""
 
-VERSION = re.compile(r"\d+(?:\.\d+)+")
+VERSION = r"\d+(?:\.\d+)+"
 
-FAILURES = re.compile(
-    r"^.*(?:NVIDIA-SMI has failed|Failed to (?:initialize|properly shut down) NVML|No devices were found|Unable to determine"
-    r"|couldn't find libnvidia-ml|couldn't communicate|Insufficient Permissions|GPU is lost).*$",
-    re.MULTILINE | re.IGNORECASE,
+FAILURES = (
+    r"(?mi)^.*(?:NVIDIA-SMI has failed|Failed to (?:initialize|properly shut down) NVML|No devices were found|Unable to determine"
+    r"|couldn't find libnvidia-ml|couldn't communicate|Insufficient Permissions|GPU is lost).*$"
 )
 
 ELSEWHERE = ("/usr/lib/wsl/lib/nvidia-smi", "/usr/bin/nvidia-smi", "/run/current-system/sw/bin/nvidia-smi")
@@ -45,14 +44,14 @@ def ask(env: Mapping[str, str], *, deadline_scale: float = 1.0) -> Smi | None:
 def parse(path: str, done: run.Completed) -> Smi:
     """What it printed, as far as it is plausible; ``N/A`` is no version."""
     text = f"{done.stdout[:65536]}\n{done.stderr[:65536]}"
-    header = HEADER.search(text)
+    header = re.search(HEADER, text)
     driver, cuda = (header[1], header[2]) if header else (None, None)
-    failure = FAILURES.search(text)
+    failure = re.search(FAILURES, text)
     return Smi(
         path=path,
         exit_code=done.exit_code,
-        driver_version=driver if driver and VERSION.fullmatch(driver) else None,
-        cuda_version=cuda if cuda and VERSION.fullmatch(cuda) else None,
+        driver_version=driver if driver and re.fullmatch(VERSION, driver) else None,
+        cuda_version=cuda if cuda and re.fullmatch(VERSION, cuda) else None,
         message=failure[0].strip()[:500] if failure else None,
         is_hung=done.ending == "timeout",
     )

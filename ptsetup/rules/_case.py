@@ -2,8 +2,9 @@
 
 import functools
 import re
-from dataclasses import dataclass
 from functools import cached_property
+
+import msgspec
 
 from ptsetup import compat
 from ptsetup.facts import Companion, Distribution, Gpu, ImportResult, Message, Snapshot, Wheel
@@ -11,8 +12,7 @@ from ptsetup.index import Build, WheelIndex
 from ptsetup.rules._rule import Evidence, Rule
 
 
-@dataclass(frozen=True)
-class Hit:
+class Hit(msgspec.Struct, frozen=True):
     """An error text that was seen."""
 
     message: Message
@@ -65,8 +65,7 @@ def literal_of(pattern: str) -> str:
     return max(best, run, key=len)
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(msgspec.Struct, frozen=True, dict=True):
     """One Snapshot under judgement."""
 
     snapshot: Snapshot

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -66,8 +65,7 @@ class Finding(Record, frozen=True, kw_only=True):
     """``certain``: the facts prove it; ``likely``: an error text fits and no fact speaks against it; ``possible``: a hint."""
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(Record, frozen=True, kw_only=True, dict=True):
     """A rule: a code, and a function from a Case to findings."""
 
     code: str

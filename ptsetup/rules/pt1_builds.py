@@ -9,7 +9,7 @@ from ptsetup.rules._installers import NOT_FOUND, PLATFORM, asked_for, lacks_torc
 from ptsetup.rules._rule import Evidence, Finding, Fix, Severity, rule
 from ptsetup.rules._ways import fact, fresh_environment
 
-ONLY_PLACEHOLDERS = re.compile(r"0\.1\.2")
+ONLY_PLACEHOLDERS = r"0\.1\.2"
 """The default index holds two source placeholders of torch (0.1.2, 0.1.2.post1): offered alone, no wheel fits at all."""
 
 
@@ -77,7 +77,7 @@ def _whole_python(case: Case, why: str) -> tuple[Fix, ...]:
 
 def _is_only_placeholders(case: Case, listed: tuple[str, ...]) -> bool:
     """Windows, nothing but the placeholders offered, and no other reason (a Python without wheels) is known."""
-    if case.system != "windows" or not listed or not all(ONLY_PLACEHOLDERS.match(version) for version in listed):
+    if case.system != "windows" or not listed or not all(re.match(ONLY_PLACEHOLDERS, version) for version in listed):
         return False
     told = served(case)
     return not case.python or told is None or (len(case.python) > 1 and case.python[1] in told.minors)

@@ -16,11 +16,11 @@ OUT_OF_MEMORY = (
     r"OutOfMemoryError: .{0,40}out of memory",
 )
 
-TORCH_ACCOUNT = re.compile(
-    r"has a total capac(?:i?)ty of (?P<total>[\d.]+) (?P<unit>[GM])iB.{0,40}?(?P<free>[\d.]+) (?P<free_unit>[GMK])iB is free",
-    re.IGNORECASE,
+TORCH_ACCOUNT = (
+    r"(?i)has a total capac(?:i?)ty of (?P<total>[\d.]+) (?P<unit>[GM])iB"
+    r".{0,40}?(?P<free>[\d.]+) (?P<free_unit>[GMK])iB is free"
 )
-OTHER_PROCESS = re.compile(r"Process (?P<pid>\d+) has (?P<used>[\d.]+) (?P<unit>[GM])iB memory in use", re.IGNORECASE)
+OTHER_PROCESS = r"(?i)Process (?P<pid>\d+) has (?P<used>[\d.]+) (?P<unit>[GM])iB memory in use"
 UNITS = {"G": GIB, "M": GIB // 1024, "K": GIB // 1024**2}
 
 
@@ -79,8 +79,8 @@ def _by_torch(case: Case) -> Iterator[Finding]:
     hit = case.heard(held)
     if hit is None:
         return
-    account = TORCH_ACCOUNT.search(hit.message.text)
-    others = list(OTHER_PROCESS.finditer(hit.message.text))
+    account = re.search(TORCH_ACCOUNT, hit.message.text)
+    others = list(re.finditer(OTHER_PROCESS, hit.message.text))
     if account is None or not others:
         return
     total = float(account["total"]) * UNITS[account["unit"].upper()]

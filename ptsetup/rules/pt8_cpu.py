@@ -12,7 +12,7 @@ ILLEGAL = (
     r"exit(?:ed)? (?:with )?(?:code|status)[: ]+(?:132|-4)\b",
 )
 
-FEATURELESS_VM = re.compile(r"qemu|kvm", re.IGNORECASE)
+FEATURELESS_VM = r"(?i)qemu|kvm"
 
 
 @rule(
@@ -56,7 +56,7 @@ def no_avx2(case: Case) -> Iterator[Finding]:
     lacks = flags is not None and len(flags) > 1
     if not (hit or has_died) and not lacks:
         return
-    is_virtual = bool((cpu and cpu.is_virtual) or (host and host.is_virtual)) or bool(FEATURELESS_VM.search(model))
+    is_virtual = bool((cpu and cpu.is_virtual) or (host and host.is_virtual)) or bool(re.search(FEATURELESS_VM, model))
     works = bool(torch and torch.result.is_ok) and not hit and not has_died
     named = model or "This processor"
     yield Finding(

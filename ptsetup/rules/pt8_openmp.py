@@ -7,9 +7,7 @@ from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Finding, Fix, Severity, rule
 from ptsetup.rules._ways import fact, fresh_environment, pip
 
-RUNTIME = re.compile(
-    r"(?:^|[/\\])(?P<kind>libiomp5|libomp|libgomp|vcomp)(?:140)?[\w.-]*\.(?:so[\d.]*|dll|dylib)$", re.IGNORECASE
-)
+RUNTIME = r"(?i)(?:^|[/\\])(?P<kind>libiomp5|libomp|libgomp|vcomp)(?:140)?[\w.-]*\.(?:so[\d.]*|dll|dylib)$"
 
 ERROR_15 = (
     r"OMP: Error #15",
@@ -21,7 +19,7 @@ def _kinds(paths: tuple[str, ...]) -> dict[str, list[str]]:
     """OpenMP runtimes among the paths, by their kind."""
     found: dict[str, list[str]] = {}
     for path in dict.fromkeys(paths):
-        match = RUNTIME.search(path)
+        match = re.search(RUNTIME, path)
         if match:
             found.setdefault(match["kind"].lower(), []).append(path)
     return found

@@ -114,3 +114,15 @@ def test_the_newer_of_cached_and_shipped_is_used_and_a_damaged_copy_is_passed_ov
     assert source.kind == "shipped"
     assert "passed over" in source.note
     store._find.cache_clear()
+
+
+@pytest.mark.parametrize("layout", [index.dump, lambda wheels: msgspec.json.encode(wheels.__class__(**as_tuples(wheels)))])
+def test_the_layout_of_the_file_does_not_matter(layout):
+    """Large tables on lines of their own are cut out before anything is decoded; any other JSON is read as it stands."""
+    wheels = index.load(str(index.locate()))
+    assert index.parse(layout(wheels), "laid out otherwise") == wheels
+
+
+def as_tuples(wheels):
+    fields = {name: getattr(wheels, name) for name in wheels.__struct_fields__}
+    return {**fields, **{table: tuple(fields[table]) for table in store.LATE}}
