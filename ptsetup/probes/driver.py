@@ -83,11 +83,10 @@ def _cached(tree: Tree) -> dict[str, list[str]]:
     wanted = None
     if tree.is_real and sys.platform != "win32":
         wanted = libraries.MACHINES.get(os.uname().machine)
-    names = frozenset(map(str.encode, WANTED))
     found: dict[str, list[str]] = {soname: [] for soname in WANTED}
-    for flags, soname, path in libraries.entries(data or b"", names.__contains__):
+    for flags, soname, path in libraries.entries_of_interest(data or b""):
         # 32-bit libraries of the driver stand in the cache as well, under the same name
-        if wanted is None or flags & 0xFF00 == wanted:
+        if soname in WANTED and (wanted is None or flags & 0xFF00 == wanted):
             found[soname].append(path.rpartition("/")[0])
     return found
 

@@ -59,6 +59,8 @@ KEPT = 50
 
 JOURNALS = ("/run/log/journal", "/var/log/journal")
 
+_NVRM = "NVRM:"
+
 _XID = r"NVRM: Xid \(PCI:([0-9a-fA-F:.]+)\): (\d{1,5})\s*,?\s*(.*)"
 
 _OOM = ("Out of memory: Killed process", "Memory cgroup out of memory: Killed process")
@@ -211,8 +213,10 @@ def _read_kmsg(tree: Tree) -> str | None:
 
 def parse_log(text: str) -> KernelLog:
     """The lines that matter, of /dev/kmsg's records (``6,12,345,-;text``) or of plain lines."""
-    lines = [_message(line) for line in text.splitlines() if not line.startswith(" ")]
-    driver = [line for line in lines if "NVRM:" in line]
+    # of a healthy machine's thousands of lines none is wanted
+    speaks = any(word in text for word in (_NVRM, *_OOM, *_REJECTED))
+    lines = [_message(line) for line in text.splitlines() if not line.startswith(" ")] if speaks else []
+    driver = [line for line in lines if _NVRM in line]
     matches = [(line, re.search(_XID, line)) for line in driver]
     xids = [Xid(code=int(m[2]), bdf=bdf_of(m[1]), text=m[3].strip()[:300] or None) for _, m in matches if m]
     failed = [line for line, m in matches if not m and re.search(_NVRM_FAILED, line, re.IGNORECASE)]

@@ -1,5 +1,6 @@
 """Libraries and packages of the system: what the dynamic loader's cache lists, package versions, CDI, NCCL settings (Linux)."""
 
+import functools
 import os
 import re
 import struct
@@ -45,9 +46,13 @@ PACKAGE_STARTS = (
     "cuda-drivers", "libcudnn",
 )  # fmt: skip
 
+_TELLING = 4
+
+_BEGINNINGS = frozenset(name[:_TELLING].encode() for name in (*PACKAGES, *PACKAGE_STARTS))
+"""The first bytes of those names: none is shorter."""
+
 DPKG = "/var/lib/dpkg/status"
 DPKG_LIMIT = 64 * 1024 * 1024
-NAME_LIMIT = 256
 PACMAN = "/var/lib/pacman/local"
 RPM = ("/usr/lib/sysimage/rpm", "/var/lib/rpm")
 
@@ -64,7 +69,7 @@ def loader_cache(tree: Tree, machine: str | None) -> tuple[Library, ...] | None:
         return None
     wanted = MACHINES.get(machine or "")
     found: dict[str, str] = {}
-    for flags, soname, path in entries(data, is_of_interest):
+    for flags, soname, path in entries_of_interest(data):
         if wanted is None or flags & 0xFF00 == wanted:
             # of several files with one name the loader takes the first
             found.setdefault(soname, path)
@@ -78,6 +83,12 @@ def is_of_interest(soname: bytes) -> bool:
     """A library that some rule asks for."""
     stem, mark, _ = soname.partition(b".so")
     return bool(mark) and (stem in OF_INTEREST or stem.startswith((b"libcudnn", b"libnccl-net")))
+
+
+@functools.lru_cache(maxsize=2)
+def entries_of_interest(data: bytes) -> tuple[tuple[int, str, str], ...]:
+    """Those entries of ld.so.cache that ``is_of_interest``: three probes ask for them."""
+    return tuple(entries(data, is_of_interest))
 
 
 def entries(data: bytes, is_wanted: Callable[[bytes], bool] = bool) -> Iterator[tuple[int, str, str]]:
@@ -166,18 +177,14 @@ def is_wanted(package: str) -> bool:
 def parse_dpkg(data: bytes) -> dict[str, str]:
     """Installed packages of interest in dpkg's status file."""
     found = {}
-    data = b"\n" + data
-    mark = b"\nPackage: "
-    place = data.find(mark)
-    while place >= 0:
-        # most of the file is about packages that nobody asks for: no copy is made of it
-        start = place + len(mark)
-        name, _, _ = data[start : start + NAME_LIMIT].partition(b"\n")
+    for block in (b"\n" + data).split(b"\nPackage: ")[1:]:
+        # of the thousand packages of a system few are of interest, and no text is made of the others
+        if block[:_TELLING] not in _BEGINNINGS:
+            continue
+        name, _, rest = block.partition(b"\n")
         package = name.decode("utf-8", "replace").strip()
-        place = data.find(mark, start)
         if is_wanted(package):
-            block = data[start : place if place >= 0 else len(data)].partition(b"\n\n")[0]
-            rows = _text.pairs(block.decode("utf-8", "replace"))
+            rows = _text.pairs(rest.partition(b"\n\n")[0].decode("utf-8", "replace"))
             if rows.get("Status", "").endswith(" installed") and rows.get("Version"):
                 found[package] = rows["Version"]
     return found

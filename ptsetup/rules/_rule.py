@@ -51,8 +51,6 @@ class Finding(Record, frozen=True, kw_only=True):
 
     message: str
     """A full sentence with the values seen."""
-    title: str | None = None
-    """Where this case of the rule wants other words in the headline than the rule's title."""
     subject: str | None = None
     """What it is about: ``GPU 0``, ``torchvision``."""
     evidence: tuple[Evidence, ...] = ()
@@ -60,7 +58,7 @@ class Finding(Record, frozen=True, kw_only=True):
     severity: Severity | None = None
     """Where it differs from the rule's own."""
     title: str | None = None
-    """In place of the rule's own, where that would claim more than was seen: a text that several causes leave."""
+    """In place of the rule's own in the headline, where that would say more than was seen, or less."""
     certainty: Certainty = "certain"
     """``certain``: the facts prove it; ``likely``: an error text fits and no fact speaks against it; ``possible``: a hint."""
 

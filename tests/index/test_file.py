@@ -116,7 +116,9 @@ def test_the_newer_of_cached_and_shipped_is_used_and_a_damaged_copy_is_passed_ov
     store._find.cache_clear()
 
 
-@pytest.mark.parametrize("layout", [index.dump, lambda wheels: msgspec.json.encode(wheels.__class__(**as_tuples(wheels)))])
+@pytest.mark.parametrize(
+    "layout", [index.dump, lambda wheels: msgspec.json.encode(wheels.__class__(**as_tuples(wheels)))]
+)
 def test_the_layout_of_the_file_does_not_matter(layout):
     """Large tables on lines of their own are cut out before anything is decoded; any other JSON is read as it stands."""
     wheels = index.load(str(index.locate()))
