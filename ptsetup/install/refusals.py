@@ -1,6 +1,7 @@
 """What is looked at before anything is changed: rights, room, and who else is at work."""
 
 import contextlib
+import os
 import pathlib
 import sys
 from collections.abc import Iterator
