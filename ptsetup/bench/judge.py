@@ -11,7 +11,7 @@ SIGNALS = {
     "SIGILL": "an instruction that this processor lacks: the wheel needs a newer CPU",
     "SIGBUS": "memory that could not be backed: /dev/shm is too small, or a file was cut short",
     "SIGSEGV": "a clash of libraries or of builds",
-    "SIGABRT": "a library gave up: its last words stand in the detail",
+    "SIGABRT": "a library gave up",
     "SIGFPE": "an arithmetic exception inside a library",
     "SIGKILL": "the system ended it: out of memory",
 }

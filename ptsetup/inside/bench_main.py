@@ -88,7 +88,7 @@ class Worst(object):
         """Two values (numbers, lists, tensors as lists) that must be equal; what was got stands in the detail."""
         got = plain(got)
         is_equal = got == want
-        self.add(0.0 if is_equal else 1.0, 0.0, "count", detail if is_equal else "%s: %s" % (detail, str(got)[:80]))
+        self.add(0.0 if is_equal else 1.0, 0.0, "count", detail if is_equal else "%s: %s" % (detail, short(got)))
 
     def refuses(self, call, errors, detail):
         """A call that must raise one of these errors."""
@@ -98,6 +98,12 @@ class Worst(object):
             self.equal(True, detail)
         else:
             self.equal(False, "%s: it was not refused" % detail)
+
+
+def short(value, most=60):
+    """The start of a value in words."""
+    words = str(value)
+    return words if len(words) <= most else words[:most] + " ..."
 
 
 def plain(value):

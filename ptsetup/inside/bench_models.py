@@ -270,10 +270,11 @@ def vae_divergence(kit, worst):
         torch.distributions.Normal(mean, (0.5 * log_var).exp()), torch.distributions.Normal(torch.zeros_like(mean), torch.ones_like(mean))
     ).sum(1)
     worst.add(kit.distance(closed, torch_says), 1e-5, "rel", "KL of two Gaussians")
-    m = torch.zeros(1, device=kit.device, requires_grad=True)
-    sample = torch.distributions.Normal(m, 1.0).rsample((200000,))
-    sample.pow(2).mean().backward()
-    worst.add(abs(float(m.grad) - 0.0) / (2.0 / math.sqrt(200000)), 5, "sigma", "reparameterised gradient")
+    # the mean of (m + s e)^2 is m^2 + s^2
+    m, s, count = kit.leaf(kit.of([0.5])), kit.leaf(kit.of([1.3])), 200000
+    torch.distributions.Normal(m, s).rsample((count,)).pow(2).mean().backward()
+    worst.add(abs(float(m.grad) - 1.0) / (2.6 / math.sqrt(count)), 5, "sigma", "reparameterised gradient of the mean")
+    worst.add(abs(float(s.grad) - 2.6) / (2 * math.sqrt(0.25 + 2 * 1.69) / math.sqrt(count)), 5, "sigma", "reparameterised gradient of the scale")
     torch.manual_seed(kit.seed)
     encoder, decoder = torch.nn.Linear(6, 4).to(kit.device), torch.nn.Linear(2, 6).to(kit.device)
     data = kit.to(kit.randn(128, 2, salt=363) @ kit.randn(2, 6, salt=364))

@@ -189,11 +189,16 @@ def difference(check: Check) -> str:
 def also_beyond(check: Check, most: int = 3) -> str:
     """What else of the check was beyond its tolerance: ``also: matmul, float64; bmm``."""
     told = check.data.get("beyond")
-    parts = [str(part.get("detail")) for part in told if isinstance(part, dict)] if isinstance(told, list) else []
-    rest = [part for part in dict.fromkeys(parts) if part != check.detail]
+    parts = [_what(part.get("detail")) for part in told if isinstance(part, dict)] if isinstance(told, list) else []
+    rest = [part for part in dict.fromkeys(parts) if part != _what(check.detail)]
     return (
         f"also: {'; '.join(rest[:most])}{f' and {len(rest) - most} more' if len(rest) > most else ''}" if rest else ""
     )
+
+
+def _what(detail: object) -> str:
+    """What was compared, without the numbers that came out."""
+    return re.split(r": (?=[\[{\d-])", str(detail), maxsplit=1)[0]
 
 
 def brief(check: Check) -> str:

@@ -56,6 +56,59 @@ def test_a_hang_is_pinned_on_its_check(torch_env, tmp_path):
     assert {check.name: check.verdict for check in report.checks}["embedding.rows"] == "timeout"
 
 
+MEMORY = """
+import torch.nn.functional as f
+def end(*a, **k):
+    raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB")
+f.embedding = end
+def slip(*a, **k):
+    raise ValueError("a slip")
+import torch
+torch.nn.utils.clip_grad_norm_ = slip
+"""
+
+
+@pytest.mark.torch
+def test_out_of_memory_and_an_exception_are_pinned_with_their_line_and_the_rest_goes_on(torch_env, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(MEMORY)
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    only = ("tensor.shape", "embedding.rows", "autograd.clip")
+    report = bench.prove(str(torch_env / "bin" / "python"), device="cpu", only=only, env=env)
+    found = {check.name: check for check in report.checks}
+    assert {name: check.verdict for name, check in found.items()} == {
+        "tensor.shape": "ok",
+        "autograd.clip": "wrong",
+        "embedding.rows": "crashed",
+    }
+    assert found["embedding.rows"].detail.startswith("ran out of memory (RuntimeError: CUDA out of memory")
+    assert "too little memory" in found["embedding.rows"].reveals
+    assert found["autograd.clip"].detail.startswith("ValueError: a slip (bench_autograd.py:")
+
+
+LEAVES = """
+import json, os
+old = json.dumps
+def dumps(record, *a, **k):
+    mark = os.environ["PTSETUP_TEST_MARK"]
+    if isinstance(record, dict) and record.get("name") == "autograd.clip" and not os.path.exists(mark):
+        open(mark, "w").close()
+        os._exit(1)
+    return old(record, *a, **k)
+json.dumps = dumps
+"""
+
+
+@pytest.mark.torch
+def test_a_child_that_ends_between_two_checks_is_followed_by_another(torch_env, tmp_path):
+    """As it does after an error of a device, which sticks to the process."""
+    (tmp_path / "sitecustomize.py").write_text(LEAVES)
+    env = {**os.environ, "PYTHONPATH": str(tmp_path), "PTSETUP_TEST_MARK": str(tmp_path / "mark")}
+    only = ("tensor.shape", "embedding.rows", "autograd.clip")
+    report = bench.prove(str(torch_env / "bin" / "python"), device="cpu", only=only, env=env)
+    assert (tmp_path / "mark").exists()
+    assert {check.name: check.verdict for check in report.checks} == dict.fromkeys(only, "ok")
+
+
 def test_without_torch_there_is_a_sentence_and_exit_code_3(tmp_path):
     venv.create(tmp_path / "env", with_pip=False)
     python = str(tmp_path / "env" / "bin" / "python")

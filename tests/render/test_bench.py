@@ -66,6 +66,14 @@ def test_a_busy_machine_is_said_and_no_figure_hidden():
     assert text.count("90 %") == 1
 
 
+def test_what_else_was_beyond_is_told_without_its_numbers():
+    beyond = [{"detail": f"{name}: [[1.0, 2.0]]"} for name in ("mm", "bmm", "addmm", "mv", "dot")]
+    bad = bench.Check(name="matmul.forms", verdict="wrong", detail="mm: [[1.0, 2.0]]", data={"beyond": beyond})
+    assert render.also_beyond(bad) == "also: bmm; addmm; mv and 1 more"
+    assert render.also_beyond(bench.Check(name="x", verdict="wrong")) == ""
+    assert render.also_beyond(replace(bad, data={"beyond": beyond[:1]})) == ""
+
+
 def test_json_is_one_document_with_a_schema_and_the_raw_samples():
     told = json.loads(render.as_json(reports.healthy()))
     assert told["schema"] == bench.SCHEMA
