@@ -293,6 +293,11 @@ def _checkpoint(kit, worst):
         (checkpoint(net, x, use_reentrant=False) if is_saved else net(x)).pow(2).sum().backward()
         gradients.append([kit.numbers(x.grad), kit.numbers(net[0].weight.grad)])
     kit.compare(worst, gradients[1], gradients[0], 16, "checkpointing", torch.float32)
+    # the second way through must draw the numbers of the first
+    x = kit.leaf(kit.randn(200, salt=22))
+    y = checkpoint(lambda t: torch.nn.functional.dropout(t, 0.5), x, use_reentrant=False)
+    y.sum().backward()
+    kit.compare(worst, x.grad * x.detach(), kit.numbers(y), 4, "checkpointing of dropout")
     packed = []
     with torch.autograd.graph.saved_tensors_hooks(lambda t: packed.append(1) or t.cpu(), lambda t: t.to(kit.device)):
         x = kit.leaf(kit.of([2.0]))
