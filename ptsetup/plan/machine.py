@@ -89,6 +89,7 @@ def view(snapshot: Snapshot, index: WheelIndex, chosen: tuple[int, ...] = ()) ->
     driver = compat.driver_version(snapshot)
     speaks = compat.cuda_driver_version(snapshot, index)
     is_jetson = bool(host and host.jetson)
+    by_cuda = _driver_by_cuda(snapshot, speaks[0], index) if speaks and not driver and not is_jetson else None
     cards, notes = _visible(_cards(snapshot, index), snapshot, chosen)
     return Machine(
         platform=compat.platform_of(snapshot),
@@ -104,13 +105,22 @@ def view(snapshot: Snapshot, index: WheelIndex, chosen: tuple[int, ...] = ()) ->
         is_jetson=is_jetson,
         is_wsl=bool(host and host.wsl),
         is_rosetta=bool(host and host.is_rosetta),
-        driver=_as_desktop(driver[0], is_jetson=is_jetson) if driver else None,
-        driver_text=_driver_text(driver[0], is_jetson=is_jetson) if driver else None,
+        driver=_as_desktop(driver[0], is_jetson=is_jetson) if driver else by_cuda,
+        driver_text=_driver_text(driver[0], is_jetson=is_jetson)
+        if driver
+        else f"{by_cuda} (by its CUDA, {'.'.join(map(str, speaks[0]))})"
+        if by_cuda and speaks
+        else None,
         driver_cuda=speaks[0] if speaks and not is_jetson else None,
         driver_problem=_driver_problem(snapshot),
         cards=cards,
         notes=notes,
     )
+
+
+def _driver_by_cuda(snapshot: Snapshot, speaks: tuple[int, int], index: WheelIndex) -> str | None:
+    """The oldest driver that speaks this CUDA: a container that was given libcuda alone tells its CUDA, not its release."""
+    return compat.minimum_driver(speaks, index, is_windows=compat.counts_as_windows(snapshot))[0]
 
 
 def _as_desktop(driver: str, *, is_jetson: bool) -> str:

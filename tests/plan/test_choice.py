@@ -238,6 +238,21 @@ def test_a_card_of_unknown_capability_is_not_said_to_have_code():
     assert "with code for" not in " ".join(planned(gpu="GeForce RTX 6090", driver="580.95.05").reasons)
 
 
+def test_a_driver_that_tells_only_its_cuda_is_held_to_it():
+    """A container that was given libcuda and nothing else: no release is known, but CUDA 12.1 is spoken and 13 is not."""
+    from ptsetup.facts import CudaDriver, Nvidia, Nvml, replace
+
+    wheels = index.load()
+    machine = describe(Description(python_version="3.12"), wheels)
+    card = builders.machine().host.pci
+    cuda = CudaDriver(init_rc=0, version=(12, 1), count=1)
+    for nvml in (None, Nvml(load_error="not found", init_rc=12)):
+        nvidia = Nvidia(cuda=cuda, nvml=nvml, gpus=None)
+        made = plan(replace(machine, host=replace(machine.host, pci=card), nvidia=nvidia), Request(), wheels)
+        assert (made.torch, made.backend, made.support) == ("2.14.1", "cu126", "minor-version")
+        assert "530.30.02 (by its CUDA, 12.1)" in " ".join(made.reasons)
+
+
 def test_of_two_cards_the_one_that_can_be_served_is_offered():
     """A K80 waits for an old driver; the RTX 5090 beside it need not."""
     made = planned(gpu=("Tesla K80", "RTX 5090"), driver="580.95.05")
