@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-from ptsetup.facts import Gpu, Host, Snapshot, replace
+from ptsetup.facts import Gpu, Host, Nvidia, Snapshot, replace
 from ptsetup.index import WheelIndex
 
 Service = Literal["native", "ptx"]
@@ -142,7 +142,7 @@ def driver_version(snapshot: Snapshot) -> tuple[str, str] | None:
     candidates = (
         (None if is_wsl else nvidia.kernel_module_version, "/proc/driver/nvidia/version"),
         (nvml.driver_version if nvml else None, "NVML"),
-        (nvidia.user_library_version, "library name"),
+        (None if _is_refused(nvidia) else nvidia.user_library_version, "library name"),
         (smi.driver_version if smi else None, "nvidia-smi"),
     )
     return next(((version, source) for version, source in candidates if version and version_tuple(version)), None)
@@ -153,18 +153,25 @@ def cuda_driver_version(snapshot: Snapshot, index: WheelIndex) -> tuple[tuple[in
     nvidia = snapshot.nvidia
     if nvidia is None:
         return None
-    if nvidia.nvml and nvidia.nvml.cuda_driver_version:
-        return nvidia.nvml.cuda_driver_version, "NVML"
-    if nvidia.cuda and nvidia.cuda.version:
-        return nvidia.cuda.version, "cuDriverGetVersion"
-    if nvidia.smi and nvidia.smi.cuda_version and len(version_tuple(nvidia.smi.cuda_version)) >= 2:
-        major, minor = version_tuple(nvidia.smi.cuda_version)[:2]
-        return (major, minor), "nvidia-smi"
+    # all three read it out of the libcuda that the loader finds
+    if not _is_refused(nvidia):
+        if nvidia.nvml and nvidia.nvml.cuda_driver_version:
+            return nvidia.nvml.cuda_driver_version, "NVML"
+        if nvidia.cuda and nvidia.cuda.version:
+            return nvidia.cuda.version, "cuDriverGetVersion"
+        if nvidia.smi and nvidia.smi.cuda_version and len(version_tuple(nvidia.smi.cuda_version)) >= 2:
+            major, minor = version_tuple(nvidia.smi.cuda_version)[:2]
+            return (major, minor), "nvidia-smi"
     driver = driver_version(snapshot)
     if driver is None:
         return None
     newest = cuda_of_driver(driver[0], index, is_windows=counts_as_windows(snapshot))
     return (newest, f"driver {driver[0]} in NVIDIA's table") if newest else None
+
+
+def _is_refused(nvidia: Nvidia) -> bool:
+    """The kernel module refuses libcuda (803, 804), mostly a compat library of a newer CUDA, which speaks of itself only."""
+    return bool(nvidia.cuda and nvidia.cuda.init_rc in (803, 804))
 
 
 def counts_as_windows(snapshot: Snapshot) -> bool:

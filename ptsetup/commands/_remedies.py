@@ -2,11 +2,12 @@
 
 from typing import TYPE_CHECKING
 
+from ptsetup import compat
 from ptsetup.errors import PtsetupError
-from ptsetup.facts import Snapshot, replace
+from ptsetup.facts import PciDevice, Snapshot, replace
 from ptsetup.index import WheelIndex
 from ptsetup.render.machine import quoted
-from ptsetup.rules import Diagnosis, Fix, Ranked
+from ptsetup.rules import Case, Diagnosis, Fix, Ranked
 
 if TYPE_CHECKING:
     from ptsetup.plan import Plan
@@ -86,10 +87,13 @@ def _with_plan(
     """The build that the planner chooses for this machine, in place of a template."""
     packages = packages_of(fix, snapshot)
     backend = fix.needs_backend or "auto"
-    if (packages, backend) not in made:
-        made[packages, backend] = _plan(packages, backend, snapshot, index)
-    answer = made[packages, backend]
-    if snapshot.origin == "report" and (_is_unknown(snapshot) or _is_without_gpu(answer, backend, snapshot)):
+    answer = _planned(packages, backend, snapshot, index, made)
+    is_blind = _is_without_gpu(answer, backend, snapshot)
+    if is_blind and snapshot.origin == "probe":  # the build's own tag names the accelerator that is not seen from here
+        backend = _tag(snapshot, index) or backend
+        answer = _planned(packages, backend, snapshot, index, made)
+        fix = replace(fix, needs_backend=backend)
+    if snapshot.origin == "report" and (_is_unknown(snapshot) or is_blind):
         line = install_line(packages, backend, snapshot, is_there=True)
         return replace(fix, text=f"{fix.text} On that machine:", shell=line, kind="print")
     if isinstance(answer, str):
@@ -108,6 +112,30 @@ def _with_plan(
     )
 
 
+def _planned(
+    packages: tuple[str, ...],
+    backend: str,
+    snapshot: Snapshot,
+    index: WheelIndex,
+    made: "dict[tuple[tuple[str, ...], str], Plan | str]",
+) -> "Plan | str":
+    if (packages, backend) not in made:
+        made[packages, backend] = _plan(packages, backend, snapshot, index)
+    return made[packages, backend]
+
+
+def _tag(snapshot: Snapshot, index: WheelIndex) -> str | None:
+    """Backend to ask for where the planner sees no GPU: by what the driver says of its CUDA, else that of the installed build."""
+    host, nvidia = snapshot.host, snapshot.nvidia
+    own = Case(snapshot=snapshot, index=index).backend
+    if host and nvidia and compat.cuda_driver_version(snapshot, index) and (own or "").startswith("cu"):
+        card = PciDevice(bdf="", vendor="10de", device="", class_code="03")
+        with_card = replace(snapshot, host=replace(host, pci=(card,)), nvidia=replace(nvidia, gpus=None))
+        answer = _plan(("torch",), "auto", with_card, index)
+        return None if isinstance(answer, str) else answer.backend
+    return own
+
+
 def _is_unknown(snapshot: Snapshot) -> bool:
     """The report does not show system or processor of its machine, so no wheel can be chosen from here."""
     host, target = snapshot.host, snapshot.target
@@ -116,14 +144,15 @@ def _is_unknown(snapshot: Snapshot) -> bool:
 
 
 def _is_without_gpu(answer: "Plan | str", backend: str, snapshot: Snapshot) -> bool:
-    """The planner takes a CPU build because the text names no GPU, yet what is installed is a build for one."""
+    """The planner takes a CPU build because no GPU is to be seen, yet what is installed is a build for one."""
     torch, target = snapshot.torch, snapshot.target
     wheel = target.wheel if target else None
     is_for_gpu = bool(
         (wheel and (wheel.cuda or wheel.hip or wheel.xpu))
         or (torch and (torch.cuda_build_version or torch.hip_build_version or torch.is_cuda_available))
     )
-    return backend == "auto" and is_for_gpu and not isinstance(answer, str) and answer.backend == "cpu"
+    is_cpu = not isinstance(answer, str) and answer.backend == "cpu" and not answer.devices
+    return backend == "auto" and is_for_gpu and is_cpu
 
 
 def _plan(packages: tuple[str, ...], backend: str, snapshot: Snapshot, index: WheelIndex) -> "Plan | str":

@@ -145,7 +145,7 @@ def _evidence(evidence: Sequence[Evidence], style: Style, width: int) -> list[st
     lines = []
     for label, value, source in rows:
         text = value if not source else f"{value}  ({source})"
-        wrapped = wrap(text, width, f"  {label:<{column}}", " " * (column + 2))
+        wrapped = wrap(text, width, f"  {label:<{column - 2}}  ", " " * (column + 2))
         if source and wrapped[-1].endswith(f"({source})"):
             wrapped[-1] = wrapped[-1][: -len(source) - 2] + style(f"({source})", dim=True)
         lines += wrapped

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from ptsetup import compat
 from ptsetup.facts import Distribution, OtherInterpreter
 from ptsetup.rules import pt2_conda, pt2_damage, pt2_managers, pt2_network, pt2_room, pt2_shadows
-from ptsetup.rules._case import Case
+from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._installers import lacks_torch
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact, fitting, pip, reinstall, with_variables
@@ -257,50 +257,71 @@ def duplicate(case: Case) -> Iterator[Finding]:
     Sources
         reproduced
     """
-    found = [d for d in case.dists("torch") if d.version]
-    imported = (case.wheel.version if case.wheel and case.wheel.has_version_file else None) or (
-        case.snapshot.torch.version if case.snapshot.torch else None
-    )
     hit = case.heard(duplicate)
+    disagreement = _disagreement(case, hit)
+    if disagreement is None:
+        return
+    message, evidence = disagreement
+    found, imported = _recorded(case), _imported(case)
+    real = compat.version_tuple((imported or "").partition("+")[0])
+    whole = Distribution(name="torch", version=imported or (found[0].version if found else None))
+    kept = next((d for d in found if _base(d) == real), whole)
+    others = [d for d in found if d is not kept] if len({_base(d) for d in found}) > 1 else []
+    yield Finding(
+        message=message,
+        subject="torch",
+        evidence=evidence,
+        fixes=(
+            reinstall(case, kept, text="Install the version that the files hold again, over what is there."),
+            *_left_over(case, others),
+        ),
+        severity="error" if _failed(case) or hit else "note" if _is_other_list(case) else "warning",
+        certainty="likely" if hit or _changed(case) else "certain",
+    )
+
+
+def _recorded(case: Case) -> list[Distribution]:
+    """What the environment's records say of torch."""
+    return [d for d in case.dists("torch") if d.version]
+
+
+def _imported(case: Case) -> str | None:
+    """The version that the files hold."""
+    by_files = case.wheel.version if case.wheel and case.wheel.has_version_file else None
+    return by_files or (case.snapshot.torch.version if case.snapshot.torch else None)
+
+
+def _changed(case: Case) -> Hit | None:
+    """Pip's words on the torch that it installed or removed."""
+    return case.said(r"successfully (?:un)?installed (?:[^\n]* )?torch-(?P<version>\d+\.\d+\.\d+)")
+
+
+def _disagreement(case: Case, hit: Hit | None) -> tuple[str, tuple[Evidence, ...]] | None:
+    """What of the records and the files contradicts itself, and the facts that show it; None when nothing does."""
+    found, imported, changed = _recorded(case), _imported(case), _changed(case)
     bases = {_base(d) for d in found}
     real = compat.version_tuple((imported or "").partition("+")[0])
     places = {d.location for d in found}
-    changed = case.said(r"successfully (?:un)?installed (?:[^\n]* )?torch-(?P<version>\d+\.\d+\.\d+)")
     other = compat.version_tuple(changed.match["version"]) if changed else ()
     if len(found) > 1 and len(bases) > 1 and len(places) == 1 and not _is_conda_pair(found):
         named = "torch " + " and ".join(sorted(d.version or "" for d in found))
         message = f"The environment records {named}."
-        evidence = [fact(case, "target.distributions", named, "dist-info folders")]
-    elif real and bases and real not in bases:
+        return message, (fact(case, "target.distributions", named, "dist-info folders"),)
+    if real and bases and real not in bases:
         version = found[0].version
-        message = f"The records say torch {version}, the files are those of {imported}."
-        evidence = [
+        return f"The records say torch {version}, the files are those of {imported}.", (
             fact(case, "target.distributions", f"torch {version}", "METADATA"),
             fact(case, "target.wheel.version", imported, "torch/version.py"),
-        ]
-    elif (
-        changed and other and (real or compat.version_tuple(case.torch_base or "")) not in ((), other) and _failed(case)
-    ):
+        )
+    if changed and other and (real or compat.version_tuple(case.torch_base or "")) not in ((), other) and _failed(case):
         message = f"pip worked on torch {changed.match['version']}, but Python imports {case.torch_version}."
-        evidence = [changed.evidence, fact(case, "target.wheel.version", case.torch_version, "torch.__version__")]
-    elif hit and len(bases) <= 1 and (not case.is_import_ok or case.snapshot.origin == "report"):
-        message = "torch's Python files and its libraries are of two different releases."
-        evidence = [hit.evidence]
-    else:
-        return
-    whole = Distribution(name="torch", version=imported or (found[0].version if found else None))
-    kept = next((d for d in found if _base(d) == real), whole)
-    yield Finding(
-        message=message,
-        subject="torch",
-        evidence=tuple(evidence),
-        fixes=(
-            reinstall(case, kept, text="Install the version that the files hold again, over what is there."),
-            *_left_over(case, [d for d in found if d is not kept and len(bases) > 1]),
-        ),
-        severity="error" if _failed(case) or hit else "note" if _is_other_list(case) else "warning",
-        certainty="likely" if hit or changed else "certain",
-    )
+        return message, (
+            changed.evidence,
+            fact(case, "target.wheel.version", case.torch_version, "torch.__version__"),
+        )
+    if hit and len(bases) <= 1 and (not case.is_import_ok or case.snapshot.origin == "report"):
+        return "torch's Python files and its libraries are of two different releases.", (hit.evidence,)
+    return None
 
 
 def _left_over(case: Case, others: Sequence[Distribution]) -> tuple[Fix, ...]:

@@ -208,8 +208,9 @@ def _without_compat(case: Case) -> tuple[Fix, ...]:
             kind="none",
             where="on the host" if case.is_container else "here",
         ),
-        another_build("Or take a build of torch that this driver runs without compat."),
     ]
+    if case.driver_version or case.snapshot.origin == "report":  # else nobody knows what it runs
+        fixes.append(another_build("Or take a build of torch that this driver runs without compat."))
     if case.env("VLLM_ENABLE_CUDA_COMPATIBILITY"):
         fixes.insert(0, unset(case, "VLLM_ENABLE_CUDA_COMPATIBILITY")[0])
     return tuple(fixes)

@@ -151,6 +151,7 @@ def _no_libraries(case: Case) -> Iterator[Finding]:
         folder = library.path.rpartition("/")[0].rstrip("/")
         if library.is_text and folder in {entry.rstrip("/") for entry in value.split(":")}:
             yield Finding(
+                title="A file that is no library bears the name of one of the driver's",
                 message=f"{library.path} bears the name of a driver library, stands on LD_LIBRARY_PATH, and is no library at all.",
                 subject=library.soname,
                 evidence=(

@@ -127,6 +127,7 @@ def unknown(case: Case) -> Iterator[Finding]:
     slept = case.said(*AFTER_SLEEP)
     has_slept = bool(slept or (log and log.has_resume))
     is_unknown = code == 999 or case.said(UNKNOWN) is not None
+    is_measured = case.snapshot.origin != "report"
     yield Finding(
         message="CUDA does not start and gives no reason"
         + (f" (code {code or 999})" if is_unknown else " (code 3)")
@@ -143,8 +144,9 @@ def unknown(case: Case) -> Iterator[Finding]:
             ),
         ),
         fixes=_start_anew(case),
-        severity=_nvidia.wanted(case, "error" if is_unknown or has_slept else "warning"),
-        certainty="certain" if code in (3, 999) and case.snapshot.origin != "report" else "likely",
+        # in a text, code 3 may be of one process that was forked; cuInit itself has said it of the machine
+        severity=_nvidia.wanted(case, "error" if is_unknown or has_slept or (code == 3 and is_measured) else "warning"),
+        certainty="certain" if code in (3, 999) and is_measured else "likely",
     )
 
 

@@ -1,6 +1,7 @@
 """``ptsetup doctor``, ``explain`` and ``check`` as a person calls them, on reports and stored Snapshots."""
 
 import json
+import re
 import shlex
 import xml.etree.ElementTree as ET
 
@@ -91,6 +92,13 @@ def test_no_line_of_prose_is_wider_than_the_terminal(call, stored, machine, verb
         shlex.join(command) for fix in fixes for command in fix.get("commands", ())
     }
     assert [line for line in long if line not in copies] == []
+
+
+def test_a_long_name_of_a_fact_does_not_run_into_its_value(call, stored):
+    machine = builders.machine()
+    torch = replace(machine.torch, is_cuda_available=False, cuda_device_count=0)
+    _, out, _ = call("doctor", "--from", stored(replace(machine, torch=torch, env={"CUDA_VISIBLE_DEVICES": "-1"})))
+    assert re.search(r"^  CUDA_VISIBLE_DEVICES  \S", out, re.MULTILINE)
 
 
 def test_the_document_is_json_with_a_schema_number(call, stored):

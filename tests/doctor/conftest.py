@@ -74,9 +74,9 @@ class Environment:
 
 
 PROGRAM = (
-    f"import sys; sys.path[:] = [p for p in sys.path if p] + [{str(ROOT)!r}]; from ptsetup.cli import main; main()"
+    f"import sys; sys.path[:] = [{str(ROOT)!r}] + [p for p in sys.path if p]; from ptsetup.cli import main; main()"
 )
-"""ptsetup as installed would run it: the current folder is not on its path."""
+"""ptsetup as installed would run it: the current folder is not on its path, and this tree stands before one that is installed."""
 
 
 @pytest.fixture

@@ -6,12 +6,13 @@ import pytest
 
 from ptsetup import index
 from ptsetup.commands import _remedies
-from ptsetup.facts import Host, Nvidia, Snapshot, Target, Wheel, replace
+from ptsetup.facts import CudaDriver, Host, Nvidia, Nvml, Snapshot, Target, Wheel, replace
 from ptsetup.render import doctor as screen
 from ptsetup.render.machine import lines_to_copy
 from ptsetup.rules import RULES, _engine
 from tests import builders
 from tests.rules import test_tables
+from tests.rules.harms import dead, driver
 from tests.rules.judging import FORBIDDEN, bare, only_target, report, windows, with_target
 
 INDEX = index.load()
@@ -134,6 +135,47 @@ def test_a_cuda_build_in_a_report_is_not_replaced_by_one_for_the_cpu():
     )
     (finding,) = told(table("PT307", "the loader's message"), snapshot)
     assert not any("cpu" in line for line in copied([finding]))
+
+
+def unseen(code, speaks=None, version="2.15.0+cu130", **nvidia):
+    """A container that was given libcuda alone: no GPU, no release of the driver is to be seen."""
+    cuda = CudaDriver(init_rc=code, version=speaks)
+    seen = Nvidia(libraries=(), nvml=Nvml(load_error="not found", init_rc=12), cuda=cuda, **nvidia)
+    machine = dead(builders.machine(target=builders.target(version=version)))
+    return replace(machine, nvidia=seen, host=replace(machine.host, pci=(), kernel_modules=()))
+
+
+def test_where_no_gpu_is_seen_the_build_is_still_one_for_cuda():
+    """The CUDA that the driver speaks is told by libcuda; the CPU build would be no way out."""
+    (finding,) = told(table("PT502", "CUDA 12.6 on a driver for 11.4"), unseen(35, (12, 1)))
+    assert lines_to_copy(finding.fixes[-1]) == ("ptsetup install --backend cu126",)
+    assert "torch 2.14.1 for CUDA 12.6" in finding.fixes[-1].text
+
+
+def test_companions_for_an_image_that_is_built_without_a_gpu_stay_with_its_cuda():
+    """As docker build has none: the installed torch says what the image is for."""
+    old = builders.distribution("torchvision", "0.20.1", requires=("torch==2.5.1",))
+    machine = unseen(None)
+    distributions = (*machine.target.distributions, old)
+    machine = replace(machine, nvidia=None, target=replace(machine.target, distributions=distributions))
+    (finding,) = told(next(row for row in test_tables.FIRES if row.code == "PT301"), machine)
+    lines = copied([finding])
+    assert lines
+    assert all("cu130" in line for line in lines if line.startswith("ptsetup"))
+
+
+def test_a_compat_library_is_not_asked_what_the_driver_carries():
+    """It speaks of its own CUDA, 13.0; driver 535 is what a build without it has to go with."""
+    nvml = Nvml(init_rc=0, driver_version="535.183.01", cuda_driver_version=(13, 0), count=1, count_rc=0)
+    nvidia = {"nvml": nvml, "kernel_module_version": "535.183.01", "user_library_version": "580.95.05"}
+    compat = CudaDriver(init_rc=804, version=(13, 0), library_path="/usr/local/cuda/compat/libcuda.so.1")
+    (finding,) = told(table("PT415", "804 on a GeForce"), driver(dead(), cuda=compat, **nvidia))
+    assert "for CUDA 12.6" in finding.fixes[-1].text
+
+
+def test_a_compat_library_alone_does_not_tell_which_build_would_go():
+    (finding,) = told(table("PT415", "804 on a GeForce"), unseen(804, (13, 0), user_library_version="580.95.05"))
+    assert not any(fix.needs_plan for fix in finding.fixes)
 
 
 @pytest.mark.parametrize(

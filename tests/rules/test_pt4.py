@@ -233,6 +233,17 @@ FIRES = (
     Fires("PT405", "RPATH finds its own", shadowed("RPATH"), "finds its own all the same", "unset", "note"),
     Fires(
         "PT405",
+        "a text file under the driver's name",
+        replace(
+            cuda_driver(100, libraries=(Library(soname="libcuda.so.1", path="/opt/text/libcuda.so.1", is_text=True),)),
+            env={"LD_LIBRARY_PATH": "/opt/text:/opt/lib"},
+        ),
+        "/opt/text/libcuda.so.1 bears the name",
+        "unset LD_LIBRARY_PATH",
+        title="A file that is no library bears the name of one of the driver's",
+    ),
+    Fires(
+        "PT405",
         "nvJitLink of another toolkit",
         report(
             "ImportError: .../nvidia/cusparse/lib/libcusparse.so.12: undefined symbol: __nvJitLinkComplete_12_4, version libnvJitLink.so.12"

@@ -299,6 +299,7 @@ FIRES = (
         "create the container anew",
     ),
     Fires("PT513", "999", cuda(999), "gives no reason (code 999)", "rmmod nvidia_uvm"),
+    Fires("PT513", "3 from cuInit itself", cuda(3), "gives no reason (code 3)", "rmmod nvidia_uvm"),
     Fires("PT513", "999 after suspend", log(snapshot=cuda(999), has_resume=True), "suspended before", "nvidia-suspend"),
     Fires(
         "PT513",
