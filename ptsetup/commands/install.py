@@ -40,7 +40,7 @@ def command(ctx: click.Context, /, dry_run: bool, is_yes: bool, no_prove: bool, 
         ctx.exit(0 if plan.outcome == "install" else 3)
     if not is_elsewhere and install.is_there(plan, snapshot):
         terminal.result(
-            f"Nothing to do: torch {plan.local} is installed in {snapshot.target.prefix}, the right build for this machine.\n"
+            f"Nothing to do: torch {plan.name} is installed in {snapshot.target.prefix}, the right build for this machine.\n"
         )
         ctx.exit(0)
     terminal.log(_announcement(plan, snapshot))

@@ -81,7 +81,7 @@ def command(ctx: click.Context, /, form: str, verbose: bool, **options: Any) -> 
     snapshot = snapshot_for(options, wheels, terminal)
     check_picks(options, snapshot, wheels)
     request = request_for(options)
-    if snapshot.origin == "probe" and not options["snapshot_file"]:
+    if request.find_links or (snapshot.origin == "probe" and not options["snapshot_file"]):
         from ptsetup import install
 
         made = install.confirm(

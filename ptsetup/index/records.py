@@ -219,6 +219,8 @@ class Footprint(Record, frozen=True, kw_only=True):
     platform: str | None = None
     download_bytes: int | None = None
     installed_bytes: int | None = None
+    torch: str | None = None
+    """The release that was measured; others take about as much."""
     source: str | None = None
 
 

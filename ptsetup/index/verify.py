@@ -256,6 +256,8 @@ def _names(index: WheelIndex) -> Problems:
         yield from _version(f"mps[{position}].torch", floor.torch)
         yield from _one(f"mps[{position}].macos", floor.macos, _TWO, "no macOS version")
     for position, room in enumerate(index.footprints):
+        if room.torch is not None:
+            yield from _version(f"footprints[{position}].torch", room.torch)
         for name in ("download_bytes", "installed_bytes"):
             size = getattr(room, name)
             if size is not None and size <= 0:

@@ -13,7 +13,7 @@ from packaging.version import InvalidVersion
 
 from ptsetup import compat
 from ptsetup.facts import Distribution, Snapshot, Target
-from ptsetup.plan import FAMILY, Plan
+from ptsetup.plan import FAMILY, ONE_BUILD, Plan
 
 
 def is_there(plan: Plan, snapshot: Snapshot) -> bool:
@@ -84,6 +84,8 @@ def _is_whole(installed: tuple[Distribution, ...], name: str, version: str | Non
     if len(found) != 1 or found[0].missing_files or found[0].resized_files or found[0].has_record is False:
         return False
     have, want = found[0].version or "", version or ""
+    if name in ONE_BUILD:
+        return have.partition("+")[0] == want.partition("+")[0]
     # the default index's builds carry no local version in their metadata
     return have == want or (have.partition("+")[0] == want.partition("+")[0] and "+" not in have)
 

@@ -65,7 +65,7 @@ def carry_out(plan: Plan, snapshot: Snapshot, settings: Settings, log: Log, prov
         problems = _prove(work, prove)
         if problems:
             raise InstallFailed(
-                f"torch {plan.local} was installed but did not prove right, and the old state is back: {problems[0]}",
+                f"torch {plan.name} was installed but did not prove right, and the old state is back: {problems[0]}",
                 hint="Run ptsetup doctor for the cause; ptsetup install --no-prove keeps it all the same.",
             )
     words = "runs" if prove else "is installed (not proved: --no-prove)"
@@ -73,7 +73,7 @@ def carry_out(plan: Plan, snapshot: Snapshot, settings: Settings, log: Log, prov
         is_done=True,
         is_changed=True,
         is_proved=prove is not None,
-        headline=f"Done: torch {plan.local} {words}.",
+        headline=f"Done: torch {plan.name} {words}.",
         plan=plan,
         steps=tuple(work.steps),
     )
@@ -87,7 +87,7 @@ def _install(work: Work) -> None:
         _command(work, extra, is_family=True)
     for command in commands[1:]:
         _command(work, command, is_family=False)
-    work.done("installed", started, f"torch {work.plan.local} and what it needs; the old is kept until the proof")
+    work.done("installed", started, f"torch {work.plan.name} and what it needs; the old is kept until the proof")
 
 
 def _closure(work: Work, first: Sequence[str]) -> list[tuple[str, ...]]:

@@ -25,7 +25,7 @@ def prepare(snapshot: Snapshot, request: Request, index: WheelIndex, settings: S
         RequestError: the request cannot be read.
     """
     if request.find_links:
-        return _from_folder(snapshot, request, index, request.find_links)
+        return from_folder(snapshot, request, index, request.find_links)
     made = plan(snapshot, request, index)
     for _ in range(TRIES):
         # a flat page and the user's default index are the installer's to ask
@@ -36,8 +36,10 @@ def prepare(snapshot: Snapshot, request: Request, index: WheelIndex, settings: S
             return _fall_back(snapshot, request, index, settings, made, reached)
         if not _is_absent(made, reached):
             return made
-        log(f"{made.torch}+{made.backend} is not on the index ({reached.detail}); looking for the next best build.")
-        request = replace(request, absent=(*request.absent, f"{made.torch}+{made.backend}@{made.origin}"))
+        log(
+            f"{_name(made, index).partition('@')[0]} is not on the index ({reached.detail}); looking for the next best build."
+        )
+        request = replace(request, absent=(*request.absent, _name(made, index)))
         made = plan(snapshot, request, index)
     return made
 
@@ -46,8 +48,11 @@ def confirm(snapshot: Snapshot, request: Request, index: WheelIndex, settings: S
     """The Plan; where it rests on an announced build, the live index is asked, and the next best taken if it is not there.
 
     Raises:
+        InstallFailed: the folder that was named holds no torch wheel for this Python and system.
         RequestError: the request cannot be read.
     """
+    if request.find_links:
+        return from_folder(snapshot, request, index, request.find_links)
     made = plan(snapshot, request, index)
     for _ in range(TRIES):
         if (
@@ -68,9 +73,14 @@ def confirm(snapshot: Snapshot, request: Request, index: WheelIndex, settings: S
                 warnings=warnings,
                 reasons=(*made.reasons, f"{reached.detail} has it (asked just now)"),
             )
-        request = replace(request, absent=(*request.absent, f"{made.torch}+{made.backend}@{made.origin}"))
+        request = replace(request, absent=(*request.absent, _name(made, index)))
         made = plan(snapshot, request, index)
     return made
+
+
+def _name(made: Plan, index: WheelIndex) -> str:
+    """As ``Request.absent`` names builds; a nightly stands for the newest release, whose tags it has."""
+    return f"{made.torch or index.releases[-1].version}+{made.backend}@{made.origin}"
 
 
 def _is_absent(made: Plan, reached: Page) -> bool:
@@ -82,7 +92,13 @@ def _is_absent(made: Plan, reached: Page) -> bool:
     return not any(link.file.startswith((f"torch-{made.local}-", f"torch-{made.torch}-")) for link in reached.links)
 
 
-def _from_folder(snapshot: Snapshot, request: Request, index: WheelIndex, folder: str) -> Plan:
+def from_folder(snapshot: Snapshot, request: Request, index: WheelIndex, folder: str) -> Plan:
+    """The Plan from the wheels that lie in a folder; a page of wheels is the installer's to read.
+
+    Raises:
+        InstallFailed: the folder holds no torch wheel for this Python and system.
+        RequestError: the request cannot be read.
+    """
     if folder.startswith(("http://", "https://")):
         return plan(snapshot, request, index)
     wheels = _at_hand(snapshot, (folder,))
@@ -114,11 +130,11 @@ def _fall_back(
             continue
         local = plan(snapshot, replace(request, only=_builds(wheels), find_links=folder), index)
         if local.outcome == "install":
-            newest = f"this is the newest fitting wheel in {folder}, online it would be {made.local}"
+            newest = f"this is the newest fitting wheel in {folder}, online it would be {made.name}"
             note = f"the index is out of reach ({reached.detail}): {newest}"
             found: Plan = replace(local, warnings=(*local.warnings, note))
             return found
     raise InstallFailed(
-        f"The index for torch {made.local} is out of reach: {reached.detail}, and no wheel at hand satisfies the request.",
+        f"The index for torch {made.name} is out of reach: {reached.detail}, and no wheel at hand satisfies the request.",
         hint="Ways out: a mirror (--mirror NAME or --index-url URL), a folder of wheels (--find-links DIR), or another network or proxy.",
     )

@@ -62,7 +62,7 @@ def _room(snapshot: Snapshot, plan: Plan) -> None:
     for size, disk, roles in needs.values():
         if disk.free_bytes is not None and disk.free_bytes < size + SPARE_BYTES:
             raise InstallFailed(
-                f"Too little room for torch {plan.local}: it takes about {size / 1e9:.1f} GB, and {disk.path} ({', '.join(roles)}) "
+                f"Too little room for torch {plan.name}: it takes about {size / 1e9:.1f} GB, and {disk.path} ({', '.join(roles)}) "
                 f"has {disk.free_bytes / 1e9:.1f} GB free.",
                 hint=_more_room(roles),
             )

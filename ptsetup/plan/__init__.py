@@ -2,6 +2,18 @@
 
 from ptsetup.plan.choose import plan
 from ptsetup.plan.records import SCHEMA, Device, Option, Plan, Rejection, Request, Requirement
-from ptsetup.plan.wanted import COMPANIONS, FAMILY
+from ptsetup.plan.wanted import COMPANIONS, FAMILY, ONE_BUILD
 
-__all__ = ["COMPANIONS", "FAMILY", "SCHEMA", "Device", "Option", "Plan", "Rejection", "Request", "Requirement", "plan"]
+__all__ = [
+    "COMPANIONS",
+    "FAMILY",
+    "ONE_BUILD",
+    "SCHEMA",
+    "Device",
+    "Option",
+    "Plan",
+    "Rejection",
+    "Request",
+    "Requirement",
+    "plan",
+]

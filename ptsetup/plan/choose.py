@@ -10,7 +10,7 @@ from ptsetup.plan.gates import gate
 from ptsetup.plan.judge import MAKERS, VENDOR_FAMILY
 from ptsetup.plan.machine import Card, view
 from ptsetup.plan.records import Device, Plan, Request
-from ptsetup.plan.survey import survey
+from ptsetup.plan.survey import best, survey
 from ptsetup.plan.usable import sort_cards
 from ptsetup.plan.wanted import Wanted, parse
 
@@ -51,18 +51,27 @@ def _decide(context: compose.Context, cards: tuple[Card, ...], unusable: Sequenc
     return several or ways_out.refuse(context, cards, devices, found.misfits)
 
 
-def _settled(
-    context: compose.Context, cards: tuple[Card, ...]
-) -> tuple[tuple[Card, ...], list[tuple[Card, str | None]]]:
+def _settled(context: compose.Context, cards: tuple[Card, ...]) -> tuple[tuple[Card, ...], list[tuple[Card, str]]]:
     """(The cards that the tag asked for is for, the others). Where it is for no card here but some can be used, it is the wrong tag."""
     tag = context.wanted.backend or "cpu"
     family = compat.family(tag)
+    if family == "cpu":
+        return _on_purpose(context, cards)
     for_it = tuple(card for card in cards if VENDOR_FAMILY[card.vendor] == family)
     is_one_here = any(VENDOR_FAMILY[card.vendor] == family for card in context.machine.cards)
-    if not for_it and family != "cpu" and not is_one_here:
+    if not for_it and not is_one_here:
         return cards, []
-    why = None if family == "cpu" else f"the {tag} build that was asked for is for {MAKERS[family]}"
+    why = f"the {tag} build that was asked for is for {MAKERS[family]}"
     return for_it, [(card, why) for card in cards if card not in for_it]
+
+
+def _on_purpose(context: compose.Context, cards: tuple[Card, ...]) -> tuple[tuple[Card, ...], list[tuple[Card, str]]]:
+    """The CPU build serves no card, but on a Mac it holds MPS: that is kept unless an older torch would be the price."""
+    machine, wanted, index = context.machine, context.wanted, context.index
+    apple = tuple(card for card in cards if card.vendor == "apple")
+    newest, served = best(machine, wanted, index, ()), best(machine, wanted, index, apple)
+    kept = apple if newest and served and newest.build.torch == served.build.torch else ()
+    return kept, [(card, "the CPU build was asked for") for card in cards if card not in kept]
 
 
 def _several(
@@ -100,7 +109,7 @@ def _one_vendor(cards: tuple[Card, ...], wanted: Wanted) -> tuple[tuple[Card, ..
     ]
 
 
-def _devices(cards: Iterable[Card], unusable: Sequence[tuple[Card, str | None]]) -> tuple[Device, ...]:
+def _devices(cards: Iterable[Card], unusable: Sequence[tuple[Card, str]]) -> tuple[Device, ...]:
     found = [Device(name=c.name, vendor=c.vendor, index=c.index, detail=c.detail) for c in cards]
     found += [Device(name=c.name, vendor=c.vendor, index=c.index, detail=c.detail, problem=why) for c, why in unusable]
     return tuple(found)

@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 
+from packaging.requirements import Requirement as Named
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
 from ptsetup import compat
 from ptsetup.facts import Record, Snapshot, replace
 from ptsetup.index import Build, WheelFile, WheelIndex
-from ptsetup.plan.judge import Fit, No, cuda_of, full_version
+from ptsetup.plan.judge import MAKERS, UNCONFIRMED_GFX, Fit, No, cuda_of, full_version
 from ptsetup.plan.machine import Card, Machine
 from ptsetup.plan.records import Device, Option, Plan, Rejection, Request, Requirement
-from ptsetup.plan.wanted import Wanted, version_of
+from ptsetup.plan.wanted import ONE_BUILD, Wanted, version_of
 
 
 class Context(Record, frozen=True, kw_only=True):
@@ -46,30 +50,31 @@ def chosen(
     build, machine = best.build, context.machine
     requirements = _requirements(context, best)
     served = {(card.vendor, card.index): service for card, service in best.services}
-    size = _footprint(build, requirements, context.index)
+    size = _footprint(context, build, requirements[0])
     return Plan(
         outcome="install",
         headline=_headline(context, best, devices),
         backend=build.backend,
-        torch=build.torch,
+        torch=None if context.wanted.is_pre else build.torch,
         local=requirements[0].version,
         platform=machine.platform,
         python_tag=machine.python_tag,
         python=context.python,
         origin=build.origin,
-        status=build.status,
+        status=None if context.wanted.is_pre else build.status,
         index_url=requirements[0].index_url,
         requirements=requirements,
         others=_others(context, build),
         commands=_commands(context, requirements, _others(context, build), build.backend),
-        reasons=_reasons(context, best, devices),
+        reasons=_reasons(context, best, misfits, devices),
         warnings=_warnings(context, best),
-        rejected=_rejected(best, fits, misfits),
+        rejected=_rejected(best, fits, _told(context, misfits)),
         devices=tuple(replace(d, service=served.get((d.vendor, d.index))) if d.problem is None else d for d in devices),
         cuda=build.cuda if compat.family(build.backend) == "cuda" else None,
         support=best.support,
         download_bytes=size[0],
         installed_bytes=size[1],
+        size_of=size[2],
         index_date=context.index.date,
     )
 
@@ -105,21 +110,23 @@ def refusal(
 
 
 def _headline(context: Context, best: Fit, devices: tuple[Device, ...]) -> str:
-    what = (
-        f"torch {describe_build(best.build.torch, best.build.backend, best.build.platform if best.services else None)}"
+    name = (
+        f"the newest nightly of {' and '.join(context.wanted.specifiers)}"
+        if context.wanted.is_pre
+        else f"torch {best.build.torch}"
     )
-    if context.wanted.is_pre:
-        what = f"the newest nightly of torch for {best.build.backend}"
+    what = describe_build(name, best.build.backend, best.build.platform if best.services else None)
     idle = [device for device in devices if device.problem]
     if compat.family(best.build.backend) == "cpu" and idle and context.wanted.backend is None and not best.services:
         return f"{what}: {idle[0].name} cannot be used, {idle[0].problem}."
     return what
 
 
-def _reasons(context: Context, best: Fit, devices: tuple[Device, ...]) -> tuple[str, ...]:
+def _reasons(
+    context: Context, best: Fit, misfits: Sequence[tuple[Build, No]], devices: tuple[Device, ...]
+) -> tuple[str, ...]:
     machine, build = context.machine, best.build
-    newest = "the newest torch" + (f" that satisfies {context.wanted.text}" if context.wanted.is_pinned else "")
-    lines = [f"{newest} {_purpose(context, best)}"]
+    lines = [f"{_newest(context, best, misfits)} {_purpose(context, best)}"]
     if best.support == "minor-version":
         cuda = cuda_of(build) or (0, 0)
         lines.append(
@@ -128,10 +135,38 @@ def _reasons(context: Context, best: Fit, devices: tuple[Device, ...]) -> tuple[
         )
     if any(service == "ptx" for _, service in best.services):
         lines.append("its kernels are compiled from PTX at first use, which takes minutes once")
-    lines += [f"{d.name}{f' ({d.detail})' if d.detail else ''}: {d.problem}" for d in devices if d.problem]
+    lines += [f"{named(d)}: {d.problem}" for d in devices if d.problem]
     if build.origin == "default":
         lines.append("it is what the default package index itself carries")
     return (*lines, *machine.notes)
+
+
+def named(device: Device) -> str:
+    """An accelerator with what decides about its kernels: ``GTX 1080 Ti (6.1)``, ``gfx1103``."""
+    return f"{device.name} ({device.detail})" if device.detail and device.detail not in device.name else device.name
+
+
+def _newest(context: Context, best: Fit, misfits: Sequence[tuple[Build, No]]) -> str:
+    wanted = context.wanted
+    if wanted.is_pre:
+        return f"nightlies have the backend tags of {wanted.nightly}: the one"
+    newest = "the newest torch" + (f" that satisfies {wanted.text}" if wanted.is_pinned else "")
+    # a package that goes with few releases, and so decides, has to be named
+    is_held_back = any(
+        no.kind == "companion"
+        and version_of(build.torch) > version_of(best.build.torch)
+        and compat.family(build.backend) == compat.family(best.build.backend)
+        for build, no in misfits
+    )
+    return f"{newest} beside which {' and '.join(wanted.companions)} exist," if is_held_back else newest
+
+
+def _told(context: Context, misfits: Sequence[tuple[Build, No]]) -> Sequence[tuple[Build, No]]:
+    """The builds that say something about the request: with nightlies only those of the newest release."""
+    wanted = context.wanted
+    if not wanted.is_pre:
+        return misfits
+    return [(build, no) for build, no in misfits if build.torch == wanted.nightly and build.origin == "pytorch"]
 
 
 def _purpose(context: Context, best: Fit) -> str:
@@ -162,6 +197,11 @@ def _warnings(context: Context, best: Fit) -> tuple[str, ...]:
         )
     if build.numpy_abi == "numpy1-only":
         lines.append(f"torch {build.torch} was built for NumPy 1: numpy<2 goes with it")
+    if not best.services and compat.family(build.backend) != "cpu":
+        lines.append(
+            f"nothing here can use a build for {MAKERS[compat.family(build.backend)]}: it was asked for and runs on the CPU until "
+            "that changes"
+        )
     if context.machine.is_jetson:
         lines.append("not yet confirmed in practice on a Jetson board; NVIDIA's JetPack wheels are the tried way")
     if any(card.capability is None and card.vendor == "nvidia" for card, _ in best.services):
@@ -188,6 +228,8 @@ def _why_not(best: Fit, fit: Fit) -> No:
         return No("rank", "would compile its kernels from PTX at first use")
     if best.support == "full" and fit.support == "minor-version":
         return No("rank", "is carried by this driver through minor-version compatibility only")
+    if fit.build.arch_level == UNCONFIRMED_GFX and fit.build.gfx:
+        return No("rank", "works too, but what code it holds is known from a build script only")
     if fit.build.backend == best.build.backend:
         return No("rank", "is the same build from another index")
     return No("rank", f"works too; {best.build.backend} is preferred")
@@ -250,16 +292,16 @@ def _requirement(context: Context, name: str, version: str, build: Build) -> Req
     extras = context.wanted.extras.get(name, "")
     if context.wanted.is_pre:
         return Requirement(name=name, pin=f"{name}{extras}", index_url=url)
+    file = _file(context, name, version, build)
     local = full_version(version, build)
-    file = _file(context, name, local, build)
-    if file is None and build.origin == "pytorch" and "+" in local:
-        # a few aarch64 CUDA wheels of 2.4 and 2.5 carry no local version
-        bare = _file(context, name, version, build)
-        if bare is not None and bare.folder is not None and bare.folder.endswith(build.backend):
-            file, local = bare, version
+    if file is not None:
+        local = file.version
+    elif name in ONE_BUILD or (name != "torch" and build.platform == "linux_aarch64"):
+        # without a local part the pin takes what the page of the tag has, whether its name carries one or not
+        local = version
     return Requirement(
         name=name,
-        pin=f"{name}{extras}=={local}",
+        pin=f"{name}{extras}=={version if name in ONE_BUILD else local}",
         version=local,
         index_url=url,
         file=file.file if file else None,
@@ -270,16 +312,23 @@ def _requirement(context: Context, name: str, version: str, build: Build) -> Req
 
 
 def _file(context: Context, name: str, version: str, build: Build) -> WheelFile | None:
-    fitting = []
-    for row in context.index.files_of(name, version):
-        fits_python = (
-            row.python_tag == "py3"
-            or (row.abi if row.abi.endswith("t") else row.python_tag) == context.machine.python_tag
-        )
-        if row.origin == build.origin and fits_python and compat.platform_of_tag(row.platform) == build.platform:
-            fitting.append(row)
+    """The wheel for this interpreter. Some aarch64 wheels carry no local version: then the folder tells whose build they are."""
+    local = full_version(version, build)
+    rows = (*context.index.files_of(name, local), *(context.index.files_of(name, version) if local != version else ()))
+    fitting = [
+        row
+        for row in rows
+        if row.origin == build.origin
+        and (row.version == local or (row.folder or "").endswith(f"/{build.backend}"))
+        and _fits_python(row, context.machine.python_tag)
+        and compat.platform_of_tag(row.platform) == build.platform
+    ]
     # of rebuilds the last one, as installers choose
-    return max(fitting, key=lambda row: row.build_number, default=None)
+    return max(fitting, key=lambda row: (row.version == local, row.build_number), default=None)
+
+
+def _fits_python(row: WheelFile, python_tag: str | None) -> bool:
+    return row.python_tag == "py3" or (row.abi if row.abi.endswith("t") else row.python_tag) == python_tag
 
 
 def index_url(context: Context, build: Build) -> str | None:
@@ -304,14 +353,26 @@ def _file_url(context: Context, file: WheelFile) -> str | None:
 
 
 def _others(context: Context, build: Build) -> tuple[str, ...]:
-    others = context.wanted.others
-    target = context.snapshot.target
+    """The other requirements; a build made for NumPy 1 keeps NumPy 2 out where anything would bring it or has brought it."""
+    wanted, target = context.wanted, context.snapshot.target
+    if build.numpy_abi != "numpy1-only" or not wanted.takes_numpy_2:
+        return wanted.others
+    named = [Named(other) for other in wanted.others]
+    if any(canonicalize_name(one.name) == "numpy" for one in named):
+        return tuple(_below_2(one) for one in named)
     installed = [d for d in (target.distributions or ()) if d.name == "numpy"] if target else []
     has_new = any(compat.at_least(d.version, "2") for d in installed)
-    names_numpy = any(other.split(";")[0].strip().startswith("numpy") for other in others)
-    if build.numpy_abi == "numpy1-only" and (has_new or names_numpy):
-        return (*others, "numpy<2")
-    return others
+    return (*wanted.others, "numpy<2") if has_new or NEED_NUMPY & set(wanted.companions) else wanted.others
+
+
+NEED_NUMPY = frozenset(("torchvision", "torchtext"))
+"""Companions that require NumPy, without a limit: the newest would come with them."""
+
+
+def _below_2(requirement: Named) -> str:
+    if canonicalize_name(requirement.name) == "numpy":
+        requirement.specifier &= SpecifierSet("<2")
+    return str(requirement)
 
 
 def _commands(
@@ -325,7 +386,7 @@ def _commands(
     head, source = _installer(context), _source(context, requirements[0])
     # variables and a file of the user may name an extra index: the family is asked for without them
     alone = ("--isolated",) if context.request.installer == "pip" else ("--no-config",)
-    if needs_one_index(backend) and source[:1] == ("--index-url",):
+    if (needs_one_index(backend) or context.wanted.is_pre) and source[:1] == ("--index-url",):
         only = (*head, *alone, *source, *_again(context), *pins)
         return (only, (*head, *others)) if others else (only,)
     first = (*head, "--no-deps", *alone, *source, *_again(context), *pins)
@@ -335,7 +396,8 @@ def _commands(
 def needs_one_index(backend: str) -> bool:
     """ROCm and XPU builds require triton variants that only the PyTorch index may supply, with versions that only the wheel tells.
 
-    So they come with their dependencies from that one index; asked for later, those names would be looked up elsewhere.
+    So they come with their dependencies from that one index; asked for later, those names would be looked up elsewhere. The same holds
+    for nightlies, whose triton is a nightly, too.
     """
     return compat.family(backend) in ("rocm", "xpu")
 
@@ -367,11 +429,20 @@ def _source(context: Context, requirement: Requirement) -> tuple[str, ...]:
     return "--index-url", requirement.index_url
 
 
-def _footprint(build: Build, requirements: tuple[Requirement, ...], index: WheelIndex) -> tuple[int | None, int | None]:
-    rows = getattr(index, "footprints", ())
-    row = next(
-        (r for r in rows if r.family == compat.family(build.backend) and r.platform in (None, build.platform)), None
-    )
+def _footprint(context: Context, build: Build, torch: Requirement) -> tuple[int | None, int | None, str | None]:
+    """(Download, installed, the release that stands in for this one). What CPU builds require beside torch is small."""
+    index, family = context.index, compat.family(build.backend)
+    row = next((r for r in index.footprints if r.family == family and r.platform in (None, build.platform)), None)
+    own = torch.size_bytes or _size_by_default_index(context, build)
     if row is None:
-        return requirements[0].size_bytes, None
-    return row.download_bytes, row.installed_bytes
+        return own, None, None
+    if family == "cpu" and own is not None:
+        return own, row.installed_bytes, None
+    return row.download_bytes, row.installed_bytes, row.torch
+
+
+def _size_by_default_index(context: Context, build: Build) -> int | None:
+    """Size of the same release's torch wheel on the default index, where that is the same kind of build."""
+    twin = context.index.build(build.torch, build.backend, build.platform, "default")
+    file = _file(context, "torch", build.torch, twin) if twin is not None else None
+    return file.size_bytes if file else None

@@ -7,7 +7,7 @@ from ptsetup.index import Build
 from ptsetup.plan.compose import Context, tag_order
 from ptsetup.plan.judge import MAKERS, VENDOR_FAMILY, No, branch_row, cuda_of, in_the_way
 from ptsetup.plan.machine import SYSTEM_NAMES, Card, labels
-from ptsetup.plan.survey import builds_of
+from ptsetup.plan.survey import best, builds_of
 from ptsetup.plan.wanted import version_of
 
 
@@ -25,6 +25,8 @@ def headline(context: Context, cards: tuple[Card, ...]) -> str:
 def why(context: Context, cards: tuple[Card, ...]) -> str:
     """The end of that sentence: the first thing that is missing, seen from the request, else what rules the closest build out."""
     wanted = context.wanted
+    if len({card.vendor for card in cards}) > 1 and wanted.backend is None:
+        return _of_two_makers(context, cards)
     asked = [build for build in builds_of(context.machine.platform, context.index) if _is_asked(build, context)]
     if not asked:
         return _no_release(context)
@@ -39,6 +41,15 @@ def why(context: Context, cards: tuple[Card, ...]) -> str:
     if not kin:
         return f"{_span(asked)} has no build for {MAKERS[family]} on {_system(context)}"
     return _no_common_driver(context, cards) or _nearest(context, cards, kin)
+
+
+def _of_two_makers(context: Context, cards: tuple[Card, ...]) -> str:
+    """What keeps the build for the first maker that has none."""
+    for vendor in dict.fromkeys(card.vendor for card in cards):
+        part = tuple(card for card in cards if card.vendor == vendor)
+        if best(context.machine, context.wanted, context.index, part) is None:
+            return f"a build serves one maker's GPUs, and for {labels(part)} {why(context, part)}"
+    return "a build serves one maker's GPUs"
 
 
 def _is_asked(build: Build, context: Context) -> bool:
@@ -71,15 +82,19 @@ def _nearest(context: Context, cards: tuple[Card, ...], kin: Sequence[Build]) ->
     judged = [(build, tuple(in_the_way(build, context.machine, context.wanted, context.index, cards))) for build in kin]
     build, facts = max(judged, key=_closeness)
     said = " and ".join(dict.fromkeys(no.reason for no in facts))
+    name = f"the {build.backend} nightly" if context.wanted.is_pre else f"{build.torch}+{build.backend}"
     if any(card.capability in compat.JETSON_CAPABILITIES for card in cards) and cuda_of(build) is not None:
-        return f"builds before CUDA 13.2 hold no code for a Jetson's own GPU, and {build.torch}+{build.backend} {said}"
-    return f"{build.torch}+{build.backend} {said}"
+        return f"builds before CUDA 13.2 hold no code for a Jetson's own GPU, and {name} {said}"
+    return f"{name} {said}"
 
 
 def _closeness(judged: tuple[Build, tuple[No, ...]]) -> tuple[object, ...]:
+    """Fewest facts; then what a person can change before what is compiled in; then the newest torch and the least demanding CUDA."""
     build, facts = judged
     cuda = cuda_of(build) or (0, 0)
-    return -len(facts), version_of(build.torch), (-cuda[0], -cuda[1]), tag_order(build.backend)
+    is_changeable = all(no.kind not in ("gpu", "vendor") for no in facts)
+    modest = (-cuda[0], -cuda[1]) if is_changeable else cuda
+    return -len(facts), is_changeable, version_of(build.torch), modest, tag_order(build.backend)
 
 
 def _no_common_driver(context: Context, cards: Sequence[Card]) -> str | None:

@@ -7,7 +7,7 @@ from ptsetup import compat
 from ptsetup.facts import Record
 from ptsetup.index import Build, CompanionBuild, DriverBranch, WheelIndex
 from ptsetup.plan.machine import Card, Machine
-from ptsetup.plan.wanted import COMPANIONS, Wanted, version_of
+from ptsetup.plan.wanted import COMPANIONS, ONE_BUILD, Wanted, version_of
 
 VENDOR_FAMILY = {"nvidia": "cuda", "amd": "rocm", "intel": "xpu", "apple": "cpu"}
 
@@ -120,15 +120,20 @@ def _driver(build: Build, machine: Machine, index: WheelIndex, cards: tuple[Card
         return None
     if machine.driver is None:
         return None
+    cuda = cuda_of(build)
+    is_carried = cuda is None or carries(cuda, machine, index) is not None
     for card in cards:
         problem = branch_problem(card, machine, index)
-        if problem:
+        row = branch_row(card, index)
+        # a CUDA release may ask for more than the card does
+        if problem and (is_carried or (row and row.last)):
             return No("driver", problem)
-    cuda = cuda_of(build)
-    if cuda is None or carries(cuda, machine, index):
+    if is_carried or cuda is None:
         return None
     _, loose = compat.minimum_driver(cuda, index, is_windows=machine.is_windows_driver)
-    return No("driver", f"needs driver {loose} or newer, this machine has {machine.driver_text}")
+    firsts = [row.first for card in cards if (row := branch_row(card, index)) and row.first]
+    least = max((one for one in (loose, *firsts) if one), key=compat.version_tuple, default=loose)
+    return No("driver", f"needs driver {least} or newer, this machine has {machine.driver_text}")
 
 
 def cuda_of(build: Build) -> tuple[int, int] | None:
@@ -241,6 +246,8 @@ def _unserved(build: Build, machine: Machine, card: Card, index: WheelIndex) -> 
     )
     if has_ptx:
         return No("gpu", f"holds only PTX for {card.label}, which driver {machine.driver} is too old to compile")
+    if card.vendor == "nvidia" and not (build.sass or build.ptx):
+        return No("gpu", "is not known to hold code for any GPU: its architectures were never listed")
     if card.gfx and card.gfx in build.gfx:
         return No("gpu", f"names {card.gfx} in its build script only: not confirmed to be in the wheel")
     return No("gpu", f"holds no code for {card.label}")
@@ -309,12 +316,22 @@ def _companions(build: Build, machine: Machine, wanted: Wanted, index: WheelInde
             asked = f"{name}{wanted.specifiers[name]}"
             have = f" (it goes with {name} {paired[0]})" if paired else ""
             return No("companion", f"has no {asked} that belongs to it{have}")
-        at_hand = [v for v in fitting if wanted.can_be_had(name, full_version(v, build))]
+        at_hand = [v for v in fitting if _can_be_had(name, v, build, wanted)]
         there = next((v for v in at_hand if wanted.only or _has_companion(name, v, build, machine, index)), None)
         if there is None:
-            return No("companion", f"has no {name} {fitting[0]} for the same backend tag")
+            return No("companion", f"has no {name} for the same backend tag")
         found.append((name, there))
     return tuple(found)
+
+
+def _can_be_had(name: str, version: str, build: Build, wanted: Wanted) -> bool:
+    """Some file name of that companion is among the wheels at hand, where there is such a list."""
+    names = {full_version(version, build)}
+    if name in ONE_BUILD:
+        names |= {version, f"{version}+cpu"}
+    elif build.platform == "linux_aarch64":
+        names.add(version)
+    return any(wanted.can_be_had(name, one) for one in names)
 
 
 def _has_companion(name: str, version: str, build: Build, machine: Machine, index: WheelIndex) -> bool:

@@ -2,10 +2,11 @@
 
 from ptsetup import compat
 from ptsetup.facts import replace
+from ptsetup.index import DriverBranch
 from ptsetup.plan import survey
 from ptsetup.plan.compose import Context, describe_build
 from ptsetup.plan.judge import Fit, branch_row, covers
-from ptsetup.plan.machine import Card, Machine
+from ptsetup.plan.machine import Card, Machine, labels
 from ptsetup.plan.records import Option
 from ptsetup.plan.wanted import version_of
 
@@ -15,8 +16,15 @@ def _best(context: Context, machine: Machine, cards: tuple[Card, ...], than: Fit
     return survey.best(machine, context.wanted, context.index, cards, than.build.torch if than else None)
 
 
-def _opens(what: str, fit: Fit) -> str:
-    return f"{what} opens {describe_build(fit.build.torch, fit.build.backend, fit.build.platform)}"
+def _option(kind: str, context: Context, what: str, fit: Fit) -> Option:
+    build, is_pre = fit.build, context.wanted.is_pre
+    name = "the newest nightly" if is_pre else build.torch
+    return Option(
+        kind=kind,
+        text=f"{what} opens {describe_build(name, build.backend, build.platform)}",
+        torch=None if is_pre else build.torch,
+        backend=build.backend,
+    )
 
 
 def drivers_to_try(context: Context) -> list[str]:
@@ -43,7 +51,7 @@ def driver_option(context: Context, cards: tuple[Card, ...], taken: Fit | None) 
     for driver in drivers_to_try(context):
         fit = _best(context, _with_driver(context, driver), cards, taken)
         if fit is not None:
-            option = _by_driver(driver, fit, _or_newer(context, cards), is_jetson=context.machine.is_jetson)
+            option = _by_driver(context, driver, fit, _or_newer(context, cards))
             break
     if option is None and taken is None:
         option = _older_driver(context, cards)
@@ -55,19 +63,14 @@ def _or_newer(context: Context, cards: tuple[Card, ...]) -> str:
     return f"or newer, up to branch {min(ends, key=compat.version_tuple)}" if ends else "or newer"
 
 
-def _by_driver(driver: str, fit: Fit, suffix: str, *, is_jetson: bool = False) -> Option:
+def _by_driver(context: Context, driver: str, fit: Fit, suffix: str) -> Option:
     # the driver of a Jetson board comes with its JetPack release only
     what = (
         f"a JetPack release that carries what desktop driver {driver} does (JetPack 7)"
-        if is_jetson
+        if context.machine.is_jetson
         else f"driver {driver} {suffix}"
     )
-    return Option(
-        kind="driver",
-        text=_opens(what, fit),
-        torch=fit.build.torch,
-        backend=fit.build.backend,
-    )
+    return _option("driver", context, what, fit)
 
 
 def _older_driver(context: Context, cards: tuple[Card, ...]) -> Option | None:
@@ -77,8 +80,12 @@ def _older_driver(context: Context, cards: tuple[Card, ...]) -> Option | None:
         if row.last and is_for_it and compat.at_least(context.machine.driver, row.last):
             fit = _best(context, _with_driver(context, f"{row.last}.999"), cards)
             if fit is not None:
-                return _by_driver(row.last, fit, "(the last branch for this GPU)")
+                return _by_driver(context, row.last, fit, f"(the last branch for {_ending_with(row, cards)})")
     return None
+
+
+def _ending_with(row: DriverBranch, cards: tuple[Card, ...]) -> str:
+    return labels(card for card in cards if card.capability and covers(row.capabilities, card.capability))
 
 
 def missing_driver(context: Context) -> list[Option]:
@@ -92,7 +99,7 @@ def missing_driver(context: Context) -> list[Option]:
     for driver in drivers_to_try(context):
         fit = _best(context, _with_driver(context, driver), cards, newest)
         if fit is not None:
-            newest, reached = fit, _by_driver(driver, fit, _or_newer(context, cards))
+            newest, reached = fit, _by_driver(context, driver, fit, _or_newer(context, cards))
     return [reached] if reached else []
 
 
@@ -119,7 +126,7 @@ def python_option(context: Context, cards: tuple[Card, ...], taken: Fit | None) 
         return []
     *_, tag, fit = max(opened, key=lambda row: row[:4])
     name = replace(context.machine, python_tag=tag).python
-    return [Option(kind="python", text=_opens(f"Python {name}", fit), torch=fit.build.torch, backend=fit.build.backend)]
+    return [_option("python", context, f"Python {name}", fit)]
 
 
 def _python_number(tag: str | None) -> int | None:
@@ -143,9 +150,7 @@ def system_option(context: Context, cards: tuple[Card, ...], taken: Fit | None) 
     for what, other in changed:
         fit = _best(context, other, cards, taken)
         if fit is not None:
-            found.append(
-                Option(kind="system", text=_opens(what, fit), torch=fit.build.torch, backend=fit.build.backend)
-            )
+            found.append(_option("system", context, what, fit))
     return found[-1:]
 
 

@@ -134,4 +134,11 @@ class Plan(Record, frozen=True, kw_only=True):
     """How the driver carries that CUDA: ``full`` or ``minor-version``."""
     download_bytes: int | None = None
     installed_bytes: int | None = None
+    size_of: str | None = None
+    """The release whose size stands in for this one's, where only that one was measured."""
     index_date: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The build as texts name it: ``2.14.1+cu126``; of nightlies only the tag is known before they are installed."""
+        return self.local or f"nightly ({self.backend})"

@@ -107,21 +107,23 @@ def option(context: Context, way: Loosened, wanted: Wanted) -> Option:
     build = way.fit.build
     return Option(
         kind="request",
-        text=f"take {describe_build(build.torch, build.backend, build.platform)}{_given_up_in_words(way, wanted)}",
-        torch=build.torch,
+        text=f"take {describe_build(_name(way), build.backend, build.platform)}{_given_up_in_words(way, wanted)}",
+        torch=None if way.wanted.is_pre else build.torch,
         backend=build.backend,
         command=command_for(context, way),
     )
 
 
+def _name(way: Loosened) -> str:
+    return "the newest nightly" if way.wanted.is_pre else way.fit.build.torch
+
+
 def on_purpose(context: Context, way: Loosened, wanted: Wanted) -> Option:
     """The same for the CPU build."""
-    build = way.fit.build
-    what = "the newest nightly" if way.wanted.is_pre else build.torch
     return Option(
         kind="cpu",
-        text=f"use the CPU on purpose: {what}{_given_up_in_words(way, wanted)}",
-        torch=build.torch,
+        text=f"use the CPU on purpose: {_name(way)}{_given_up_in_words(way, wanted)}",
+        torch=None if way.wanted.is_pre else way.fit.build.torch,
         backend="cpu",
         command=command_for(context, way),
     )
@@ -162,12 +164,17 @@ def _given_up_in_words(way: Loosened, wanted: Wanted) -> str:
 
 def command_for(context: Context, way: Loosened) -> tuple[str, ...]:
     """The ``ptsetup install`` call for a loosened request; () where something outside the request has to change."""
-    request, backend = context.request, way.wanted.backend
+    request = context.request
+    # without its tag the request could be settled otherwise: the build that was found is named in its place
+    is_tag_given_up = any(change.kind == "backend" for change in way.changes)
+    backend = way.wanted.backend
+    if is_tag_given_up and not any(card.vendor == "apple" for card, _ in way.fit.services):
+        backend = way.fit.build.backend
     if any(change.kind == "constraint" for change in way.changes):
         return ()
     if any(change.kind == "numpy" for change in way.changes) and str(context.wanted.constraints.get("numpy", "")):
         return ()
-    head = call(context, backend=backend if backend is not None and backend in (request.backend, "cpu") else None)
+    head = call(context, backend=backend)
     is_nightly = ("--pre",) if way.wanted.is_pre else ()
     picks = tuple(word for gpu in request.gpus for word in ("--gpu", str(gpu)))
     return (*head, *is_nightly, *picks, *_packages(context, way))

@@ -15,6 +15,9 @@ from ptsetup.plan.records import Request
 
 COMPANIONS = ("torchvision", "torchaudio", "torchtext", "torchcodec")
 
+ONE_BUILD = frozenset(("torchtext",))
+"""Companions without GPU code: the page of every tag has the same wheels, named ``+cpu`` or without a local part (pytorch/text#1320)."""
+
 FAMILY = frozenset(
     (
         "torch",

@@ -24,7 +24,7 @@ def advice(context: Context, cards: tuple[Card, ...], taken: Fit) -> tuple[Optio
         return ()
     found = [*other_machine.driver_option(context, cards, taken), *other_machine.python_option(context, cards, taken)]
     found += other_machine.system_option(context, cards, taken)
-    if not any(option.kind == "driver" for option in found):
+    if not cards:
         found += other_machine.missing_driver(context)
     return (*found, *_vendor_wheels(context, cards))
 

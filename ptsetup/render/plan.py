@@ -52,7 +52,7 @@ def _requirement_line(requirement: Requirement) -> str:
 
 def as_text(plan: Plan, style: Style, *, width: int = 80, is_verbose: bool = False) -> str:
     """One screen: the answer, why, what to type, what was not taken, and what would open more."""
-    body = _install(plan, is_verbose=is_verbose) if plan.outcome == "install" else _ways(plan)
+    body = _install(plan) if plan.outcome == "install" else _ways(plan)
     lines = [*wrap(plan.headline, width, "", ""), ""]
     for label, text in body:
         first = f"  {label:<10}"
@@ -65,29 +65,22 @@ def as_text(plan: Plan, style: Style, *, width: int = 80, is_verbose: bool = Fal
     return masked("\n".join(lines)) + "\n"
 
 
-def _install(plan: Plan, *, is_verbose: bool) -> list[tuple[str, str]]:
+def _install(plan: Plan) -> list[tuple[str, str]]:
     rows = [("because" if not position else "", reason) for position, reason in enumerate(plan.reasons)]
     rows += [
-        ("command" if not position else "", quoted(command))
-        for position, command in enumerate(_shown_commands(plan, is_verbose=is_verbose))
+        ("command" if not position else "then", quoted(command)) for position, command in enumerate(plan.commands)
     ]
-    size = _sizes(plan)
-    if size:
-        rows.append(("download", size))
+    rows.append(("download", _sizes(plan)))
     rows += [("note", warning) for warning in plan.warnings]
     return rows
 
 
-def _shown_commands(plan: Plan, *, is_verbose: bool) -> Sequence[Sequence[str]]:
-    return plan.commands if is_verbose else plan.commands[:1] if len(plan.commands) == 1 else plan.commands
-
-
 def _sizes(plan: Plan) -> str:
-    parts = []
-    if plan.download_bytes:
-        parts.append(f"about {gigabytes(plan.download_bytes)}")
+    parts = [f"about {gigabytes(plan.download_bytes)}" if plan.download_bytes else "size not known"]
     if plan.installed_bytes:
         parts.append(f"{gigabytes(plan.installed_bytes)} on disk")
+    if plan.size_of and plan.size_of != plan.torch:
+        parts.append(f"as {plan.size_of} takes")
     if plan.requirements and plan.requirements[0].sha256:
         parts.append("sha256 known")
     return ", ".join(parts)

@@ -4,18 +4,10 @@ import pytest
 
 from ptsetup import index
 from ptsetup.errors import RequestError
-from ptsetup.plan import Plan, Request, plan
+from ptsetup.plan import Request, plan
 from ptsetup.plan.describe import Description, describe
 from tests import builders
-
-
-def planned(*packages: str, backend: str = "auto", **machine) -> Plan:
-    machine.setdefault("python_version", "3.12")
-    gpus = machine.pop("gpu", ())
-    description = Description(gpus=(gpus,) if isinstance(gpus, str) else tuple(gpus), **machine)
-    wheels = index.load()
-    return plan(describe(description, wheels), Request(packages=packages or ("torch",), backend=backend), wheels)
-
+from tests.plan.described import planned
 
 INSTALLS = [
     # CUDA 13 builds start at 7.5, and the last CUDA 12 build is 2.14.1+cu126
