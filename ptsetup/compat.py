@@ -312,6 +312,9 @@ _SERIES = (
     (r"\brtx 30\d\d\b|\brtx a\d{3,4}\b", (8, 6)),
     (r"\brtx 40\d\d\b|\brtx \d{4} ada\b", (8, 9)),
     (r"\brtx 50\d\d\b", (12, 0)),
+    (r"\bxavier\b", (7, 2)),
+    (r"\borin\b", (8, 7)),
+    (r"\bthor\b", (11, 0)),
 )
 """Series of products that have one capability throughout: for boards that the table does not list one by one."""
 
@@ -352,11 +355,15 @@ def gfx_of(text: str, index: WheelIndex) -> str | None:
     alias = next((gfx for words, gfx in _AMD_ALIASES if set(words) <= set(wanted)), None)
     if alias:
         return alias
+    return _gfx_by_product(set(wanted), index) or _gfx_by_product({*wanted, "pro"}, index)
+
+
+def _gfx_by_product(wanted: set[str], index: WheelIndex) -> str | None:
     best: tuple[int, str] | None = None
     for target in index.gfx_targets:
         for product in target.products:
             words = _words(product)
-            if words and set(words) <= set(wanted) and (best is None or len(words) > best[0]):
+            if words and set(words) <= wanted and (best is None or len(words) > best[0]):
                 best = (len(words), target.gfx)
     return best[1] if best else None
 
@@ -375,6 +382,10 @@ _AMD_ALIASES = (
     (("890m",), "gfx1150"),
     (("8050s",), "gfx1151"),
     (("8060s",), "gfx1151"),
+    (("ryzen", "ai", "max"), "gfx1151"),
+    (("mi", "50"), "gfx906"),
+    (("mi", "60"), "gfx906"),
+    (("steam", "deck"), "gfx1033"),
 )
 """Names that the table gives by family only (Vega 10, Polaris, Strix Point, Strix Halo), as shops and drivers write them."""
 

@@ -26,6 +26,8 @@ DEFAULT_LIBC = "glibc-2.39"
 
 DEFAULT_MACOS = "15.0"
 
+_APPLE = re.compile(r"(?:apple\s*)?(?:silicon|m[1-9]\d?(?:\s*(?:pro|max|ultra))?)", re.IGNORECASE)
+
 
 class Description(Record, frozen=True, kw_only=True):
     """The options that describe a machine; None: not given."""
@@ -54,19 +56,20 @@ def describe(description: Description, index: WheelIndex) -> Snapshot:
     """
     system = description.system or "linux"
     machine = _machine(system, description.arch)
-    nvidia, amd, intel = _gpus(description.gpus, index)
+    is_apple = system == "macos" and machine == "arm64"
+    apple = tuple(gpu for gpu in description.gpus if is_apple and _APPLE.fullmatch(gpu))
+    nvidia, amd, intel = _gpus(tuple(gpu for gpu in description.gpus if gpu not in apple), index)
     driver = _driver_version(description.driver)
     if driver is not None and not nvidia:
         # a driver without a card: some NVIDIA GPU, of which nothing is known
         nvidia.append(Gpu(name="NVIDIA GPU", source="described"))
-    is_apple = system == "macos" and machine == "arm64"
     return Snapshot(
         origin="described",
         host=_host(description, system, machine),
         nvidia=_nvidia(description, driver, tuple(nvidia)),
         amd=Amd(gpus=tuple(amd)),
         intel=Intel(gpus=tuple(intel)),
-        apple=Apple(chip="Apple silicon", has_metal=True) if is_apple else None,
+        apple=Apple(chip=apple[0] if apple else "Apple silicon", has_metal=True) if is_apple else None,
         target=_target(description.python_version, machine),
         env={},
     )
@@ -125,6 +128,10 @@ def _driver_version(text: str | None) -> str | None:
     """No ``--driver``, or a word that tools print where there is none, means that none is installed."""
     if text is None or text.strip().strip("[]").lower() in ("", "n/a", "none", "not supported", "unknown"):
         return None
+    in_windows = re.fullmatch(r"\d+\.\d+\.\d*(\d)\.(\d{2})(\d{2})", text.strip())
+    if in_windows:
+        # the Device Manager's form: 32.0.15.7216 is 572.16
+        return f"{in_windows[1]}{in_windows[2]}.{in_windows[3]}"
     if not compat.version_tuple(text):
         raise RequestError(
             f"--driver {text!r} is no driver version.", hint="Write it as nvidia-smi prints it: 580.95.05."

@@ -6,6 +6,7 @@ from ptsetup import index
 from ptsetup.errors import RequestError
 from ptsetup.plan import Request, plan
 from ptsetup.plan.describe import Description, describe
+from ptsetup.plan.machine import view
 from tests import builders
 from tests.plan.described import planned
 
@@ -250,3 +251,34 @@ def test_of_two_cards_the_one_that_can_be_served_is_offered():
     made = planned(gpu=("Tesla K80", "RTX 5090"), driver="580.95.05")
     assert made.outcome == "refuse"
     assert ("gpu", "cu130") in {(option.kind, option.backend) for option in made.options}
+
+
+@pytest.mark.parametrize(
+    ("name", "detail"),
+    [
+        ("NVIDIA Jetson AGX Thor", "11.0"),
+        ("Jetson Orin NX 16GB", "8.7"),
+        ("W7900", "gfx1100"),
+        ("AMD Instinct MI50", "gfx906"),
+        ("MI60", "gfx906"),
+        ("Steam Deck", "gfx1033"),
+        ("AMD Ryzen AI Max+ 395", "gfx1151"),
+    ],
+)
+def test_short_names_of_boards_tell_what_decides_about_kernels(name, detail):
+    wheels = index.load()
+    snapshot = describe(Description(gpus=(name,)), wheels)
+    (card,) = view(snapshot, wheels).cards
+    assert card.detail == detail
+
+
+def test_an_apple_chip_may_be_named_on_a_mac_and_nowhere_else():
+    assert planned(system="macos", gpu="Apple M2 Max").devices[0].name == "Apple M2 Max"
+    with pytest.raises(RequestError):
+        planned(gpu="Apple M2 Max")
+
+
+def test_a_driver_as_windows_device_manager_writes_it_is_read():
+    done = planned(system="windows", gpu="12.0", driver="32.0.15.7216")
+    assert (done.torch, done.backend) == ("2.11.0", "cu128")
+    assert "driver 572.16" in done.reasons[0]
