@@ -124,16 +124,14 @@ def _is_brief(options: dict[str, Any]) -> bool:
 
 def take(options: dict[str, Any], terminal: Terminal) -> Any:
     """Look at this machine; the index and the rules are loaded while the children are waited for."""
-    import threading
-
     from ptsetup import probes
 
-    threading.Thread(target=_warm, args=(options["index_file"],), daemon=True).start()
     return probes.take(
         options["python"],
         with_torch=not options["no_import"],
         is_deep=options["deep"],
         progress=terminal.log if terminal.is_moving else None,
+        meanwhile=lambda: _warm(options["index_file"]),
     )
 
 

@@ -19,6 +19,7 @@ def take(
     is_deep: bool = False,
     is_online: bool = False,
     progress: Callable[[str], None] | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> "Snapshot":
     """Look at this machine and at one interpreter in it.
 
@@ -29,6 +30,7 @@ def take(
         is_deep: also sample clocks, hash files, test devices and import what is built on torch.
         is_online: the network may be asked.
         progress: told one line per probe that has ended.
+        meanwhile: called once while children are waited for: for work that is needed after the look. It must not raise.
 
     Raises:
         TargetError: the target does not exist or does not answer.
@@ -43,7 +45,7 @@ def take(
         from ptsetup.probes import _taking
 
         work = _taking.Work(choice, reading, importing, deadline_scale, is_deep=is_deep, is_online=is_online)
-        return work.snapshot(progress)
+        return work.snapshot(progress, meanwhile)
     except BaseException:
         # Ctrl-C, or no target: nothing that we started stays behind
         for question in (importing, reading):

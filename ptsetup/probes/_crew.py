@@ -10,6 +10,10 @@ from ptsetup.probes._found import Found
 
 Progress = Callable[[str], None]
 
+HEAD_START_S = 0.01
+"""A probe that reads a few files is done within this time. Threads of Python that compute at once take turns; taking
+them cost as much as the reading."""
+
 
 class Crew:
     """Runs probes and keeps what they bring."""
@@ -20,11 +24,15 @@ class Crew:
         self._found: dict[str, Found] = {}
         self._threads: dict[str, tuple[threading.Thread, float]] = {}
 
-    def start(self, name: str, probe: Callable[[], Found], *, deadline_s: float) -> None:
-        """Run a probe beside the others. Its thread is a daemon: one that is stuck in the kernel does not hold us at the end."""
+    def start(self, name: str, probe: Callable[[], Found], *, deadline_s: float, head_start_s: float = 0.0) -> None:
+        """Run a probe beside the others; ``head_start_s``: after so long at most we go on, and it may still be at work.
+
+        Its thread is a daemon: one that is stuck in the kernel does not hold us at the end.
+        """
         thread = threading.Thread(target=self.do, args=(name, probe), name=f"ptsetup-{name}", daemon=True)
         self._threads[name] = thread, time.monotonic() + deadline_s
         thread.start()
+        thread.join(head_start_s)
 
     def do(self, name: str, probe: Callable[[], Found]) -> Found:
         """Run a probe here and now.

@@ -2,12 +2,13 @@
 
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ptsetup import __version__
 from ptsetup.facts import Reading, Snapshot, Target, Unknown, replace
 from ptsetup.probes import amd, apple, choose, deadlines, disks, environ, host, intel, nvidia, target, torch
-from ptsetup.probes._crew import Crew, Progress
+from ptsetup.probes._crew import HEAD_START_S, Crew, Progress
 from ptsetup.probes._found import Found
 from ptsetup.probes.begin import Question
 
@@ -34,8 +35,8 @@ class Work:
         self._choice, self._reading, self._importing, self._scale = choice, reading, importing, scale
         self._is_deep, self._is_online = is_deep, is_online
 
-    def snapshot(self, progress: Progress | None = None) -> Snapshot:
-        """Run all probes and wait for them.
+    def snapshot(self, progress: Progress | None = None, meanwhile: Callable[[], None] | None = None) -> Snapshot:
+        """Run all probes and wait for them; ``meanwhile`` is called when all that needs nothing of the target has been started.
 
         Raises:
             TargetError: the target gave no answer.
@@ -43,9 +44,11 @@ class Work:
         crew = Crew(progress)
         self._start(crew)
         crew.do("env", lambda: Found(record=environ.take()))
+        if meanwhile is not None:
+            meanwhile()
         looked: Target | None = crew.do("target", lambda: target.finish(self._reading, self._choice)).record
         deadline_s = deadlines.THREAD_S * self._scale
-        crew.start("disks", lambda: self._disks(looked), deadline_s=deadline_s)
+        crew.start("disks", lambda: self._disks(looked), deadline_s=deadline_s, head_start_s=HEAD_START_S)
         if looked is not None:
             crew.start("around", lambda: target.around(looked, os.environ), deadline_s=deadline_s)
         found = {"torch": crew.result("torch")}
@@ -59,11 +62,16 @@ class Work:
         scale, deadline_s = self._scale, deadlines.THREAD_S * self._scale
         # its child has a deadline of its own
         crew.start("torch", self._torch, deadline_s=deadlines.TORCH_DEEP_S * scale + deadline_s)
-        crew.start("host", lambda: host.probe(deadline_scale=scale, is_online=self._is_online), deadline_s=deadline_s)
+        # its children take a while
         crew.start("nvidia", self._nvidia, deadline_s=deadline_s)
-        crew.start("amd", lambda: amd.probe(deadline_scale=scale), deadline_s=deadline_s)
-        crew.start("intel", lambda: intel.probe(deadline_scale=scale), deadline_s=deadline_s)
-        crew.start("apple", lambda: apple.probe(deadline_scale=scale), deadline_s=deadline_s)
+        quick: dict[str, Callable[[], Found]] = {
+            "host": lambda: host.probe(deadline_scale=scale, is_online=self._is_online),
+            "amd": lambda: amd.probe(deadline_scale=scale),
+            "intel": lambda: intel.probe(deadline_scale=scale),
+            "apple": lambda: apple.probe(deadline_scale=scale),
+        }
+        for name, probe in quick.items():
+            crew.start(name, probe, deadline_s=deadline_s, head_start_s=HEAD_START_S)
 
     def _nvidia(self) -> Found:
         """The NVIDIA section; where its driver hangs, torch (which asks the same driver) need not be waited for as long."""
