@@ -67,9 +67,7 @@ def as_text(plan: Plan, style: Style, *, width: int = 80, is_verbose: bool = Fal
 
 def _install(plan: Plan) -> list[tuple[str, str]]:
     rows = [("because" if not position else "", reason) for position, reason in enumerate(plan.reasons)]
-    rows += [
-        ("command" if not position else "then", quoted(command)) for position, command in enumerate(plan.commands)
-    ]
+    rows += [("command" if not position else "then", quoted(command)) for position, command in enumerate(plan.commands)]
     rows.append(("download", _sizes(plan)))
     rows += [("note", warning) for warning in plan.warnings]
     return rows
