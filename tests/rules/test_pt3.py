@@ -259,7 +259,7 @@ FIRES = (
             **listed(("torch", "2.5.1+cu121")),
         ),
         "torchtext was compiled for another torch than 2.5.1+cu121",
-        "torch==2.2.2 torchtext==0.17.2",
+        "torch==2.3.1 torchtext==0.18.0",
         title="torchtext was built for another torch",
     ),
     Fires(
