@@ -11,8 +11,8 @@ from ptsetup.readers._lines import Line
 from ptsetup.readers._packages import Packages
 from ptsetup.readers._smi import Smi
 
-WHOLE_LINES = 20_000
-"""So many lines of a long log are read from each end; of the rest only those that speak of an error."""
+WHOLE_LINES = 10_000
+"""So many lines of a long log are read from each end; of the rest only those that speak of trouble, as many at most."""
 
 REPEATS = 40
 """So many lines of one form are read: a table of GPUs has that many rows, a training log has millions."""
@@ -20,24 +20,29 @@ REPEATS = 40
 PARAGRAPH_LINES = 12
 """Lines of one wrapped sentence that are joined."""
 
-_COLLECT_ENV = re.compile(
-    r"Collecting environment information|Is debug build ?:|CUDA used to build PyTorch|CUDA_MODULE_LOADING set to|Is XNNPACK available"
+_COLLECT_ENV = (
+    "Collecting environment information",
+    "Is debug build:",
+    "Is debug build :",
+    "CUDA used to build PyTorch",
+    "CUDA_MODULE_LOADING set to",
+    "Is XNNPACK available",
 )
 """What nobody writes by hand."""
 
-_NOT_HAD = re.compile(
-    r"could not find a version that satisfies the requirement torch|no matching distribution found for torch"
-    r"|has no wheels with a matching|can't be installed because it doesn't have a source distribution",
-    re.IGNORECASE,
+_NOT_HAD = (
+    "could not find a version that satisfies the requirement torch",
+    "no matching distribution found for torch",
+    "has no wheels with a matching",
+    "can't be installed because it doesn't have a source distribution",
 )
 
-_DIGITS = str.maketrans("", "", "0123456789")
+_DIGITS = re.compile(r"[0-9]+")
 
-_TROUBLE = re.compile(
-    r"error|fail|warn|cannot|could not|couldn't|unable|not found|no such|undefined|mismatch|incompatib|killed|illegal"
-    r"|denied|torch|cuda|nvidia|rocm|hip\b",
-    re.IGNORECASE,
-)
+_TROUBLE = (
+    "error", "fail", "warn", "cannot", "could not", "couldn't", "unable", "not found", "no such", "undefined", "mismatch",
+    "incompatib", "killed", "illegal", "denied", "torch", "cuda", "nvidia", "rocm", "hip",
+)  # fmt: skip
 
 
 def read(text: bytes | str) -> Snapshot:
@@ -52,7 +57,7 @@ def read(text: bytes | str) -> Snapshot:
         return ours
     draft = Draft()
     packages, commands, smi = Packages(draft), Commands(draft), Smi(draft)
-    draft.is_collect_env = _COLLECT_ENV.search(plain) is not None
+    draft.is_collect_env = any(words in plain for words in _COLLECT_ENV)
     for line in _worth_reading(_lines.with_headings(_lines.clean(plain))):
         _dates.scan(draft, line.text)
         commands.read(line)
@@ -62,7 +67,7 @@ def read(text: bytes | str) -> Snapshot:
             _rest(draft, line)
     packages.finish()
     _system.infer_wsl(draft, plain)
-    if _NOT_HAD.search(plain):
+    if _lines.speaks_of(plain, _NOT_HAD):
         draft.forget_asked()
     _paragraphs(draft)
     return draft.snapshot()
@@ -79,11 +84,13 @@ def _rest(draft: Draft, line: Line) -> None:
 def _worth_reading(lines: tuple[Line, ...]) -> Iterator[Line]:
     """Of a long log both ends, and what speaks of trouble between them; lines that differ in figures alone only so often."""
     seen: dict[str, int] = {}
+    between = WHOLE_LINES
     for position, line in enumerate(lines):
-        is_end = position < WHOLE_LINES or position >= len(lines) - WHOLE_LINES
-        if not is_end and not _TROUBLE.search(line.text):
-            continue
-        form = line.text.translate(_DIGITS)
+        if WHOLE_LINES <= position < len(lines) - WHOLE_LINES:
+            if not between or not _lines.speaks_of(line.text, _TROUBLE):
+                continue
+            between -= 1
+        form = _DIGITS.sub("", line.text)
         seen[form] = seen.get(form, 0) + 1
         if seen[form] <= REPEATS:
             yield line

@@ -15,6 +15,13 @@ VARIABLES = re.compile(
 )
 """Names of variables that rules look at."""
 
+_BEGINNINGS = (
+    "CUDA", "NVIDIA_", "LD_", "DYLD_", "PYTHON", "TORCH", "TRITON_", "HSA_", "HIP_", "ROCR_", "ROCM_", "GPU_DEVICE_ORDINAL", "ZE_",
+    "ONEAPI_", "NCCL_", "GLOO_", "OMP_", "KMP_", "MKL_", "MASTER_", "RANK", "WORLD_SIZE", "CC", "CXX", "PIP_", "UV_", "HF_", "VLLM_",
+    "SLURM_", "KUBERNETES_", "XDG_", "BNB_", "MAX_JOBS", "GLIBC_", "CONDA_", "VIRTUAL_ENV",
+)  # fmt: skip
+"""One of these is in each of those names."""
+
 _VALUE = r"\"[^\"]{0,600}\"|'[^']{0,600}'|[^\s`;&|)\"']{0,600}"
 _SETTING = re.compile(
     r"(?:^|[\s;`\"'(*]|-e |--env |%env |\$env:)(?P<set>export |set |setenv |declare -x )?"
@@ -105,7 +112,7 @@ class Commands:
             self.draft.note("host.container", "docker", number, HINTED)
 
     def _variables(self, text: str, number: int) -> None:
-        if _ADVICE.search(text):
+        if not any(word in text for word in _BEGINNINGS) or _ADVICE.search(text):
             return
         echo = _ECHO.search(text)
         if echo:

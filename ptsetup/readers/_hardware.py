@@ -4,6 +4,7 @@ import re
 
 from ptsetup.facts import AmdGpu, Gpu, IntelGpu, PciDevice, replace
 from ptsetup.readers._draft import HINTED, PRINTED, SAID, Draft
+from ptsetup.readers._lines import speaks_of
 
 _SUFFIX = (
     r"(?:[ -]?(?:ti|super|d|max-?q|laptop(?: gpu)?|mobile|ada(?: generation)?|blackwell|sff|\d{1,3} ?gb)(?![a-z0-9]))*"
@@ -189,6 +190,12 @@ _TRIGGER = re.compile(
 )
 
 
+_WORDS = (
+    "rtx", "gtx", "geforce", "tesla", "quadro", "titan", "nvidia", "radeon", "instinct", "gfx", "sm_", "capability", "10de:",
+    "1002:", "8086:", "vga", "3d controller", "device-", "driver in use", "marketing name", "gpu", "mx", "compute_", "rx", "amd",
+)  # fmt: skip
+"""One of these is in whatever _TRIGGER finds."""
+
 _CARD_OF_AMD = re.compile(
     r"\b(?:amd |ati |radeon |xfx )*rx[ -]?[4-9]\d{2,3}(?: ?xtx?| ?gre| ?[ms])?\b|\bradeon vii\b"
     r"|\b(?:i (?:have|use|own|am using)|my|with an?)\b.{0,20}\bamd (?:gpu|card|graphics)",
@@ -199,7 +206,7 @@ _CARD_OF_AMD = re.compile(
 
 def scan(draft: Draft, text: str, line: int) -> None:
     """Facts of the hardware in any line."""
-    if not _TRIGGER.search(text):
+    if not speaks_of(text, _WORDS) or not _TRIGGER.search(text):
         return
     if "capab" in text.lower() or "sm_" in text.lower() or "gfx" in text.lower() or "compute_" in text:
         note_capabilities(draft, text, line)

@@ -26,6 +26,18 @@ class Line(NamedTuple):
     text: str
 
 
+def speaks_of(text: str, words: tuple[str, ...]) -> bool:
+    """One of the words (in lower case) is in the text, in whatever case.
+
+    Put before a pattern that needs one of them: a text is passed over ten times faster than by trying each word at each place.
+    """
+    lower = text.lower()
+    for word in words:  # noqa: SIM110 - any() takes twice as long, and this is asked five times of each line
+        if word in lower:
+            return True
+    return False
+
+
 def decode(data: bytes) -> str:
     """Bytes of any origin as text: UTF-8, or UTF-16 where a byte order mark or the zeros tell; what is neither stays readable."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -60,8 +72,8 @@ def with_headings(lines: tuple[Line, ...]) -> tuple[Line, ...]:
     found: list[Line] = []
     label: str | None = None
     for line in lines:
-        heading = _HEADING.match(line.text)
-        if _UNCHECKED.match(line.text):
+        heading = _HEADING.match(line.text) if "#" in line.text else None
+        if "[ ]" in line.text and _UNCHECKED.match(line.text):
             continue
         if label is not None and heading is None and len(line.text) < 120 and ":" not in line.text:
             found.append(Line(line.number, f"{label}: {line.text.strip()}"))
@@ -74,6 +86,11 @@ def with_headings(lines: tuple[Line, ...]) -> tuple[Line, ...]:
 _TYPED = str.maketrans("\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f", "''''\"\"\"\"")
 """Quotation marks that an editor made of those that a program printed."""
 
+_MARKS = re.compile("[\u2018-\u201f]")
+
+_ODD = re.compile(r"[^ -~]|[&%<>`]")
+"""A character for which a line has to be cleaned; most lines have none."""
+
 
 def _decoded(raw: str) -> str:
     """Without what pages, addresses and editors do to a text."""
@@ -81,12 +98,14 @@ def _decoded(raw: str) -> str:
         raw = html.unescape(raw)
     if "%20" in raw and "://" not in raw:
         raw = raw.replace("%20", " ")
-    return raw if raw.isascii() else raw.translate(_TYPED)
+    return raw.translate(_TYPED) if _MARKS.search(raw) else raw
 
 
 def _clean_line(raw: str) -> str:
     if len(raw) > LINE_LIMIT:
         raw = raw[: LINE_LIMIT * 3 // 4] + " " + raw[-LINE_LIMIT // 4 :]
+    if not _ODD.search(raw):
+        return "" if raw.startswith("~~~") and _FENCE.match(raw) else raw.rstrip()
     if "\x1b" in raw:
         raw = _ANSI.sub("", raw)
     if "\r" in raw:

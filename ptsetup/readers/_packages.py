@@ -4,7 +4,7 @@ import re
 
 from ptsetup.facts import Distribution
 from ptsetup.readers._draft import ASKED, MEASURED, PRINTED, SAID, Draft
-from ptsetup.readers._lines import Line
+from ptsetup.readers._lines import Line, speaks_of
 from ptsetup.readers._versions import VERSION, normalise, note_distribution, torch_version
 
 FAMILY = (
@@ -52,6 +52,13 @@ _WHEEL = re.compile(
     re.IGNORECASE,
 )
 _HEAVY = re.compile(rf"(?:{FAMILY})", re.IGNORECASE)
+_HEAVY_WORDS = (
+    "torch", "triton", "xformers", "flash", "bitsandbytes", "vllm", "numpy", "nvidia", "cuda", "mkl", "intel", "cpuonly", "deepspeed",
+    "apex", "transformers", "accelerate", "pynvml", "amdsmi", "blas", "scipy", "llvm-openmp", "libstdcxx-ng", "sageattention",
+    "exllamav2", "auto-gptq", "mmcv", "detectron2", "pyg-lib", "lightning",
+)  # fmt: skip
+"""One of these is in each of those names."""
+
 _PIP_LIST_HEAD = re.compile(r"^\s*Package\s+Version(?:\s+Editable.*)?$")
 _UV_CHANGE = re.compile(rf"^\s*(?P<sign>[+~-]) (?P<name>[a-z0-9][\w.-]*)==(?P<version>{VERSION})\s*$")
 _PRINTED_VERSION = re.compile(r"torch\.__version__")
@@ -160,7 +167,7 @@ class Packages:
         if name:
             self.draft.note("target.machine", name["name"].lower(), number, PRINTED)
         self.awaits_machine = machine is not None and name is None
-        asked = _AVAILABLE.search(text)
+        asked = _AVAILABLE.search(text) if "is_available" in text else None
         if asked:
             path = f"torch.is_{asked['device'].lower().rpartition('.')[2]}_available"
             said = _SAID.match(text[asked.end() :])
@@ -170,7 +177,7 @@ class Packages:
                 self.draft.note(path, self.foretold == "true", number, SAID)
             elif not _IN_CODE.search(text[: asked.start()]):
                 self.awaits_answer = path
-        elif _NOT_AVAILABLE.search(text):
+        elif "cuda" in text.lower() and _NOT_AVAILABLE.search(text):
             self.draft.note("torch.is_cuda_available", False, number, SAID)
         foretold = _FORETOLD.search(text) if "return" in text.lower() else None
         if text.strip() or foretold:
@@ -243,7 +250,7 @@ class Packages:
 
     def _log(self, text: str, number: int) -> bool:
         """A line of an installer's log; it is worth keeping as a message, too."""
-        if not _HEAVY.search(text):
+        if not speaks_of(text, _HEAVY_WORDS):
             return False
         for match in _CONDA_SPEC.finditer(text) if "=" in text else ():
             worth = ASKED if "install" in text else PRINTED
@@ -254,7 +261,7 @@ class Packages:
         if success:
             self._installed(success["list"], number)
         elif not self._stated(text, number):
-            for match in _WHEEL.finditer(text):
+            for match in _WHEEL.finditer(text) if ".whl" in text.lower() else ():
                 self._wheel(match, text, number)
             if not _NOT_INSTALLED.search(text):
                 for match in _TUPLE.finditer(text):
@@ -274,12 +281,12 @@ class Packages:
         change = _UV_CHANGE.match(text)
         if change and change["sign"] != "-" and _HEAVY.match(change["name"]):
             note_distribution(draft, change["name"], change["version"], number, MEASURED, installer="uv")
-        conflict = _CONFLICT.search(text)
+        conflict = _CONFLICT.search(text) if speaks_of(text, (", but you",)) else None
         if conflict:
             need = f"{conflict['need']}{conflict['spec'].strip()}"
             note_distribution(draft, conflict["name"], conflict["version"], number, MEASURED, requires=(need,))
             note_distribution(draft, conflict["have"], conflict["is"], number, MEASURED)
-        satisfied = _SATISFIED.search(text)
+        satisfied = _SATISFIED.search(text) if speaks_of(text, ("requirement already satisfied",)) else None
         if satisfied:
             where = satisfied["where"]
             note_distribution(draft, satisfied["name"], satisfied["version"], number, MEASURED, location=where)

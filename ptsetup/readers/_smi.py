@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from ptsetup.facts import Gpu, GpuProcess, MigDevice, Xid, replace
 from ptsetup.readers import _labels
 from ptsetup.readers._draft import HINTED, MEASURED, PRINTED, SAID, Draft
-from ptsetup.readers._lines import Line
+from ptsetup.readers._lines import Line, speaks_of
 
 MIB = 1024 * 1024
 
@@ -47,32 +47,32 @@ _COMPUTE_MODES = {
 _LICENSE = {"unlicensed": 2, "unlicensed (unrestricted)": 1, "unlicensed (restricted)": 3, "licensed": 5, "expired": 4}
 
 _NVML_CODES = (
-    (re.compile(r"driver/library version mismatch", re.IGNORECASE), 18),
-    (re.compile(r"failed to initialize nvml: unknown error", re.IGNORECASE), 999),
-    (re.compile(r"failed to initialize nvml: insufficient permissions", re.IGNORECASE), 4),
-    (re.compile(r"failed to initialize nvml: driver not loaded", re.IGNORECASE), 9),
-    (re.compile(r"couldn'?t communicate with the nvidia driver", re.IGNORECASE), 9),
-    (
-        re.compile(
-            r"nvml shared library not found|libnvidia-ml\.so.{0,40}not found|failed to initialize nvml: shared library",
-            re.IGNORECASE,
-        ),
-        12,
-    ),
-    (re.compile(r"gpu access blocked by the operating system", re.IGNORECASE), 17),
-    (re.compile(r"failed to initialize nvml: gpu is lost", re.IGNORECASE), 15),
+    ("driver/library version mismatch", 18),
+    ("failed to initialize nvml: unknown error", 999),
+    ("failed to initialize nvml: insufficient permissions", 4),
+    ("failed to initialize nvml: driver not loaded", 9),
+    ("couldn't communicate with the nvidia driver", 9),
+    ("couldnt communicate with the nvidia driver", 9),
+    ("nvml shared library not found", 12),
+    ("failed to initialize nvml: shared library", 12),
+    ("gpu access blocked by the operating system", 17),
+    ("failed to initialize nvml: gpu is lost", 15),
 )
+_NO_LIBRARY = re.compile(r"libnvidia-ml\.so.{0,40}not found")
 _CUDA_CODES = (
-    (re.compile(r"error (?P<code>802|803|804|805|807)\b|error \((?P<code2>\d{2,3})\)", re.IGNORECASE), 0),
-    (re.compile(r"system not yet initialized"), 802),
-    (re.compile(r"unsupported display driver / cuda driver combination"), 803),
-    (re.compile(r"forward compatibility was attempted on non supported hw", re.IGNORECASE), 804),
-    (re.compile(r"cuda initialization: cuda unknown error|cudaerrorunknown", re.IGNORECASE), 999),
-    (re.compile(r"cuda driver is a stub library", re.IGNORECASE), 34),
-    (re.compile(r"os call failed or operation not supported on this os", re.IGNORECASE), 304),
-    (re.compile(r"cuda driver initialization failed", re.IGNORECASE), 3),
-    (re.compile(r"no cuda-capable device is detected", re.IGNORECASE), 100),
+    ("system not yet initialized", 802),
+    ("unsupported display driver / cuda driver combination", 803),
+    ("forward compatibility was attempted on non supported hw", 804),
+    ("cuda initialization: cuda unknown error", 999),
+    ("cudaerrorunknown", 999),
+    ("cuda driver is a stub library", 34),
+    ("os call failed or operation not supported on this os", 304),
+    ("cuda driver initialization failed", 3),
+    ("no cuda-capable device is detected", 100),
 )
+"""What is said in lower case -> code; the first that fits counts."""
+
+_NUMBERED = re.compile(r"error (?P<code>802|803|804|805|807)\b|error \((?P<code2>\d{2,3})\)")
 _KNOWN_CUDA_CODES = frozenset({3, 34, 35, 46, 100, 101, 102, 304, 802, 803, 804, 805, 807, 999})
 _FOUND_VERSION = re.compile(r"too old \(found version (?P<version>\d{4,5})\)")
 _MODULE = re.compile(
@@ -107,7 +107,7 @@ class Smi:
         return self._table(text, number) or self._list(text, number) or self._query(text, number)
 
     def _table(self, text: str, number: int) -> bool:
-        header = _HEADER.search(text)
+        header = _HEADER.search(text) if "nvidia-smi" in text.lower() else None
         if header:
             self._header(header, number)
             return text.lstrip().startswith("|")
@@ -326,6 +326,8 @@ _OPEN_PACKAGE = re.compile(
 
 def note_driver(draft: Draft, text: str, line: int) -> None:
     """A driver's version in running text: ``(driver 570.124.06 from NVIDIA)``."""
+    if not speaks_of(text, ("driver", "nvid")):
+        return
     for match in _DRIVER.finditer(text):
         if not _WANTED.search(text[: match.start()]):
             version = match["version"] or match["bare"] or match["packaged"] or match["branch"][:3]
@@ -336,10 +338,11 @@ def note_driver(draft: Draft, text: str, line: int) -> None:
 
 
 def _note_nvml(draft: Draft, text: str, line: int) -> None:
-    for pattern, code in _NVML_CODES:
-        if pattern.search(text):
-            draft.note("nvidia.nvml.init_rc", code, line, PRINTED)
-            break
+    lower = text.lower()
+    code = next((code for words, code in _NVML_CODES if words in lower), None)
+    if code is None and _NO_LIBRARY.search(lower):
+        code = 12
+    draft.note("nvidia.nvml.init_rc", code, line, PRINTED)
     module = _MODULE.search(text)
     if module:
         draft.note("nvidia.kernel_module_version", module["version"].rstrip("."), line, MEASURED)
@@ -362,10 +365,9 @@ def _note_cuda(draft: Draft, text: str, line: int) -> None:
         number = int(version["version"])
         draft.note("nvidia.cuda.version", (number // 1000, number % 1000 // 10), line, MEASURED)
         draft.note("nvidia.cuda.init_rc", 35, line, PRINTED)
-    for pattern, code in _CUDA_CODES:
-        match = pattern.search(text)
-        if match:
-            told = code or int(match["code"] or match["code2"])
-            if told in _KNOWN_CUDA_CODES:
-                draft.note("nvidia.cuda.init_rc", told, line, PRINTED)
-                break
+    lower = text.lower()
+    numbered = _NUMBERED.search(lower) if "error " in lower else None
+    told = int(numbered["code"] or numbered["code2"]) if numbered else None
+    if told not in _KNOWN_CUDA_CODES:
+        told = next((code for words, code in _CUDA_CODES if words in lower), None)
+    draft.note("nvidia.cuda.init_rc", told, line, PRINTED)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from ptsetup.facts import DeviceNode
 from ptsetup.readers._draft import HINTED, PRINTED, SAID, Draft
+from ptsetup.readers._lines import speaks_of
 from ptsetup.readers._system import (
     DISTRIBUTION,
     WSL,
@@ -24,6 +25,13 @@ _TRIGGER = re.compile(
     re.IGNORECASE,
 )
 
+_WORDS = (
+    "python", "win32", "windows", "wsl", "alpine", "musl", "glibc", "jetson", "jetpack", "l4t", "tegra", "ubuntu", "debian",
+    "fedora", "centos", "mac", "opensuse", "nixos", "rocky", "linux", "shm", "/dev/", "microsoft", "apple", "site-packages", ":\\",
+    "win_amd64", "/usr/lib", "/lib64", "/home/", "apt", "systemd",
+)  # fmt: skip
+"""One of these is in whatever _TRIGGER finds."""
+
 _PY_IN_PATH = re.compile(
     r"(?:[/\\]lib[/\\]python(3\.\d{1,2})[/\\]|\bpython(3)\.?(\d{1,2})\.exe|[/\\]python(3)(\d{1,2})(?:-32)?[/\\])",
     re.IGNORECASE,
@@ -41,7 +49,7 @@ _STORE = r"C:\Program Files\WindowsApps\python.exe"
 
 def scan(draft: Draft, text: str, line: int) -> None:
     """Keep what any line says of the system."""
-    if not _TRIGGER.search(text):
+    if not speaks_of(text, _WORDS) or not _TRIGGER.search(text):
         return
     _python(draft, text, line)
     for pattern, trace in _TRACES:

@@ -32,9 +32,12 @@ def compiled(pattern: str) -> "re.Pattern[str]":
 
 
 @functools.lru_cache(maxsize=4096)
-def literal_of(pattern: str) -> str:
-    """The longest text, in lower case, that everything the pattern fits must hold; "" when none can be told."""
-    best, run, depth, i = "", "", 0, 0
+def literals_of(pattern: str) -> tuple[str, ...]:
+    """Texts in lower case of which everything that the pattern fits must hold one: the longest of each of its alternatives.
+
+    ("",), which everything holds, when none can be told of some alternative.
+    """
+    found, best, run, depth, i = [], "", "", 0, 0
     while i < len(pattern):
         char = pattern[i]
         step, keeps = 1, False
@@ -50,7 +53,8 @@ def literal_of(pattern: str) -> str:
         elif char == ")":
             depth -= 1
         elif char == "|" and depth == 0:
-            return ""
+            found.append(max(best, run, key=len))
+            best = run = ""
         elif char in "?*{":
             run = run[:-1]
             step = pattern.find("}", i) + 1 - i if char == "{" else 1
@@ -62,7 +66,8 @@ def literal_of(pattern: str) -> str:
             best = max(best, run, key=len)
             run = ""
         i += step
-    return max(best, run, key=len)
+    found.append(max(best, run, key=len))
+    return tuple(dict.fromkeys(found)) if all(found) else ("",)
 
 
 class Case(msgspec.Struct, frozen=True, dict=True):
@@ -118,13 +123,17 @@ class Case(msgspec.Struct, frozen=True, dict=True):
         """
         if not self.messages:
             return None
-        words = [(literal_of(pattern), pattern) for pattern in patterns]
-        possible = [(word, compiled(pattern)) for word, pattern in words if word in self._all_text]
+        words = [(literals_of(pattern), pattern) for pattern in patterns]
+        possible = [
+            (literals, compiled(pattern))
+            for literals, pattern in words
+            if any(literal in self._all_text for literal in literals)
+        ]
         if not possible:
             return None
         for message, text in self._lowered:
-            for word, pattern in possible:
-                match = pattern.search(message.text) if word in text else None
+            for literals, pattern in possible:
+                match = pattern.search(message.text) if any(literal in text for literal in literals) else None
                 if match:
                     return Hit(message, match)
         return None

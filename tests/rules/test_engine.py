@@ -5,7 +5,7 @@ import pytest
 from ptsetup import index as wheel_index
 from ptsetup.facts import Message, Nvidia, Snapshot, Unknown, replace
 from ptsetup.rules import _engine
-from ptsetup.rules._case import Case, literal_of
+from ptsetup.rules._case import Case, literals_of
 from ptsetup.rules._rule import Evidence, Finding, rule
 from tests import builders
 
@@ -273,20 +273,23 @@ def test_a_report_is_not_older_than_its_torch():
 
 
 @pytest.mark.parametrize(
-    ("pattern", "literal"),
+    ("pattern", "literals"),
     [
-        ("no kernel image", "no kernel image"),
-        ("a|b", ""),
-        ("(?:a|b) foo", " foo"),
-        ("colou?r space", "r space"),
-        (r"lib\w+\.so\.\d+: undefined symbol", ": undefined symbol"),
-        ("ab{2,3}cde", "cde"),
-        ("[Ee]rrno 28", "rrno 28"),
-        (r"WinError 126\b", "winerror 126"),
-        (r"\(error 804\)", "(error 804)"),
-        ("(optional)? text", " text"),
-        ("x*", ""),
+        ("no kernel image", ("no kernel image",)),
+        ("ab|cd e", ("ab", "cd e")),
+        ("ab|c*", ("",)),
+        ("x (?:ab|cd)|ef", ("x ", "ef")),
+        ("(?:a|b) foo", (" foo",)),
+        ("colou?r space", ("r space",)),
+        (r"lib\w+\.so\.\d+: undefined symbol", (": undefined symbol",)),
+        ("ab{2,3}cde", ("cde",)),
+        ("[Ee]rrno 28", ("rrno 28",)),
+        (r"WinError 126\b", ("winerror 126",)),
+        (r"\(error 804\)", ("(error 804)",)),
+        (r"a\|b", ("a|b",)),
+        ("(optional)? text", (" text",)),
+        ("x*", ("",)),
     ],
 )
-def test_the_literal_that_a_match_must_hold(pattern, literal):
-    assert literal_of(pattern) == literal
+def test_the_literals_of_which_a_match_must_hold_one(pattern, literals):
+    assert literals_of(pattern) == literals
