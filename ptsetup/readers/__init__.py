@@ -1,7 +1,8 @@
 """Somebody else's report as a Snapshot: torch's and vLLM's collect_env, nvidia-smi, pip, error lines, whole issues, our own JSON."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from ptsetup.facts import Message, Snapshot
 from ptsetup.readers import _dates, _documents, _hardware, _labels, _lines, _smi, _system, _traces
@@ -13,6 +14,9 @@ from ptsetup.readers._smi import Smi
 
 WHOLE_LINES = 10_000
 """So many lines of a long log are read from each end; of the rest only those that speak of trouble, as many at most."""
+
+WHOLE_TEXT = 800_000
+"""And so many characters of each of the three."""
 
 REPEATS = 40
 """So many lines of one form are read: a table of GPUs has that many rows, a training log has millions."""
@@ -84,16 +88,24 @@ def _rest(draft: Draft, line: Line) -> None:
 def _worth_reading(lines: tuple[Line, ...]) -> Iterator[Line]:
     """Of a long log both ends, and what speaks of trouble between them; lines that differ in figures alone only so often."""
     seen: dict[str, int] = {}
-    between = WHOLE_LINES
-    for position, line in enumerate(lines):
-        if WHOLE_LINES <= position < len(lines) - WHOLE_LINES:
-            if not between or not _lines.speaks_of(line.text, _TROUBLE):
-                continue
-            between -= 1
+    first, last = _within(lines), _within(lines[::-1])
+    speaking = tuple(islice((ln for ln in lines[first:-last] if _lines.speaks_of(ln.text, _TROUBLE)), WHOLE_LINES))
+    read = (*lines[:first], *speaking[: _within(speaking)], *lines[max(first, len(lines) - last) :])
+    for line in read:
         form = _DIGITS.sub("", line.text)
         seen[form] = seen.get(form, 0) + 1
         if seen[form] <= REPEATS:
             yield line
+
+
+def _within(lines: Sequence[Line]) -> int:
+    """How many lines from the first on are within the limits of one part; at least one, as far as there are any."""
+    size = 0
+    for position, line in enumerate(lines[:WHOLE_LINES]):
+        size += len(line.text)
+        if size > WHOLE_TEXT:
+            return max(position, 1)
+    return min(len(lines), WHOLE_LINES)
 
 
 def _paragraphs(draft: Draft) -> None:

@@ -33,6 +33,9 @@ HINTED = 4
 
 MESSAGE_LIMIT = 3000
 
+MESSAGES_TEXT_LIMIT = 500_000
+"""Characters of all messages; an issue on GitHub has 65,536 at most."""
+
 GPU_LIMIT = 64
 """More than any machine has; a text of nothing but names is no machine."""
 
@@ -64,6 +67,7 @@ class Draft:
         self.nvrm: list[tuple[int, str]] = []
         self.env: dict[str, tuple[int, str]] = {}
         self.messages: dict[str, Message] = {}
+        self._said = 0
         self.paragraphs: list[Message] = []
         self.dates: list[str] = []
         self.is_collect_env = False
@@ -105,7 +109,19 @@ class Draft:
 
     def amd_gpu(self, gpu: AmdGpu, line: int, worth: int) -> None:
         """Keep an AMD GPU."""
-        self.amd.setdefault(worth, []).append((line, gpu))
+        known = self.amd.setdefault(worth, [])
+        if len(known) < GPU_LIMIT:
+            known.append((line, gpu))
+
+    def intel_gpu(self, gpu: IntelGpu, line: int) -> None:
+        """Keep an Intel GPU; each name once."""
+        if len(self.intel) < GPU_LIMIT and all(known.name != gpu.name for _, known in self.intel):
+            self.intel.append((line, gpu))
+
+    def pci_device(self, device: PciDevice, line: int) -> None:
+        """Keep a device of the bus."""
+        if len(self.pci) < GPU_LIMIT:
+            self.pci.append((line, device))
 
     def distribution(self, distribution: Distribution, line: int, worth: int = MEASURED) -> None:
         """Keep an installed distribution; the same one from two sources is one, with the facts of both."""
@@ -125,7 +141,9 @@ class Draft:
     def message(self, text: str, line: int) -> None:
         """Keep a line as something that was said."""
         text = text.strip()
-        if text and text not in self.messages and len(self.messages) < MESSAGE_LIMIT:
+        has_room = len(self.messages) < MESSAGE_LIMIT and self._said + len(text) <= MESSAGES_TEXT_LIMIT
+        if text and text not in self.messages and has_room:
+            self._said += len(text)
             self.messages[text] = Message(text=text, line=line)
 
     def snapshot(self) -> Snapshot:

@@ -95,10 +95,10 @@ def note_gpus(draft: Draft, text: str, line: int, worth: int) -> None:
         note_intel(draft, text, line)
     if worth <= SAID and (names or found):
         for vendor in (*(["10de"] if names else []), *found):
-            draft.pci.append((line, PciDevice(vendor=vendor, class_code="030000", name=text.strip()[:120])))
+            draft.pci_device(PciDevice(vendor=vendor, class_code="030000", name=text.strip()[:120]), line)
     elif re.search(r"\b(?:amd|ati)\b", text, re.IGNORECASE) and not names:
         note_amd(draft, text, line, worth)
-        draft.pci.append((line, PciDevice(vendor="1002", class_code="030000", name=text.strip()[:120])))
+        draft.pci_device(PciDevice(vendor="1002", class_code="030000", name=text.strip()[:120]), line)
 
 
 def note_amd(draft: Draft, text: str, line: int, worth: int) -> None:
@@ -112,10 +112,10 @@ def note_amd(draft: Draft, text: str, line: int, worth: int) -> None:
 def note_intel(draft: Draft, text: str, line: int) -> None:
     """Keep an Intel GPU."""
     name = INTEL.search(text)
-    if name and not any(known.name == name[0].strip() for _, known in draft.intel):
+    if name:
         pci = PCI_ID.search(text)
         device = pci[2].lower() if pci and pci[1] == "8086" else None
-        draft.intel.append((line, IntelGpu(name=name[0].strip(), device=device)))
+        draft.intel_gpu(IntelGpu(name=name[0].strip(), device=device), line)
 
 
 _OF_CAPABILITY = r"which is of (?:cuda capability|compute capability(?: \(cc\))?) (?P<cc>\d{1,2}\.\d)"
@@ -245,7 +245,7 @@ def _bus(draft: Draft, text: str, line: int) -> bool:
                 driver=groups.get("driver"),
                 name=name.strip()[:120],
             )
-            draft.pci.append((line, device))
+            draft.pci_device(device, line)
             note = {"10de": _note_bus_nvidia, "1002": _note_bus_amd, "8086": note_intel}.get(vendor)
             if note:
                 note(draft, name, line)
