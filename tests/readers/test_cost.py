@@ -9,7 +9,10 @@ from ptsetup import index, readers
 from ptsetup.rules import diagnose
 from tests.readers import forms
 
-LINES = 600
+LINES = 500
+
+MANY = {"Intel GPUs": 2_000, "devices of the bus": 2_000}
+"""Of these there are lists that were once searched for each line: only many lines show it."""
 
 
 def word(dice):
@@ -33,10 +36,10 @@ KINDS = {
 
 
 def cost(text):
-    """CPU seconds to read and to judge it; the least of three, since other programs disturb."""
+    """CPU seconds to read and to judge it; the less of two, since other programs disturb."""
     wheels = index.load()
     seconds = []
-    for _ in range(3):
+    for _ in range(2):
         started = time.process_time()
         diagnose(readers.read(text), wheels)
         seconds.append(time.process_time() - started)
@@ -46,9 +49,10 @@ def cost(text):
 @pytest.mark.parametrize("kind", KINDS)
 def test_ten_times_the_text_costs_about_ten_times_as_much(kind):
     dice = random.Random(1)  # noqa: S311 - the same noise each time
-    lines = [KINDS[kind](dice) for _ in range(10 * LINES)]
+    few = MANY.get(kind, LINES)
+    lines = [KINDS[kind](dice) for _ in range(10 * few)]
     cost(lines[0])
-    assert cost("\n".join(lines)) <= 15 * cost("\n".join(lines[:LINES]))
+    assert cost("\n".join(lines)) <= 15 * cost("\n".join(lines[:few]))
 
 
 def test_one_endless_line_costs_no_more_than_its_ends():
