@@ -482,7 +482,7 @@ ENTRIES = (
     _entry(
         "parallel.ddp",
         "DDP, 2 processes",
-        "distributed data parallel: whole model in each process, gradients averaged",
+        "distributed data parallel: whole model in each process, gradients averaged and equal to the single-process ones",
         "Gloo; NCCL; RCCL; the network of this host",
         "full",
         120.0,

@@ -11,6 +11,9 @@ SCHEMA = 1
 FAILED = frozenset(("wrong", "crashed", "timeout"))
 """Verdicts that fail a run. ``slow`` does too, where it was asked for."""
 
+NOT_RUN = frozenset(("skipped", "unavailable", "unsupported"))
+"""Verdicts of checks that compared nothing."""
+
 
 class Check(Record, frozen=True, kw_only=True):
     """One check and its verdict."""
@@ -42,7 +45,7 @@ class Report(Record, frozen=True, kw_only=True):
 
     schema: int = SCHEMA
     verdict: str = "ok"
-    """``ok``, ``wrong``, ``slow``, ``noisy``."""
+    """``ok``, ``wrong``, ``slow``, ``untested`` (no check could run)."""
     headline: str = ""
     profile: str = "quick"
     seed: int = 0

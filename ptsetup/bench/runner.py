@@ -15,7 +15,7 @@ from ptsetup.bench import machine
 from ptsetup.bench.catalogue import BY_NAME, Entry, select
 from ptsetup.bench.fastness import wanted
 from ptsetup.bench.judge import ended, judge
-from ptsetup.bench.records import FAILED, Check, Report
+from ptsetup.bench.records import FAILED, NOT_RUN, Check, Report
 from ptsetup.bench.series import Speed
 from ptsetup.bench.speed import PROCESSES, measure
 from ptsetup.errors import TargetError, WheelIndexError
@@ -108,8 +108,6 @@ def timing(
 def with_speed(report: Report, speed: Speed | None, found: tuple[Check, ...], *, seconds: float) -> Report:
     """The report with the speed part in it."""
     checks = (*report.checks, *found)
-    words = {check.verdict for check in checks}
-    verdict = "wrong" if words & FAILED else "slow" if "slow" in words else "ok"
     place = "the CPU" if report.device == "cpu" else f"{report.device} ({report.device_name})"
     if speed is not None and len(speed.devices) > 1:
         place = f"{report.device_name} and {len(speed.devices) - 1} more"
@@ -118,7 +116,7 @@ def with_speed(report: Report, speed: Speed | None, found: tuple[Check, ...], *,
         speed=speed,
         checks=checks,
         headline=headline(report.versions, place, checks, seconds),
-        verdict=verdict,
+        verdict=verdict_of(checks),
         seconds=seconds,
         machine={**report.machine, **machine_class(speed)},
     )
@@ -150,11 +148,10 @@ def _report(
     session: "_Session", checks: Sequence[Check], *, profile: str, python: str, seed: int, seconds: float
 ) -> Report:
     info = session.info
-    bad = [check for check in checks if check.verdict in FAILED]
     device = str(info.get("device", "cpu"))
     title = f"{device} ({info.get('device_name')})" if info.get("device_name") else device
     return Report(
-        verdict="wrong" if bad else "ok",
+        verdict=verdict_of(checks),
         headline=headline(info.get("versions", {}), "the CPU" if device == "cpu" else title, checks, seconds),
         profile=profile,
         seed=seed,
@@ -177,13 +174,23 @@ def _report(
     )
 
 
+def verdict_of(checks: Sequence[Check]) -> str:
+    """``wrong``, ``slow``, ``ok``, or ``untested`` where no check could run."""
+    words = {check.verdict for check in checks}
+    if words & FAILED:
+        return "wrong"
+    return "slow" if "slow" in words else "ok" if words - NOT_RUN else "untested"
+
+
 def headline(versions: Mapping[str, str], place: str, checks: Sequence[Check], seconds: float) -> str:
     """The answer in a sentence."""
     version = versions.get("torch", "?")
     bad = [check for check in checks if check.verdict in FAILED]
-    ran = [check for check in checks if check.verdict not in ("skipped", "unavailable", "unsupported")]
+    ran = [check for check in checks if check.verdict not in NOT_RUN]
     if bad:
         return f"torch {version} computes wrong here: {len(bad)} of {len(ran)} checks failed. Do not train on this machine."
+    if not ran:
+        return f"Nothing of torch {version} was tested on {place}: none of the checks asked for can run there."
     slow = [check.title for check in ran if check.verdict == "slow"]
     count = f"{len(ran)} check{'s' if len(ran) != 1 else ''}"
     ending = f" Slow: {', '.join(slow)}." if slow else ""

@@ -92,7 +92,7 @@ def command(
     report = keeping.settle(report)
     _show(terminal, report, form, page)
     is_slower = report.comparison is not None and report.comparison.is_slower
-    ctx.exit(1 if report.failed or is_slower else 0)
+    ctx.exit(1 if report.failed or is_slower else 3 if report.verdict == "untested" else 0)
 
 
 def _show(terminal: Terminal, report: "Report", form: str, page: str | None) -> None:

@@ -17,6 +17,7 @@ NO_COMPILER = (
     "not supported on Windows",
     "Compiler: cl is not found",
     "No module named 'setuptools'",
+    "No module named 'numpy'",
 )
 """What torch.compile says where the machine lacks something that it needs; everything else is a defect."""
 

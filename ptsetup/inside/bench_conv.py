@@ -127,6 +127,19 @@ def _lines(kit, worst):
     with torch.no_grad():
         layer.weight.copy_(core)
     kit.compare(worst, layer(cube)[0, 0], want, 32, "nn.Conv3d")
+    _strided(kit, worst, "conv1d", f.conv1d, line, kit.to(kit.randn(3, 2, 3, salt=108)))
+    _strided(kit, worst, "conv3d", f.conv3d, cube, core)
+
+
+def _strided(kit, worst, name, call, x, taps):
+    """Stride, padding and dilation in one and three dimensions, by the plain form: every second place, zeros around, holes in the kernel."""
+    torch, sizes = kit.torch, x.dim() - 2
+    every, ring = (slice(None), slice(None)) + (slice(None, None, 2),) * sizes, (1, 1) * sizes
+    padded = torch.nn.functional.pad(x, ring)
+    kit.compare(worst, call(x, taps, stride=2, padding=1), call(padded, taps)[every].detach(), 32, "%s, stride 2, padding 1" % name)
+    holed = torch.zeros(tuple(taps.shape[:2]) + (5,) * sizes, device=kit.device)
+    holed[every] = taps
+    kit.compare(worst, call(padded, taps, dilation=2), call(padded, holed), 32, "%s, dilation 2" % name)
 
 
 def conv_transposed(kit, worst):

@@ -72,6 +72,9 @@ def _class_options(kit, worst, dtype, still, target, labels, logs):
     smooth = [-(0.9 * row[at] + 0.1 * math.fsum(row) / 3) for row, at in zip(logs, labels)]
     call = lambda **o: f.cross_entropy(still, target, label_smoothing=0.1, **o)
     _reduced(kit, worst, "label smoothing", call, smooth, 32, dtype)
+    both = [-0.9 * weights[at] * row[at] - 0.1 * math.fsum(w * v for w, v in zip(weights, row)) / 3 for row, at in zip(logs, labels)]
+    call = lambda **o: f.cross_entropy(still, target, kit.of(weights, dtype), label_smoothing=0.1, **o)
+    _reduced(kit, worst, "label smoothing with class weights", call, both, 32, dtype, [weights[at] for at in labels])
     kept = [-row[at] for row, at in zip(logs, labels) if at != 1]
     got = f.cross_entropy(still, target, ignore_index=1)
     kit.compare(worst, got, [math.fsum(kept) / len(kept)], 16, "ignore_index, %s" % short, dtype)

@@ -163,6 +163,8 @@ def _truths(kit, worst):
     worst.same(kit.whole(*range(1, 21)).prod(), math.factorial(20), "prod of whole numbers")
     histogram = torch.histc(kit.of([0.1, 0.2, 0.6, 0.9, 0.95]).cpu(), bins=2, min=0, max=1)
     worst.same(histogram, [2.0, 3.0], "histc")
+    even = kit.of([[4.0, 1.0, 3.0, 2.0]])
+    worst.same([even.median(), torch.median(even), torch.median(even, 1)[0][0]], [2.0] * 3, "median of an even count: the lower one")
     worst.same(torch.mode(kit.whole(1, 3, 3, 2))[0], 3, "mode")
 
 

@@ -45,8 +45,8 @@ def as_text(report: Report, style: Style, *, width: int = 80, is_unicode: bool =
     lines = [style(part, bold=True) for part in wrap(report.headline, width)]
     for check in report.failed:
         lines += ["", *_failure(check, report, style, width)]
-    lines.append("")
-    lines += _table(report, style, width, is_unicode=is_unicode)
+    if table := _table(report, style, width, is_unicode=is_unicode):
+        lines += ["", *table]
     lines += _types(report, width, is_unicode=is_unicode)
     lines += _compared(report, style, width)
     lines += _not_here(report, width)

@@ -28,7 +28,7 @@ def as_html(report: Report) -> str:
 
 
 def _head(report: Report) -> str:
-    kind = {"wrong": "bad", "slow": "warn", "noisy": "warn"}.get(report.verdict, "")
+    kind = {"wrong": "bad", "slow": "warn", "untested": "warn"}.get(report.verdict, "")
     attribute = f' class="{kind}"' if kind else ""
     counts: dict[str, int] = {}
     for check in report.checks:

@@ -2,6 +2,8 @@
 
 import pathlib
 
+from tests.bench import more_defects
+
 STARTUP = '''
 import importlib.abc, importlib.machinery, os, sys
 
@@ -381,6 +383,7 @@ CAUGHT = {
     "grid_sample_shrunk": ("vision.sampling", "vision kernels"),
     "init_wrong": ("linear.init", "generators"),
     "vmap_scaled": ("func.transforms", "functorch"),
+    **more_defects.CAUGHT,
 }
 """Defect -> the check that turns red (of several names, one of them does), and a word of what it points to."""
 
@@ -389,5 +392,5 @@ def folder(place: pathlib.Path) -> pathlib.Path:
     """A folder for PYTHONPATH that holds the startup file and the defects."""
     place.mkdir(parents=True, exist_ok=True)
     (place / "sitecustomize.py").write_text(STARTUP)
-    (place / "defects.py").write_text(DEFECTS)
+    (place / "defects.py").write_text(DEFECTS + more_defects.MORE)
     return place

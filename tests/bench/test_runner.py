@@ -159,60 +159,28 @@ def test_an_unknown_check_is_wrong_use():
 
 
 TOPICS = (
-    "autograd",
-    "backpropagation",
-    "chain rule",
-    "nn.Module",
-    "cross-entropy",
-    "MSE",
-    "L1",
-    "BCE",
-    "gradient descent",
-    "momentum",
-    "Adam",
-    "AdamW",
-    "scheduler",
-    "DataLoader",
-    "MLP",
-    "save",
-    "distributed data parallel",
-    "DataParallel",
-    "model parallelism",
-    "dropout",
-    "weight decay",
-    "multi-task",
-    "ModuleList",
-    "Sequential",
-    "transfer learning",
-    "few-shot",
-    "REINFORCE",
-    "self-supervised",
-    "contrastive",
-    "masked",
-    "GAN",
-    "VAE",
-    "autoencoder",
-    "convolutional",
-    "RNN",
-    "LSTM",
-    "GRU",
-    "CNN + GRU",
-    "scaled dot-product",
-    "multi-head",
-    "self-attention",
-    "convolutional attention",
-    "visualisation",
-    "grid_sample",
-    "interpolate",
-    "TensorBoard",
-    "profiler",
-    "torch.compile",
-    "AMP",
-    "CUDA graph",
-    "FFT",
-    "linear algebra",
-    "sparse",
-)
+    "tensors", "autograd", "backpropagation", "chain rule", "nn.Module", "cross-entropy", "MSE", "L1", "BCE", "mean over the batch",
+    "gradient descent", "SGD", "momentum", "Adam", "AdamW", "update formula", "learning-rate scheduler", "DataLoader",
+    "training and evaluation", "MLP 784-128-10", "SGD 0.01, momentum 0.9, ten epochs", "model and optimizer state",
+    "distributed data parallel", "gradients averaged and equal to the single-process ones", "DataParallel", "model parallelism",
+    "L1 and L2 regularisation", "weight_decay", "decoupled", "dropout", "multi-task", "ModuleList", "Sequential",
+    "transfer learning", "frozen backbone", "few-shot", "prototypes", "NLL on one-hot targets", "reinforcement learning", "REINFORCE",
+    "self-supervised", "masked prediction", "contrastive", "GAN", "VAE", "autoencoder", "convolutional autoencoder",
+    "convolutional network", "RNN", "LSTM", "GRU", "CNN + GRU", "scaled dot-product", "each backend", "self-attention", "multi-head",
+    "convolutional attention", "visualisation", "grid_sample", "interpolate", "image grids", "TensorBoard event file", "profiler",
+    "torch.compile", "AMP", "CUDA graph", "FFT", "linear algebra", "sparse", "functional.masked_softmax", "L1Loss is no regulariser",
+)  # fmt: skip
+
+LIBRARIES = (
+    "cuBLAS", "cuDNN", "cuFFT", "cuSOLVER", "cuSPARSE", "NCCL", "NVRTC", "Triton", "CUPTI", "OpenMP", "MKL", "oneDNN", "MIOpen", "rocBLAS",
+    "Gloo", "worker processes", "shared memory", "dev/shm", "C++ compiler",
+)  # fmt: skip
+
+
+def test_every_library_is_named_by_what_a_failure_reveals():
+    text = " ".join(entry.reveals for entry in bench.ENTRIES)
+    assert [name for name in LIBRARIES if name not in text] == ["NVRTC"]
+    assert "libnvrtc" in text
 
 
 def test_every_topic_is_found_in_the_list():
@@ -233,6 +201,16 @@ def test_the_report_survives_json_and_the_page_needs_no_network(torch_env):
     assert "src=" not in page
     assert "<link" not in page
     assert "Error against tolerance" in page
+
+
+@pytest.mark.torch
+def test_where_nothing_could_be_tested_there_is_no_clean_bill(torch_env):
+    python = str(torch_env / "bin" / "python")
+    report = bench.prove(python, device="cpu", only=("gpu.copies",))
+    assert report.verdict == "untested"
+    assert "computes right" not in report.headline
+    argv = [sys.executable, "-m", "ptsetup", "bench", "--python", python, "--device", "cpu", "--only", "gpu.copies"]
+    assert subprocess.run(argv, capture_output=True, check=False).returncode == 3
 
 
 @pytest.mark.torch

@@ -19,10 +19,10 @@ VERSIONS = {"1.13.1": "3.10", "2.2.2": "3.11", "2.15.0": "3.11"}
 
 MISSING = {
     "1.13.1": {"attention.sdpa", "attention.flex", "amp.scaler", "func.transforms", "compile.mlp", "compile.graph", "parallel.shard"},
-    "2.2.2": {"attention.flex", "amp.scaler", "compile.mlp", "parallel.shard"},
+    "2.2.2": {"attention.flex", "amp.scaler", "compile.mlp", "compile.graph", "parallel.shard"},
     "2.15.0": set(),
 }  # fmt: skip
-"""What each lacks (torch.compile of 2.2 asks for setuptools, which it does not require); a missing feature is no error."""
+"""What each lacks (torch.compile of 2.2 asks for NumPy and setuptools, which its wheel does not require); a missing feature is no error."""
 
 ELSEWHERE = {"vision.board"}
 """Whether tensorboard is there is not torch's doing."""
