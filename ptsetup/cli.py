@@ -14,7 +14,7 @@ from typing import NoReturn
 import click
 
 from ptsetup import __version__
-from ptsetup.errors import PtsetupError
+from ptsetup.errors import PtsetupError, Stopped
 from ptsetup.terminal import Terminal
 
 COMMANDS = {
@@ -78,6 +78,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     if argv is None:
         _in_utf8_mode()
+        _end_as_after_ctrl_c()
     _leave(run(argv))
 
 
@@ -89,6 +90,22 @@ def _leave(exit_code: int) -> NoReturn:
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
     os._exit(exit_code)
+
+
+
+def _end_as_after_ctrl_c() -> None:
+    """SIGTERM and SIGHUP end us in order: our children do not live on, and what was half installed is taken back."""
+    import signal
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # nohup has it ignored
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _stop)
+
+
+def _stop(number: int, frame: object) -> None:  # noqa: ARG001 - the signature of handlers
+    raise Stopped
 
 
 def _in_utf8_mode() -> None:

@@ -12,6 +12,10 @@ class PtsetupError(Exception):
         self.hint = hint
 
 
+class Stopped(KeyboardInterrupt):
+    """A signal asked only us to end (``kill``, a closed terminal, a time limit); after Ctrl-C our children have got it, too."""
+
+
 class SnapshotError(PtsetupError):
     """A Snapshot could not be read: not JSON, wrong types, or an unknown schema."""
 

@@ -243,8 +243,10 @@ def stream(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
         ) as process:
             try:
                 code = process.wait()
-            except KeyboardInterrupt:
-                # it got the same signal: give it the time to clean up, then insist
+            except KeyboardInterrupt as stop:
+                # after Ctrl-C it has got the same signal: give it the time to clean up, then insist
+                if type(stop) is not KeyboardInterrupt:
+                    process.terminate()
                 try:
                     process.wait(timeout=10)
                 except subprocess.TimeoutExpired:

@@ -34,11 +34,12 @@ def command(ctx: click.Context, /, dry_run: bool, is_yes: bool, no_prove: bool, 
     if not dry_run and not is_elsewhere and install.was_cut_off(snapshot):
         snapshot = _recovered(snapshot, options, wheels, terminal)
     settings = install.Settings.of(None if is_elsewhere else _pip_of(snapshot))
-    plan = _plan(snapshot, request, wheels, settings, terminal, is_elsewhere=is_elsewhere)
+    plan = _with_companions(snapshot, request, wheels, settings, terminal, is_elsewhere=is_elsewhere)
     if plan.outcome != "install" or dry_run:
         _show(plan, terminal)
         ctx.exit(0 if plan.outcome == "install" else 3)
     if not is_elsewhere and install.is_there(plan, snapshot):
+        install.forget(snapshot)
         terminal.result(
             f"Nothing to do: torch {plan.name} is installed in {snapshot.target.prefix}, the right build for this machine.\n"
         )
@@ -57,7 +58,6 @@ def _recovered(snapshot: Any, options: dict[str, Any], wheels: Any, terminal: Te
 
     made = plan(snapshot, request_for(options), wheels)
     if made.outcome == "install" and install.is_there(made, snapshot):
-        install.forget(snapshot)
         return snapshot
     install.recover(snapshot, terminal.log)
     return snapshot_for(options, wheels, terminal)
@@ -90,6 +90,28 @@ def _with_environment(snapshot: Any, options: dict[str, Any], wheels: Any, termi
     terminal.log("Made the environment .venv.")
     options["python"] = ".venv"
     return snapshot_for(options, wheels, terminal)
+
+
+def _with_companions(
+    snapshot: Any, request: Any, wheels: Any, settings: Any, terminal: Terminal, *, is_elsewhere: bool
+) -> Any:
+    """The plan, with what is installed beside torch and would not fit the new one."""
+    from ptsetup import install
+    from ptsetup.errors import InstallFailed
+
+    wider, note = install.with_companions(snapshot, request, wheels)
+    if note:
+        terminal.log(note)
+    try:
+        return _plan(snapshot, wider, wheels, settings, terminal, is_elsewhere=is_elsewhere)
+    except InstallFailed:
+        if wider == request:
+            raise
+        made = _plan(snapshot, request, wheels, settings, terminal, is_elsewhere=is_elsewhere)
+        terminal.log(
+            f"Nothing at hand for {' and '.join(wider.packages[len(request.packages) :])}: it will not fit the new torch."
+        )
+        return made
 
 
 def _plan(snapshot: Any, request: Any, wheels: Any, settings: Any, terminal: Terminal, *, is_elsewhere: bool) -> Any:

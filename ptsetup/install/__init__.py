@@ -2,6 +2,7 @@
 
 from ptsetup.install.already import is_there
 from ptsetup.install.carry import carry_out
+from ptsetup.install.companions import with_companions
 from ptsetup.install.prepare import confirm, prepare
 from ptsetup.install.records import Outcome, Step
 from ptsetup.install.recovery import forget, recover, was_cut_off
@@ -18,4 +19,5 @@ __all__ = [
     "prepare",
     "recover",
     "was_cut_off",
+    "with_companions",
 ]

@@ -104,16 +104,16 @@ def family_needs(sites: Iterable[str], environment: Mapping[str, str]) -> tuple[
     return tuple(needs[name] for name in sorted(needs))
 
 
-def closure(site: pathlib.Path) -> frozenset[str]:
-    """The torch family in a folder of packages and all that it requires, by their METADATA; markers are not looked at."""
-    infos = {project(path.name): path for path in site.glob("*.dist-info")}
+def closure(metadata: Mapping[str, pathlib.Path]) -> frozenset[str]:
+    """The torch family and all that it requires, by the METADATA of each project; markers are not looked at."""
     found: set[str] = set()
-    ahead = [name for name in infos if is_family(name)]
+    ahead = [name for name in metadata if is_family(name)]
     while ahead:
         name = ahead.pop()
         if name not in found:
             found.add(name)
-            ahead += [canonicalize_name(need.name) for need in _all_requirements(infos[name])] if name in infos else []
+            needs = _all_requirements(metadata[name]) if name in metadata else ()
+            ahead += [canonicalize_name(need.name) for need in needs]
     return frozenset(found)
 
 
@@ -147,15 +147,15 @@ def requirements_of(dist_info: pathlib.Path, environment: Mapping[str, str]) -> 
     """Requires-Dist of an installed distribution that hold in that environment (markers); () when METADATA cannot be read."""
     return tuple(
         requirement
-        for requirement in _all_requirements(dist_info)
+        for requirement in _all_requirements(dist_info / "METADATA")
         if requirement.marker is None or requirement.marker.evaluate({"extra": "", **environment})
     )
 
 
-def _all_requirements(dist_info: pathlib.Path) -> tuple[Requirement, ...]:
+def _all_requirements(metadata: pathlib.Path) -> tuple[Requirement, ...]:
     """Every Requires-Dist that can be read."""
     try:
-        header = HeaderParser().parsestr((dist_info / "METADATA").read_text(encoding="utf-8", errors="replace"))
+        header = HeaderParser().parsestr(metadata.read_text(encoding="utf-8", errors="replace"))
     except OSError:
         return ()
     found = []

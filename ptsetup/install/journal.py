@@ -1,6 +1,7 @@
 """What stood in an environment before an installation: kept as hard links beside it, with a journal for a run that is cut off."""
 
 import csv
+import itertools
 import json
 import os
 import pathlib
@@ -18,10 +19,15 @@ class Kept(Record, frozen=True, kw_only=True):
     """The old state."""
 
     site: str
-    before: tuple[str, ...]
-    """dist-info folders that were there; their files are kept."""
+    files: dict[str, dict[str, str]]
+    """dist-info folder -> its files, each with the name of the copy."""
     entries: tuple[str, ...] = ()
     """Every name in the folder of packages."""
+
+    def copy_of(self, dist_info: str, file: str) -> pathlib.Path | None:
+        """The copy of one file of a distribution's own folder."""
+        name = self.files.get(dist_info, {}).get(f"{dist_info}/{file}")
+        return pathlib.Path(self.site) / FOLDER / name if name is not None else None
 
 
 def dist_infos(site: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -40,22 +46,29 @@ def names(site: str | os.PathLike[str]) -> tuple[str, ...]:
 def keep(site: str) -> Kept:
     """Keep every distribution's files. The journal comes last: what has none is no old state and can be thrown away.
 
+    The copies lie in one folder: making and removing thousands of folders costs more than linking the files.
+
     Raises:
         OSError: the folder cannot be written, or is full; nothing is left behind.
     """
     discard(site)
-    kept = Kept(site=site, before=dist_infos(site), entries=names(site))
     backup = pathlib.Path(site) / FOLDER
+    entries = names(site)
+    files: dict[str, dict[str, str]] = {}
+    numbers = itertools.count()
     try:
-        (backup / "files").mkdir(parents=True)
-        for name in kept.before:
-            for relative in files_of(site, name):
-                _link(pathlib.Path(site) / relative, backup / "files" / _inside(relative))
-        _write(backup / JOURNAL, json.dumps({"before": kept.before, "entries": kept.entries}))
+        backup.mkdir()
+        for info in dist_infos(site):
+            files[info] = {}
+            for relative in files_of(site, info):
+                copy = f"{next(numbers)}"
+                if _link(os.path.join(site, relative), os.path.join(backup, copy)):  # noqa: PTH118 - thousands of texts
+                    files[info][relative] = copy
+        _write(backup / JOURNAL, json.dumps({"files": files, "entries": entries}))
     except BaseException:
         discard(site)
         raise
-    return kept
+    return Kept(site=site, files=files, entries=entries)
 
 
 def _write(path: pathlib.Path, text: str) -> None:
@@ -71,8 +84,10 @@ def left_behind(site: str) -> Kept | None:
     """What a run that was cut off has kept; None when there is nothing."""
     try:
         data = json.loads((pathlib.Path(site) / FOLDER / JOURNAL).read_text(encoding="utf-8"))
-        return Kept(site=site, before=tuple(map(str, data["before"])), entries=tuple(map(str, data["entries"])))
-    except (OSError, ValueError, KeyError, TypeError):
+        return Kept(
+            site=site, files={info: dict(rows) for info, rows in data["files"].items()}, entries=tuple(data["entries"])
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -87,46 +102,39 @@ def discard(site: str) -> None:
 
 
 def put_back(kept: Kept, dist_info: str) -> list[str]:
-    """Give a distribution its old files again, and keep the copy (this may be cut off, too). Returns those that could not be restored."""
-    site = pathlib.Path(kept.site)
-    files = site / FOLDER / "files"
+    """Give a distribution its old files again, and keep the copies (this may be cut off, too). Returns those that could not be restored."""
+    site, backup = pathlib.Path(kept.site), pathlib.Path(kept.site) / FOLDER
     lost = []
-    for relative in files_of(files, dist_info):
-        source, goal = files / _inside(relative), site / relative
-        if not source.is_file() or _is_same(source, goal):
+    for relative, copy in kept.files[dist_info].items():
+        goal = site / relative
+        if _is_same(backup / copy, goal):
             continue
         try:
+            goal.parent.mkdir(parents=True, exist_ok=True)
             goal.unlink(missing_ok=True)
-            _link(source, goal)
+            is_back = _link(str(backup / copy), str(goal))
         except OSError:
-            lost.append(relative)
+            is_back = False
+        lost += [] if is_back else [relative]
     return lost
 
 
-def _is_same(source: pathlib.Path, goal: pathlib.Path) -> bool:
+def _is_same(copy: pathlib.Path, goal: pathlib.Path) -> bool:
     try:
-        return goal.samefile(source)
+        return goal.samefile(copy)
     except OSError:
         return False
 
 
-def _link(source: pathlib.Path, goal: pathlib.Path) -> None:
-    if not source.is_file():
-        return
-    goal.parent.mkdir(parents=True, exist_ok=True)
+def _link(source: str, goal: str) -> bool:
+    """Another name for a file, or a copy on a file system without hard links; False when there is no such file."""
+    if not os.path.isfile(source):  # noqa: PTH113 - thousands of texts
+        return False
     try:
         os.link(source, goal)
-    except FileExistsError:
-        # two distributions that record the same file
-        return
     except OSError:
-        # a file system without hard links
         shutil.copy2(source, goal)
-
-
-def _inside(relative: str) -> str:
-    """RECORD may point out of the folder (../../../bin/torchrun): kept below the backup."""
-    return relative.replace("../", "__up__/")
+    return True
 
 
 def files_of(site: str | os.PathLike[str], dist_info: str) -> list[str]:

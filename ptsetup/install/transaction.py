@@ -81,8 +81,10 @@ def undisturbed() -> Iterator[None]:
 
 
 def _touched(kept: Kept) -> frozenset[str]:
-    files = pathlib.Path(kept.site) / journal.FOLDER / "files"
-    return closure(pathlib.Path(kept.site)) | closure(files)
+    """The torch family, and what it requires now or required before."""
+    now = {project(name): pathlib.Path(kept.site) / name / "METADATA" for name in journal.dist_infos(kept.site)}
+    before = {project(name): copy for name in kept.files if (copy := kept.copy_of(name, "METADATA")) is not None}
+    return closure(now) | closure(before)
 
 
 def roll_back(kept: Kept, *, only: frozenset[str] | None = None) -> tuple[str, ...]:
@@ -98,7 +100,7 @@ def roll_back(kept: Kept, *, only: frozenset[str] | None = None) -> tuple[str, .
         if is_touched and not _is_unchanged(kept, name):
             _remove(site, name)
     lost: list[str] = []
-    for name in kept.before:
+    for name in kept.files:
         if only is None or project(name) in only:
             lost += journal.put_back(kept, name)
     for name in journal.names(site):
@@ -114,9 +116,9 @@ LEFTOVERS = ("torch", "torchgen", "functorch", "torchvision", "torchvision.libs"
 
 def _is_unchanged(kept: Kept, name: str) -> bool:
     """The same distribution as before, by its RECORD: its files are only completed."""
-    record = pathlib.Path(name) / "RECORD"
+    copy = kept.copy_of(name, "RECORD")
     try:
-        return (pathlib.Path(kept.site) / record).samefile(pathlib.Path(kept.site) / journal.FOLDER / "files" / record)
+        return copy is not None and (pathlib.Path(kept.site) / name / "RECORD").samefile(copy)
     except OSError:
         return False
 

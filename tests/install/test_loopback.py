@@ -125,6 +125,50 @@ def test_what_is_right_already_is_left_alone_and_no_index_is_asked(world):
     assert (world.files(), len(world.pytorch.asked)) == (before, asked)
 
 
+def test_a_torch_without_what_it_requires_is_not_right(world):
+    """As a run leaves it that was killed between torch and its dependencies."""
+    world.offer("2.14.1+cpu")
+    assert world.install("torch==2.14.1").returncode == 0
+    whole = world.files()
+    for path in (world.site / "filelock.py", *(world.site / "filelock-3.0.dist-info").iterdir()):
+        path.unlink()
+    (world.site / "filelock-3.0.dist-info").rmdir()
+    done = world.install("torch==2.14.1")
+    assert done.returncode == 0, done.stderr
+    assert "Nothing to do" not in done.stdout
+    assert world.files() == whole
+
+
+def test_what_a_killed_run_has_left_goes_though_all_is_right(world):
+    world.offer("2.14.1+cpu")
+    assert world.install("torch==2.14.1").returncode == 0
+    right = world.files()
+    journal.keep(str(world.site))
+    done = world.install("torch==2.14.1")
+    assert (done.returncode, "Nothing to do" in done.stdout) == (0, True)
+    assert world.files() == right
+
+
+def test_companions_of_another_build_are_replaced_with_it(world):
+    for tag in ("cpu", "cu126"):
+        world.offer(f"2.14.1+{tag}")
+        world.pytorch.add(
+            f"whl/{tag}/torchvision",
+            wheel(
+                world.wheels,
+                "torchvision",
+                f"0.29.1+{tag}",
+                files={"torchvision/__init__.py": f"__version__ = '0.29.1+{tag}'\n"},
+                requires=("torch==2.14.1",),
+                tag=LINUX,
+            ),
+        )
+    assert world.install("torch==2.14.1", "torchvision").returncode == 0
+    done = world.install("torch==2.14.1", "--backend", "cu126")
+    assert done.returncode == 0, done.stderr
+    assert world.installed().items() >= {"torch": "2.14.1+cu126", "torchvision": "0.29.1+cu126"}.items()
+
+
 def test_a_wrong_build_is_replaced(world):
     world.offer("2.14.1+cpu")
     world.offer("2.14.1+cu126")
@@ -241,7 +285,11 @@ def test_when_a_dependency_is_missing_the_old_torch_is_back(world):
     assert world.files() == before
 
 
-def test_ctrl_c_puts_everything_back(world):
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=["Ctrl-C", "kill", "closed terminal"]
+)
+def test_an_interrupted_installation_puts_everything_back(world, number):
+    """Ctrl-C reaches the installer as well; the others reach ptsetup alone, which ends it."""
     world.offer("2.13.0+cpu")
     assert world.install("torch==2.13.0").returncode == 0
     before = world.files()
@@ -257,7 +305,7 @@ def test_ctrl_c_puts_everything_back(world):
         start_new_session=True,
     )
     assert world.pytorch.held.wait(60)
-    os.killpg(running.pid, signal.SIGINT)
+    os.killpg(running.pid, number) if number == signal.SIGINT else running.send_signal(number)
     _, errors = running.communicate()
     assert running.returncode == 130, errors
     assert b"Traceback" not in errors
