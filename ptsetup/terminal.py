@@ -1,5 +1,6 @@
 """The only writer to stdout and stderr: width, colour, encoding and closed pipes are decided here."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Mapping
@@ -38,8 +39,9 @@ class Terminal:
             out.flush()
 
     def log(self, line: str) -> None:
-        """Write a line of progress to stderr."""
-        _write(sys.stderr, line + "\n")
+        """Write a line of progress to stderr; where that cannot be written (a full disk, a closed terminal), the work goes on."""
+        with contextlib.suppress(OSError):
+            _write(sys.stderr, line + "\n")
 
     def status(self, text: str = "") -> None:
         """Rewrite the one moving line of progress on stderr; an empty text clears it. Nothing where stderr does not move."""

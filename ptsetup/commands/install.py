@@ -40,6 +40,8 @@ def command(ctx: click.Context, /, dry_run: bool, is_yes: bool, no_prove: bool, 
         ctx.exit(0 if plan.outcome == "install" else 3)
     if not is_elsewhere and install.is_there(plan, snapshot):
         install.forget(snapshot)
+        for note in plan.warnings:
+            terminal.log(note)
         terminal.result(
             f"Nothing to do: torch {plan.name} is installed in {snapshot.target.prefix}, the right build for this machine.\n"
         )

@@ -14,7 +14,7 @@ from ptsetup.facts import Snapshot
 from ptsetup.install import refusals, transaction
 from ptsetup.install.already import family_needs, folders, marker_environment
 from ptsetup.install.records import Outcome, Step
-from ptsetup.install.settings import Settings, arguments, environment
+from ptsetup.install.settings import Settings, arguments, asks_default_index, environment
 from ptsetup.plan import Plan
 
 Log = Callable[[str], None]
@@ -111,20 +111,22 @@ def _command(work: Work, command: Sequence[str], *, is_family: bool) -> None:
     is_uv = command[0] == "uv"
     program = (uv_program(),) if is_uv else (command[0],)
     position = command.index("install") + 1
+    is_default = asks_default_index(command)
     argv = [
         *program,
         *command[1:position],
-        *arguments(work.settings, is_uv=is_uv, is_family=is_family),
-        *command[position:],
+        *arguments(work.settings, is_uv=is_uv, is_family=is_family, is_default=is_default),
+        # pip would not look at the user's index in the variables; ours hold nothing else that --isolated keeps out
+        *(word for word in command[position:] if not (is_default and word == "--isolated")),
     ]
-    code = run.stream(argv, env=environment(work.settings, os.environ, is_family=is_family))
+    code = run.stream(argv, env=environment(work.settings, os.environ, is_default=is_default))
     if code == 0:
         return
     if code == 127:
         raise InstallFailed(
             f"{program[0]} could not be started.", hint="Install uv (pip install uv), or use --installer pip."
         )
-    what = "from the index" if is_family else "the dependencies from your default index"
+    what = "torch" if is_family else "the dependencies from your default index"
     raise InstallFailed(
         f"The installer stopped with exit code {code} while it fetched {what}; its own words stand above. The old state is back.",
         hint="Repeat with --dry-run to see the exact commands; ptsetup doctor explains most messages of pip and uv.",

@@ -123,7 +123,10 @@ def _builds(wheels: tuple[Wheel, ...]) -> tuple[str, ...]:
 def _fall_back(
     snapshot: Snapshot, request: Request, index: WheelIndex, settings: Settings, made: Plan, reached: Page
 ) -> Plan:
-    """The newest fitting build among the wheels in the user's own find-links folders."""
+    """The same build from the user's own index, else the newest fitting one among the wheels in the user's find-links folders."""
+    same = _from_own_index(snapshot, request, index, settings, made, reached)
+    if same is not None:
+        return same
     for folder in settings.find_links:
         wheels = _at_hand(snapshot, (folder,))
         if not any(wheel.project == "torch" for wheel in wheels):
@@ -138,3 +141,21 @@ def _fall_back(
         f"The index for torch {made.name} is out of reach: {reached.detail}, and no wheel at hand satisfies the request.",
         hint="Ways out: a mirror (--mirror NAME or --index-url URL), a folder of wheels (--find-links DIR), or another network or proxy.",
     )
+
+
+def _from_own_index(
+    snapshot: Snapshot, request: Request, index: WheelIndex, settings: Settings, made: Plan, reached: Page
+) -> Plan | None:
+    """A configured index (a company's mirror) often is in reach where the PyTorch index is not; of some builds it has the same."""
+    if settings.index_url is None or made.origin == "default":
+        return None
+    absent = (*request.absent, f"{made.torch}+{made.backend}@{made.origin}")
+    other = plan(snapshot, replace(request, absent=absent), index)
+    if (other.outcome, other.origin, other.torch, other.backend) != ("install", "default", made.torch, made.backend):
+        return None
+    page = ask(settings.index_url, "torch", settings)
+    if page.answer != "there" or not any(link.file.startswith(f"torch-{other.torch}-") for link in page.links):
+        return None
+    note = f"the PyTorch index is out of reach ({reached.detail}): {page.detail} has the same build"
+    found: Plan = replace(other, warnings=(*other.warnings, note))
+    return found

@@ -35,6 +35,11 @@ def check(snapshot: Snapshot, plan: Plan) -> None:
             f"{target.purelib} cannot be written by this user.",
             hint="Make an environment of your own: python3 -m venv .venv && ptsetup install --python .venv",
         )
+    if plan.commands and plan.commands[0][1:3] == ("-m", "pip") and target.has_pip is False:
+        raise InstallFailed(
+            f"{target.prefix} has no pip.",
+            hint=f"Leave out --installer pip (uv needs none), or give it one: {target.executable} -m ensurepip",
+        )
     if target.running_installs:
         numbers = ", ".join(map(str, target.running_installs))
         raise InstallFailed(

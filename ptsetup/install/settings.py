@@ -5,7 +5,7 @@ under a higher version would win (the accident of December 2022).
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ptsetup.facts import PipConfig, Record
 
@@ -47,29 +47,44 @@ class Settings(Record, frozen=True, kw_only=True):
         )
 
 
-def environment(settings: Settings, env: Mapping[str, str], *, is_family: bool) -> dict[str, str]:
-    """Variables for the installer. The user's index stands here, not among the arguments: those can be read by everybody (``ps``)."""
+def asks_default_index(command: Sequence[str]) -> bool:
+    """The command names no source of its own: it asks the user's default index."""
+    return not {"--index-url", "--no-index"} & set(command)
+
+
+def environment(settings: Settings, env: Mapping[str, str], *, is_default: bool) -> dict[str, str]:
+    """Variables for the installer. The user's index stands here, not among the arguments: those can be read by everybody (``ps``).
+
+    Args:
+        settings: the user's.
+        env: that of ptsetup.
+        is_default: the user's default index is asked.
+    """
     kept = {name: value for name, value in env.items() if name not in DROPPED}
     kept |= {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
     kept.setdefault("UV_HTTP_RETRIES", RETRIES)
     kept.setdefault("PIP_RETRIES", RETRIES)
-    if settings.index_url and not is_family:
+    if settings.index_url and is_default:
         kept |= {"PIP_INDEX_URL": settings.index_url, "UV_DEFAULT_INDEX": settings.index_url}
     if settings.cert:
         kept["SSL_CERT_FILE"] = settings.cert
     if settings.proxy:
-        kept |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), settings.proxy)
+        names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+        kept |= dict.fromkeys((*names, *map(str.lower, names)), settings.proxy)
     return kept
 
 
-def arguments(settings: Settings, *, is_uv: bool, is_family: bool) -> tuple[str, ...]:
-    """What is added to a command of the plan: for the torch family only how to connect, for its dependencies also where from."""
+def arguments(settings: Settings, *, is_uv: bool, is_family: bool, is_default: bool) -> tuple[str, ...]:
+    """What is added to a command of the plan: for the torch family only how to connect, for its dependencies also where from.
+
+    The family asks the user's own folders only where nothing else may be asked (pip's no-index).
+    """
     # the command for the family says --no-config itself
     found: list[str] = ["--no-config"] if is_uv and not is_family else []
     if not is_uv:
         found += ["--cert", settings.cert] if settings.cert else []
         found += ["--retries", RETRIES]
-    if is_family:
+    if is_family and not (is_default and settings.is_without_index):
         return tuple(found)
     found += ["--no-index"] if settings.is_without_index else []
     for folder in settings.find_links:

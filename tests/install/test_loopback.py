@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -223,6 +224,39 @@ def test_credentials_of_the_configured_index_reach_it_and_are_never_shown(world)
     assert "s3cret" not in done.stdout + done.stderr
 
 
+def test_the_default_indexs_own_build_comes_from_the_users_index(world):
+    """Where a mirror is configured, nothing may be asked of the public index (here there is no way to it: the proxy refuses)."""
+    files = {
+        "torch/__init__.py": "",
+        "torch/version.py": "__version__ = '2.15.0'\ndebug = False\ncuda = '13.2'\nhip = None\nxpu = None\n",
+    }
+    world.default.add(
+        "simple/torch", wheel(world.wheels, "torch", "2.15.0", files=files, requires=("filelock",), tag=LINUX)
+    )
+    subprocess.run([world.python, "-m", "ensurepip"], check=True, capture_output=True)
+    for installer in ("uv", "pip"):
+        argv = [*world.argv("torch==2.15.0", "--installer", installer), "--backend", "cu132"]
+        at = argv.index("--mirror")
+        done = subprocess.run(
+            [*argv[:at], *argv[at + 2 :]],
+            capture_output=True,
+            text=True,
+            env={**world.env, "HTTPS_PROXY": "http://127.0.0.1:9", "PIP_RETRIES": "0"},
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        assert done.returncode == 0, done.stderr
+        assert world.installed().items() >= {"torch": "2.15.0", "filelock": "3.0"}.items()
+        for name in ("torch", "torch-2.15.0.dist-info"):
+            shutil.rmtree(world.site / name)
+
+
+def test_an_environment_without_pip_is_refused_to_pip(world):
+    world.offer("2.14.1+cpu")
+    done = world.install("torch==2.14.1", "--installer", "pip")
+    assert (done.returncode, "has no pip" in done.stderr, "ensurepip" in done.stderr) == (3, True, True)
+
+
 def test_constraints_of_pip_are_honoured(world):
     world.offer("2.14.1+cpu")
     world.offer("2.13.0+cpu")
@@ -405,6 +439,7 @@ def test_the_password_of_the_index_is_in_no_argument_of_the_installer():
         index_url="https://user:s3cret@host.example/simple", proxy="http://user:s3cret@proxy.example:3128"
     )
     for is_uv in (True, False):
-        assert not any("s3cret" in word for word in arguments(settings, is_uv=is_uv, is_family=False))
-    assert environment(settings, {}, is_family=False)["UV_DEFAULT_INDEX"] == settings.index_url
-    assert "UV_DEFAULT_INDEX" not in environment(settings, {}, is_family=True)
+        words = arguments(settings, is_uv=is_uv, is_family=False, is_default=True)
+        assert not any("s3cret" in word for word in words)
+    assert environment(settings, {}, is_default=True)["UV_DEFAULT_INDEX"] == settings.index_url
+    assert "UV_DEFAULT_INDEX" not in environment(settings, {}, is_default=False)
