@@ -92,7 +92,6 @@ def _leave(exit_code: int) -> NoReturn:
     os._exit(exit_code)
 
 
-
 def _end_as_after_ctrl_c() -> None:
     """SIGTERM and SIGHUP end us in order: our children do not live on, and what was half installed is taken back."""
     import signal

@@ -158,7 +158,8 @@ def _newest(context: Context, best: Fit, misfits: Sequence[tuple[Build, No]]) ->
         and compat.family(build.backend) == compat.family(best.build.backend)
         for build, no in misfits
     )
-    return f"{newest} beside which {' and '.join(wanted.companions)} exist," if is_held_back else newest
+    verb = "exist" if len(wanted.companions) > 1 else "exists"
+    return f"{newest} beside which {' and '.join(wanted.companions)} {verb}," if is_held_back else newest
 
 
 def _told(context: Context, misfits: Sequence[tuple[Build, No]]) -> Sequence[tuple[Build, No]]:
@@ -197,6 +198,9 @@ def _warnings(context: Context, best: Fit) -> tuple[str, ...]:
         )
     if build.numpy_abi == "numpy1-only":
         lines.append(f"torch {build.torch} was built for NumPy 1: numpy<2 goes with it")
+    audio = dict(best.companions).get("torchaudio")
+    if audio and version_of(audio).release[:2] < version_of(build.torch).release[:2] and not context.wanted.is_pre:
+        lines.append(f"torchaudio ended with {audio}: it was compiled beside torch {audio} and asks for no certain one")
     if not best.services and compat.family(build.backend) != "cpu":
         lines.append(
             f"nothing here can use a build for {MAKERS[compat.family(build.backend)]}: it was asked for and runs on the CPU until "

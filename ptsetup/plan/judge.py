@@ -204,11 +204,11 @@ def _unserving(build: Build, machine: Machine, wanted: Wanted, index: WheelIndex
     support = _support(build, machine, index, cards)
     for card in cards:
         if VENDOR_FAMILY[card.vendor] != family:
-            return _other_family(build, card, cards)
+            return _other_family(build, cards)
         if serve(build, machine, card, is_driver_full=support == "full", index=index) is None:
             return _unserved(build, machine, card, index)
     if not cards and family != "cpu" and wanted.backend is None:
-        return No("vendor", f"is for {MAKERS[family]}, and this machine has none that it could use")
+        return No("vendor", "is for a GPU, and this machine has none that it could use")
     return None
 
 
@@ -230,11 +230,10 @@ def _support(build: Build, machine: Machine, index: WheelIndex, cards: tuple[Car
     return carries(cuda, machine, index) if cards and cuda and compat.family(build.backend) == "cuda" else None
 
 
-def _other_family(build: Build, card: Card, cards: tuple[Card, ...]) -> No:
-    family = compat.family(build.backend)
-    if family == "cpu":
+def _other_family(build: Build, cards: tuple[Card, ...]) -> No:
+    if compat.family(build.backend) == "cpu":
         return No("idle", f"would leave the {'GPUs' if len(cards) > 1 else 'GPU'} idle")
-    return No("vendor", f"is for {MAKERS[family]}, not for {card.label}")
+    return No("vendor", "is for another maker's GPU")
 
 
 def _unserved(build: Build, machine: Machine, card: Card, index: WheelIndex) -> No:

@@ -33,14 +33,29 @@ def as_shell(plan: Plan) -> str:
 
 
 def as_requirements(plan: Plan) -> str:
-    """A requirements file for plain pip. A known wheel stands there by its address with its hash, which pip checks."""
+    """A requirements file for plain pip. A known wheel stands there by its address with its hash, which pip checks.
+
+    One file has one index. With that of PyTorch named in it, packages that only the user's default index has are left to a second
+    call, which a comment shows: an extra index beside it could supply torch as well.
+    """
     if plan.outcome != "install":
         return as_shell(plan)
+    first = plan.commands[0] if plan.commands else ()
     lines = [f"# {plan.headline} (Python {plan.python_tag}, {plan.platform})"]
-    if plan.index_url:
-        lines.append(f"--index-url {plan.index_url}")
+    source = [f"{name} {first[first.index(name) + 1]}" for name in ("--index-url", "--find-links") if name in first]
+    lines += source + (["--pre"] if "--pre" in first else [])
     lines += [_requirement_line(requirement) for requirement in plan.requirements]
-    return "\n".join([*lines, *plan.others]) + "\n"
+    is_one_index = any(line.startswith("--index-url") for line in source)
+    beside = [other for other in plan.others if is_one_index and not _is_numpy(other)]
+    lines += [other for other in plan.others if other not in beside]
+    if beside:
+        lines.append(f"# then, from your default index: pip install {shlex.join(beside)}")
+    return "\n".join(lines) + "\n"
+
+
+def _is_numpy(requirement: str) -> bool:
+    """The PyTorch index carries NumPy, and its limit has to stand beside torch and torchvision."""
+    return re.match(r"numpy(?![\w.-])", requirement) is not None
 
 
 def _requirement_line(requirement: Requirement) -> str:
@@ -66,7 +81,13 @@ def as_text(plan: Plan, style: Style, *, width: int = 80, is_verbose: bool = Fal
 
 
 def _install(plan: Plan) -> list[tuple[str, str]]:
-    rows = [("because" if not position else "", reason) for position, reason in enumerate(plan.reasons)]
+    # what the headline says already is not said twice
+    reasons = [
+        reason
+        for reason in plan.reasons
+        if reason.partition(": ")[2].rstrip(".") not in plan.headline or ": " not in reason
+    ]
+    rows = [("because" if not position else "", reason) for position, reason in enumerate(reasons)]
     rows += [("command" if not position else "then", quoted(command)) for position, command in enumerate(plan.commands)]
     rows.append(("download", _sizes(plan)))
     rows += [("note", warning) for warning in plan.warnings]
@@ -115,7 +136,8 @@ def _not_taken(rejected: Sequence[Rejection], width: int, *, is_verbose: bool) -
         )
     if len(shown) < len(rejected):
         rest = sum(row.count for row in rejected[len(shown) :])
-        lines.append(f"    {rest} more builds, {len(rejected) - len(shown)} more reasons (-v)")
+        count = len(rejected) - len(shown)
+        lines.append(f"    {rest} more builds, {count} more reason{'s' if count > 1 else ''} (-v)")
     return lines
 
 

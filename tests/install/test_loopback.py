@@ -443,3 +443,24 @@ def test_the_password_of_the_index_is_in_no_argument_of_the_installer():
         assert not any("s3cret" in word for word in words)
     assert environment(settings, {}, is_default=True)["UV_DEFAULT_INDEX"] == settings.index_url
     assert "UV_DEFAULT_INDEX" not in environment(settings, {}, is_default=False)
+
+
+def test_the_requirements_of_a_plan_install_with_plain_pip(world):
+    """Pins, index line and all; dependencies of torch stand on the PyTorch index, too, so one index is enough."""
+    world.pytorch.add(
+        "whl/cpu/filelock", wheel(world.wheels, "filelock", "3.1", files={"filelock.py": "GOOD = True\n"})
+    )
+    world.offer("2.14.1+cpu")
+    argv = [*world.argv("--format", "requirements", "torch==2.14.1", "six")]
+    argv[3] = "plan"
+    argv.remove("--no-prove")
+    written = subprocess.run(argv, capture_output=True, text=True, env=world.env, check=True, stdin=subprocess.DEVNULL)
+    file = world.folder / "requirements file.txt"
+    file.write_text(written.stdout)
+    assert "# then, from your default index: pip install six" in written.stdout
+    before = len(world.default.asked)
+    pip = [sys.executable, "-m", "pip", "--python", world.python, "--disable-pip-version-check", "install", "-r", file]
+    done = subprocess.run(pip, capture_output=True, text=True, env=world.env, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (world.site / "torch" / "version.py").is_file()
+    assert world.default.asked[before:] == []

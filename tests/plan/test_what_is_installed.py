@@ -7,6 +7,7 @@ from ptsetup.facts import Distribution, replace
 from ptsetup.install.already import is_there
 from ptsetup.install.proof import wrong_with
 from ptsetup.plan import Request, plan
+from ptsetup.plan.describe import Description, describe
 from ptsetup.render import plan as render
 from tests import builders
 from tests.plan.described import planned
@@ -23,7 +24,7 @@ def test_torchtext_is_pinned_without_a_tag_since_it_has_one_build_for_all():
 
 def test_the_package_that_holds_torch_back_is_named_and_others_are_not():
     held = planned("torch", "torchtext", gpu="8.6", driver="550.54.14")
-    assert "beside which torchtext exist" in held.reasons[0]
+    assert "beside which torchtext exists" in held.reasons[0]
     assert "torchvision" not in planned("torch", "torchvision", gpu="8.6", driver="595.58.03").reasons[0]
 
 
@@ -142,3 +143,42 @@ def test_torchtext_that_is_there_under_another_local_version_is_there():
 
 def test_an_accelerator_is_named_once():
     assert "gfx1103 (gfx1103)" not in " ".join(planned(gpu="gfx1103").reasons)
+
+
+def test_a_torchaudio_of_an_older_torch_is_said_to_be_one():
+    def said(done):
+        return [warning for warning in done.warnings if "torchaudio ended with 2.11.0" in warning]
+
+    assert said(planned("torch", "torchaudio", gpu="8.6", driver="550.54.14"))
+    assert not said(planned("torch==2.11.0", "torchaudio", gpu="8.6", driver="550.54.14"))
+
+
+@pytest.mark.parametrize(
+    ("request_", "lines"),
+    [
+        (Request(mirror="nju"), ["--index-url https://mirrors.nju.edu.cn/pytorch/whl/cu126", "torch==2.14.1+cu126"]),
+        (
+            Request(mirror="aliyun"),
+            ["--find-links https://mirrors.aliyun.com/pytorch-wheels/cu126/", "torch==2.14.1+cu126"],
+        ),
+        (Request(find_links="/wheels"), ["--find-links /wheels", "torch==2.14.1+cu126"]),
+        (
+            Request(packages=("torch==2.2.2", "numpy", "transformers")),
+            [
+                "--index-url https://download.pytorch.org/whl/cu121",
+                "numpy<2",
+                "# then, from your default index: pip install transformers",
+            ],
+        ),
+    ],
+)
+def test_a_requirements_file_names_the_source_that_the_command_names(request_, lines):
+    wheels = index.load()
+    machine = describe(Description(gpus=("8.6",), driver="550.54.14"), wheels)
+    written = render.as_requirements(plan(machine, request_, wheels)).splitlines()
+    assert [line for line in written[1:] if not line.startswith("torch==2.2.2")] == lines
+
+
+def test_a_requirements_file_for_a_nightly_lets_pip_take_one():
+    written = render.as_requirements(planned(is_pre=True, gpu="8.6", driver="595.58.03")).splitlines()
+    assert written[1:] == ["--index-url https://download.pytorch.org/whl/nightly/cu132", "--pre", "torch"]
