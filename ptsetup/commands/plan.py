@@ -122,6 +122,11 @@ def snapshot_for(options: dict[str, Any], wheels: Any, terminal: Terminal) -> An
     from ptsetup.errors import RequestError, SnapshotError
 
     described = described_by(options)
+    if options["python"] and (described.is_given or options["snapshot_file"]):
+        raise RequestError(
+            "--python names an interpreter of this machine, and another machine is described beside it.",
+            hint="Say which Python that machine has: --python-version 3.12.",
+        )
     if options["snapshot_file"]:
         from ptsetup import replay
 

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Sequence
 
 from ptsetup import compat
 from ptsetup.facts import Snapshot
-from ptsetup.index import WheelIndex
+from ptsetup.index import Build, WheelIndex
 from ptsetup.plan import compose, ways_out
 from ptsetup.plan.gates import gate
-from ptsetup.plan.judge import MAKERS, VENDOR_FAMILY
+from ptsetup.plan.judge import MAKERS, VENDOR_FAMILY, No
 from ptsetup.plan.machine import Card, view
 from ptsetup.plan.records import Device, Plan, Request
-from ptsetup.plan.survey import best, survey
+from ptsetup.plan.survey import best, builds_of, survey
 from ptsetup.plan.usable import sort_cards
 from ptsetup.plan.wanted import Wanted, parse
 
@@ -27,7 +27,8 @@ def plan(snapshot: Snapshot, request: Request, index: WheelIndex) -> Plan:
     context = compose.Context(snapshot=snapshot, request=request, index=index, machine=machine, wanted=wanted)
     closed = gate(machine, index)
     if closed is not None:
-        return compose.refusal(context, closed.headline, closed.options, ())
+        everything = [(build, No("system", closed.reason)) for build in builds_of(machine.platform, index)]
+        return compose.refusal(context, closed.headline, closed.options, everything)
     usable, unusable = sort_cards(machine, index)
     cards, dropped = _one_vendor(usable, wanted)
     return _decide(context, cards, [*unusable, *dropped])
@@ -47,7 +48,7 @@ def _decide(context: compose.Context, cards: tuple[Card, ...], unusable: Sequenc
     if found.best is not None:
         chosen = compose.chosen(context, found.best, found.fits, found.misfits, devices)
         return compose.with_advice(chosen, ways_out.advice(context, cards, found.best))
-    several = _several(context, cards, devices, unusable) if len(cards) > 1 else None
+    several = _several(context, cards, devices, unusable, found.misfits) if len(cards) > 1 else None
     return several or ways_out.refuse(context, cards, devices, found.misfits)
 
 
@@ -75,14 +76,18 @@ def _on_purpose(context: compose.Context, cards: tuple[Card, ...]) -> tuple[tupl
 
 
 def _several(
-    context: compose.Context, cards: tuple[Card, ...], devices: tuple[Device, ...], unusable: Sequence[tuple[Card, str]]
+    context: compose.Context,
+    cards: tuple[Card, ...],
+    devices: tuple[Device, ...],
+    unusable: Sequence[tuple[Card, str]],
+    misfits: Sequence[tuple[Build, No]],
 ) -> Plan | None:
     """No build serves all cards: a tag that was asked for settles it, else they are laid out to choose from."""
     if context.wanted.backend is not None:
         part = _serve_part(context, cards, unusable)
         if part is not None:
             return part
-    return ways_out.choose_card(context, cards, devices)
+    return ways_out.choose_card(context, cards, devices, misfits)
 
 
 def _serve_part(context: compose.Context, cards: tuple[Card, ...], unusable: Sequence[tuple[Card, str]]) -> Plan | None:

@@ -240,6 +240,7 @@ def _why_not(best: Fit, fit: Fit) -> No:
 
 
 ORDER = (
+    "system",
     "request",
     "backend",
     "constraint",

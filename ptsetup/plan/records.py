@@ -54,7 +54,7 @@ class Rejection(Record, frozen=True, kw_only=True):
     """Builds that one fact ruled out."""
 
     kind: str
-    """``python``, ``driver``, ``gpu``, ``libc``, ``macos``, ``request``, ``constraint``, ``backend``, ``companion``, ``numpy``,
+    """``system``, ``python``, ``driver``, ``gpu``, ``libc``, ``macos``, ``request``, ``constraint``, ``backend``, ``companion``, ``numpy``,
     ``idle``, ``vendor``, ``older``, ``rank``, ``absent``."""
     reason: str
     """What the fact is, without the builds: ``needs driver 580 or newer, this machine has 550.54.14``."""

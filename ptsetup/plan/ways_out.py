@@ -58,7 +58,7 @@ def choose_vendor(
         context,
         f"GPUs of two makers are here, and a build serves one maker's: {labels(cards)}.",
         tuple(options),
-        (),
+        misfits,
         devices,
         outcome="choose",
     )
@@ -79,7 +79,9 @@ def _choice(context: Context, part: tuple[Card, ...], fit: Fit) -> Option:
     )
 
 
-def choose_card(context: Context, cards: tuple[Card, ...], devices: tuple[Device, ...]) -> Plan | None:
+def choose_card(
+    context: Context, cards: tuple[Card, ...], devices: tuple[Device, ...], misfits: Sequence[tuple[Build, No]]
+) -> Plan | None:
     """No build serves all cards together: one per kind of card, where at least two kinds have one; else None."""
     options = [
         _choice(context, part, fit)
@@ -89,14 +91,8 @@ def choose_card(context: Context, cards: tuple[Card, ...], devices: tuple[Device
     if len(options) < 2 or _serves_together(context, cards):
         return None
     names = ", ".join(f"GPU {card.index} is {card.label}" for card in cards)
-    return compose.refusal(
-        context,
-        f"No build serves all GPUs of this machine together: {names}.",
-        tuple(options),
-        (),
-        devices,
-        outcome="choose",
-    )
+    headline = f"No build serves all GPUs of this machine together: {names}."
+    return compose.refusal(context, headline, tuple(options), misfits, devices, outcome="choose")
 
 
 def _kinds(cards: tuple[Card, ...]) -> tuple[tuple[Card, ...], ...]:

@@ -1,7 +1,11 @@
 """``ptsetup plan`` as a person types it: what is wrong use is told, and nothing secret is shown."""
 
+import pathlib
+import re
+import shlex
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -18,6 +22,7 @@ def ptsetup(*argv):
         ("--gpu", "4090", "--driver", "580.95.05"),
         ("--os", "linux", "--gpu", "0"),
         ("--gpu", "97"),
+        ("--gpu", "8.6", "--driver", "580.95.05", "--python", "3.11"),
         ("--mirror", "nosuch", "--os", "linux"),
         ("--find-links", "/no/such/folder", "--os", "linux"),
         ("--pre", "torch==2.9.0", "--os", "linux"),
@@ -55,3 +60,16 @@ def test_a_closed_stdin_is_no_bug_of_ours():
 @pytest.mark.parametrize("option", ["--select", "--ignore"])
 def test_a_slip_in_a_code_does_not_turn_a_preflight_green(option):
     assert ptsetup("doctor", "--no-import", option, "PT9999").returncode == 2
+
+
+README = pathlib.Path(__file__).parents[2] / "README.md"
+
+
+def test_the_plans_in_the_readme_are_what_is_printed():
+    blocks = re.findall(
+        r"^    \$ ptsetup (plan .*)\n((?:    .*\n|\n)+)", README.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert len(blocks) >= 2
+    for command, shown in blocks:
+        printed = ptsetup(*shlex.split(command)).stdout
+        assert textwrap.dedent(shown).strip() == printed.strip()
