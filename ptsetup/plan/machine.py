@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from ptsetup import compat
-from ptsetup.facts import Gpu, Record, Snapshot
+from ptsetup.facts import Gpu, Host, Record, Snapshot
 from ptsetup.index import WheelIndex
 
 L4T_DRIVER = {32: "440.33", 34: "470.57", 35: "470.57", 36: "560.28.03", 38: "580.65.06"}
@@ -106,7 +106,7 @@ def view(snapshot: Snapshot, index: WheelIndex, chosen: tuple[int, ...] = ()) ->
         is_wsl=bool(host and host.wsl),
         is_rosetta=bool(host and host.is_rosetta),
         driver=_as_desktop(driver[0], is_jetson=is_jetson) if driver else by_cuda,
-        driver_text=_driver_text(driver[0], is_jetson=is_jetson)
+        driver_text=_driver_text(driver[0], host, is_jetson=is_jetson)
         if driver
         else f"{by_cuda} (by its CUDA, {'.'.join(map(str, speaks[0]))})"
         if by_cuda and speaks
@@ -134,13 +134,10 @@ FIRST_DESKTOP_BRANCH = 100
 """Smaller numbers are releases of Jetson Linux."""
 
 
-def _driver_text(driver: str, *, is_jetson: bool) -> str:
-    is_release = is_jetson and compat.version_tuple(driver)[0] < FIRST_DESKTOP_BRANCH
-    return (
-        f"Jetson Linux {driver}, which carries what desktop driver {_as_desktop(driver, is_jetson=True)} does"
-        if is_release
-        else driver
-    )
+def _driver_text(driver: str, host: Host | None, *, is_jetson: bool) -> str:
+    if is_jetson and compat.version_tuple(driver)[0] < FIRST_DESKTOP_BRANCH:
+        return f"Jetson Linux {driver}, which carries what desktop driver {_as_desktop(driver, is_jetson=True)} does"
+    return f"{driver} in Windows" if host and host.wsl else driver
 
 
 def _driver_problem(snapshot: Snapshot) -> str | None:

@@ -68,7 +68,7 @@ def _by_driver(context: Context, driver: str, fit: Fit, suffix: str) -> Option:
     what = (
         f"a JetPack release that carries what desktop driver {driver} does (JetPack 7)"
         if context.machine.is_jetson
-        else f"driver {driver} {suffix}"
+        else f"driver {driver} {suffix}{' in Windows' if context.machine.is_wsl else ''}"
     )
     return _option("driver", context, what, fit)
 

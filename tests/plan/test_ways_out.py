@@ -225,3 +225,24 @@ def test_the_headline_names_what_rules_the_closest_build_out(machine, package, s
 def test_a_tag_that_a_release_does_not_have_is_answered_with_those_that_it_has():
     headline = planned("torch==2.7.1", backend="cu130", gpu="8.6", driver="550.54.14").headline
     assert "2.7.1 has no cu130 build for Linux on x86_64, but cpu, cu118, cu126, cu128" in headline
+
+
+def test_on_this_machine_a_choice_between_gpus_is_taken_by_their_numbers():
+    wheels = index.load()
+    snapshot = replace(describe(Description(gpus=("6.1", "12.0", "6.1"), driver="580.95.05"), wheels), origin="probe")
+    done = plan(snapshot, Request(), wheels)
+    assert done.outcome == "choose"
+    commands = [option.command for option in done.options]
+    assert commands == [
+        ("ptsetup", "install", "--gpu", "0", "--gpu", "2", "torch"),
+        ("ptsetup", "install", "--gpu", "1", "torch"),
+    ]
+    for option in done.options:
+        after = plan(snapshot, request_of(option.command), wheels)
+        assert (after.outcome, after.torch, after.backend) == ("install", option.torch, option.backend)
+
+
+def test_under_wsl_the_driver_that_is_spoken_of_is_the_one_in_windows():
+    done = planned(gpu="8.6", driver="526.98", is_wsl=True)
+    assert [option.text for option in done.advice] == ["driver 528.33 or newer in Windows opens 2.14.1 for CUDA 12.6"]
+    assert any("this machine has 526.98 in Windows" in row.reason for row in done.rejected)
