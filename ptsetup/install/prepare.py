@@ -7,7 +7,7 @@ from ptsetup.errors import InstallFailed
 from ptsetup.facts import Snapshot, replace
 from ptsetup.index import WheelIndex
 from ptsetup.index.pages import Page
-from ptsetup.install.reach import Wheel, ask, fitting, wheels_in
+from ptsetup.install.reach import Wheel, ask, fitting, newest_on, wheels_in
 from ptsetup.install.settings import Settings
 from ptsetup.plan import Plan, Request, plan
 
@@ -34,18 +34,19 @@ def prepare(snapshot: Snapshot, request: Request, index: WheelIndex, settings: S
         reached = ask(made.index_url, "torch", settings)
         if reached.answer in ("unreachable", "refused"):
             return _fall_back(snapshot, request, index, settings, made, reached)
-        if not _is_absent(made, reached):
+        nightly = _nightly(snapshot, reached) if request.is_pre else None
+        if nightly is not None:
+            return _told(made, nightly, reached)
+        if not request.is_pre and not _is_absent(made, reached):
             return made
-        log(
-            f"{_name(made, index).partition('@')[0]} is not on the index ({reached.detail}); looking for the next best build."
-        )
-        request = replace(request, absent=(*request.absent, _name(made, index)))
+        log(f"{_name(made).partition('@')[0]} is not on the index ({reached.detail}); looking for the next best build.")
+        request = replace(request, absent=(*request.absent, _name(made)))
         made = plan(snapshot, request, index)
     return made
 
 
 def confirm(snapshot: Snapshot, request: Request, index: WheelIndex, settings: Settings) -> Plan:
-    """The Plan; where it rests on an announced build, the live index is asked, and the next best taken if it is not there.
+    """The Plan; where it rests on an announced build or a nightly, the live index is asked, and the next best taken if it is not there.
 
     Raises:
         InstallFailed: the folder that was named holds no torch wheel for this Python and system.
@@ -57,7 +58,7 @@ def confirm(snapshot: Snapshot, request: Request, index: WheelIndex, settings: S
     for _ in range(TRIES):
         if (
             made.outcome != "install"
-            or made.status != "announced"
+            or not (made.status == "announced" or request.is_pre)
             or "--index-url" not in made.commands[0]
             or made.index_url is None
         ):
@@ -65,7 +66,10 @@ def confirm(snapshot: Snapshot, request: Request, index: WheelIndex, settings: S
         reached = ask(made.index_url, "torch", settings)
         if reached.answer in ("unreachable", "refused"):
             return replace(made, warnings=(*made.warnings, f"it could not be asked now: {reached.detail}"))
-        if not _is_absent(made, reached):
+        nightly = _nightly(snapshot, reached) if request.is_pre else None
+        if nightly is not None:
+            return _told(made, nightly, reached)
+        if not request.is_pre and not _is_absent(made, reached):
             warnings = tuple(warning for warning in made.warnings if "announced" not in warning)
             return replace(
                 made,
@@ -73,14 +77,25 @@ def confirm(snapshot: Snapshot, request: Request, index: WheelIndex, settings: S
                 warnings=warnings,
                 reasons=(*made.reasons, f"{reached.detail} has it (asked just now)"),
             )
-        request = replace(request, absent=(*request.absent, _name(made, index)))
+        request = replace(request, absent=(*request.absent, _name(made)))
         made = plan(snapshot, request, index)
     return made
 
 
-def _name(made: Plan, index: WheelIndex) -> str:
-    """As ``Request.absent`` names builds; a nightly stands for the newest release, whose tags it has."""
-    return f"{made.torch or index.releases[-1].version}+{made.backend}@{made.origin}"
+def _nightly(snapshot: Snapshot, reached: Page) -> str | None:
+    target = snapshot.target
+    return newest_on(reached, "torch", target.python_tag if target else None, compat.platform_of(snapshot))
+
+
+def _told(made: Plan, nightly: str, reached: Page) -> Plan:
+    """With the version that the page has today."""
+    told: Plan = replace(made, reasons=(*made.reasons, f"{reached.detail} has {nightly} (asked just now)"))
+    return told
+
+
+def _name(made: Plan) -> str:
+    """As ``Request.absent`` names builds."""
+    return f"{made.torch or 'nightly'}+{made.backend}@{made.origin}"
 
 
 def _is_absent(made: Plan, reached: Page) -> bool:

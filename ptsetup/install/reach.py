@@ -4,6 +4,8 @@ import pathlib
 import re
 from collections.abc import Iterable, Sequence
 
+from packaging.version import Version
+
 from ptsetup import compat
 from ptsetup.facts import Record
 from ptsetup.index import pages, web
@@ -82,3 +84,10 @@ def fitting(wheels: Sequence[Wheel], python_tag: str | None, platform: str | Non
             or (wheel.abi if wheel.abi.endswith("t") else wheel.python_tag) == python_tag
         )
     )
+
+
+def newest_on(page: Page, project: str, python_tag: str | None, platform: str | None) -> str | None:
+    """The newest version on a project's page that this interpreter can install, with its local part; None when there is none."""
+    wheels = [wheel for link in page.links if (wheel := _wheel("", link.file)) is not None and wheel.project == project]
+    versions = [wheel.version for wheel in fitting(wheels, python_tag, platform)]
+    return max(versions, key=Version, default=None)

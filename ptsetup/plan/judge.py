@@ -88,7 +88,7 @@ def _asked(build: Build, wanted: Wanted) -> No | None:
         return No("backend", f"is not the build asked for ({wanted.backend})")
     if not wanted.is_allowed("torch", build.torch):
         return No("constraint", f"is shut out by your pip constraints (torch{wanted.constraints['torch']})")
-    if f"{build.torch}+{build.backend}@{build.origin}" in wanted.absent:
+    if f"{'nightly' if wanted.is_pre else build.torch}+{build.backend}@{build.origin}" in wanted.absent:
         return No("absent", "is not on the index (asked just now)")
     if not wanted.can_be_had("torch", full_version(build.torch, build)):
         return No("absent", "is not among the wheels at hand")

@@ -464,3 +464,26 @@ def test_the_requirements_of_a_plan_install_with_plain_pip(world):
     assert done.returncode == 0, done.stderr
     assert (world.site / "torch" / "version.py").is_file()
     assert world.default.asked[before:] == []
+
+
+def nightly(world, version, tag):
+    world.pytorch.add(f"whl/nightly/{tag}/torch", torch_wheel(world.wheels, version))
+    filelock = wheel(world.wheels, "filelock", "3.1", files={"filelock.py": "GOOD = True\n"})
+    world.pytorch.add(f"whl/nightly/{tag}/filelock", filelock)
+
+
+def test_a_nightly_is_named_by_what_the_page_has_and_installed_whole_from_there(world):
+    nightly(world, "2.16.0.dev20261119+cpu", "cpu")
+    nightly(world, "2.16.0.dev20261120+cpu", "cpu")
+    done = world.install("--pre")
+    assert done.returncode == 0, done.stderr
+    assert world.installed().items() >= {"torch": "2.16.0.dev20261120+cpu", "filelock": "3.1"}.items()
+    assert "has 2.16.0.dev20261120+cpu (asked just now)" in done.stdout + done.stderr
+    assert world.default.asked == []
+
+
+def test_a_nightly_page_without_a_wheel_for_this_python_is_no_promise(world):
+    world.pytorch.pages["whl/nightly/cpu/torch"] = []
+    done = world.install("--pre", "--dry-run")
+    assert (done.returncode, "No nightly of torch" in done.stdout) == (3, True), done.stderr
+    assert "take 2.15.0 for the CPU in place of a nightly" in done.stdout
