@@ -195,13 +195,14 @@ def request_for(options: dict[str, Any]) -> Any:
     from ptsetup.plan import Request
 
     check_folder(options["find_links"])
+    mirror = options["mirror"]
     return Request(
         packages=tuple(options["packages"]) or ("torch",),
         backend=options["backend"],
         gpus=tuple(int(gpu) for gpu in options["gpus"] if gpu.isdigit()),
         is_pre=options["is_pre"],
         index_url=options["index_url"],
-        mirror=options["mirror"],
+        mirror=mirror if mirror is None or "://" in mirror else mirror.lower(),
         find_links=options["find_links"],
         installer="pip" if options.get("installer") == "pip" else "uv",
     )

@@ -201,6 +201,10 @@ def _warnings(context: Context, best: Fit) -> tuple[str, ...]:
     audio = dict(best.companions).get("torchaudio")
     if audio and version_of(audio).release[:2] < version_of(build.torch).release[:2] and not context.wanted.is_pre:
         lines.append(f"torchaudio ended with {audio}: it was compiled beside torch {audio} and asks for no certain one")
+    if any(card.capability == (7, 5) for card, _ in best.services) and version_of(build.torch) >= version_of("2.7"):
+        lines.append(
+            "torch.compile is doubtful on a Turing GPU: by one source Triton left it out from 3.3 on; all else runs"
+        )
     if not best.services and compat.family(build.backend) != "cpu":
         lines.append(
             f"nothing here can use a build for {MAKERS[compat.family(build.backend)]}: it was asked for and runs on the CPU until "

@@ -62,6 +62,11 @@ def test_a_slip_in_a_code_does_not_turn_a_preflight_green(option):
     assert ptsetup("doctor", "--no-import", option, "PT9999").returncode == 2
 
 
+def test_a_mirror_is_found_however_its_name_is_written():
+    done = ptsetup("plan", "--os", "linux", "--mirror", "NJU", "--format", "shell")
+    assert "https://mirrors.nju.edu.cn/pytorch/whl/cpu" in done.stdout
+
+
 README = pathlib.Path(__file__).parents[2] / "README.md"
 
 

@@ -182,3 +182,12 @@ def test_a_requirements_file_names_the_source_that_the_command_names(request_, l
 def test_a_requirements_file_for_a_nightly_lets_pip_take_one():
     written = render.as_requirements(planned(is_pre=True, gpu="8.6", driver="595.58.03")).splitlines()
     assert written[1:] == ["--index-url https://download.pytorch.org/whl/nightly/cu132", "--pre", "torch"]
+
+
+def test_torch_compile_on_a_turing_card_is_called_doubtful_and_nothing_else_is():
+    def said(done):
+        return any("torch.compile is doubtful" in warning for warning in done.warnings)
+
+    assert said(planned(gpu="7.5", driver="595.58.03"))
+    assert not said(planned("torch==2.6.0", gpu="7.5", driver="560.35.05"))
+    assert not said(planned(gpu="8.6", driver="595.58.03"))
