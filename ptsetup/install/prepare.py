@@ -37,10 +37,11 @@ def prepare(snapshot: Snapshot, request: Request, index: WheelIndex, settings: S
         nightly = _nightly(snapshot, reached) if request.is_pre else None
         if nightly is not None:
             return _told(made, nightly, reached)
-        if not request.is_pre and not _is_absent(made, reached):
+        lacking = _name(made) if request.is_pre or _is_absent(made, reached) else _lacking_companion(made, settings)
+        if lacking is None:
             return made
-        log(f"{_name(made).partition('@')[0]} is not on the index ({reached.detail}); looking for the next best build.")
-        request = replace(request, absent=(*request.absent, _name(made)))
+        log(f"{lacking.partition('@')[0]} is not on the index ({reached.detail}); looking for the next best build.")
+        request = replace(request, absent=(*request.absent, lacking))
         made = plan(snapshot, request, index)
     return made
 
@@ -69,7 +70,8 @@ def confirm(snapshot: Snapshot, request: Request, index: WheelIndex, settings: S
         nightly = _nightly(snapshot, reached) if request.is_pre else None
         if nightly is not None:
             return _told(made, nightly, reached)
-        if not request.is_pre and not _is_absent(made, reached):
+        lacking = _name(made) if request.is_pre or _is_absent(made, reached) else _lacking_companion(made, settings)
+        if lacking is None:
             warnings = tuple(warning for warning in made.warnings if "announced" not in warning)
             return replace(
                 made,
@@ -77,9 +79,24 @@ def confirm(snapshot: Snapshot, request: Request, index: WheelIndex, settings: S
                 warnings=warnings,
                 reasons=(*made.reasons, f"{reached.detail} has it (asked just now)"),
             )
-        request = replace(request, absent=(*request.absent, _name(made)))
+        request = replace(request, absent=(*request.absent, lacking))
         made = plan(snapshot, request, index)
     return made
+
+
+def _lacking_companion(made: Plan, settings: Settings) -> str | None:
+    """The first companion that the page of the tag does not have, as ``Request.absent`` names it; None when all are there."""
+    for requirement in made.requirements[1:]:
+        if requirement.index_url is None or requirement.version is None:
+            continue
+        page = ask(requirement.index_url, requirement.name, settings)
+        if page.answer == "unreachable":
+            return None
+        public = requirement.version.partition("+")[0]
+        starts = (f"{requirement.name}-{public}-", f"{requirement.name}-{public}+")
+        if not any(link.file.startswith(starts) for link in page.links):
+            return f"{requirement.name}-{public}+{made.backend}@{made.origin}"
+    return None
 
 
 def _nightly(snapshot: Snapshot, reached: Page) -> str | None:

@@ -315,7 +315,11 @@ def _companions(build: Build, machine: Machine, wanted: Wanted, index: WheelInde
             asked = f"{name}{wanted.specifiers[name]}"
             have = f" (it goes with {name} {paired[0]})" if paired else ""
             return No("companion", f"has no {asked} that belongs to it{have}")
-        at_hand = [v for v in fitting if _can_be_had(name, v, build, wanted)]
+        at_hand = [
+            v
+            for v in fitting
+            if _can_be_had(name, v, build, wanted) and f"{name}-{v}+{build.backend}@{build.origin}" not in wanted.absent
+        ]
         there = next((v for v in at_hand if wanted.only or _has_companion(name, v, build, machine, index)), None)
         if there is None:
             return No("companion", f"has no {name} for the same backend tag")

@@ -29,7 +29,8 @@ class Request(Record, frozen=True, kw_only=True):
     """Folder or page of wheels for the torch family."""
     installer: Literal["uv", "pip"] = "uv"
     absent: tuple[str, ...] = ()
-    """``2.15.0+cu130@pytorch``, ``nightly+cpu@pytorch`` and the like: builds that the live index turned out not to have."""
+    """Builds that the live index turned out not to have: ``2.15.0+cu130@pytorch``, ``nightly+cpu@pytorch``, and companions,
+    ``torchvision-0.29.2+cu130@pytorch``."""
     only: tuple[str, ...] = ()
     """``torch==2.13.0+cpu`` and the like: the wheels at hand, where nothing else can be had; () means that everything can."""
 

@@ -487,3 +487,16 @@ def test_a_nightly_page_without_a_wheel_for_this_python_is_no_promise(world):
     done = world.install("--pre", "--dry-run")
     assert (done.returncode, "No nightly of torch" in done.stdout) == (3, True), done.stderr
     assert "take 2.15.0 for the CPU in place of a nightly" in done.stdout
+
+
+def test_a_companion_that_the_index_does_not_have_leads_to_the_next_torch_that_has_one(world):
+    for torch, vision in (("2.15.0+cpu", None), ("2.14.1+cpu", "0.29.1+cpu")):
+        world.offer(torch)
+        if vision:
+            made = wheel(world.wheels, "torchvision", vision, files={"torchvision.py": ""}, tag=LINUX)
+            world.pytorch.add("whl/cpu/torchvision", made)
+    done = world.install("torch", "torchvision")
+    assert done.returncode == 0, done.stderr
+    installed = world.installed()
+    assert (installed["torch"], installed["torchvision"]) == ("2.14.1+cpu", "0.29.1+cpu")
+    assert "torchvision-0.29.2+cpu is not on the index" in done.stderr
