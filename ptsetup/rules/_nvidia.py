@@ -192,6 +192,15 @@ def is_ubuntu(case: Case) -> bool:
     return bool(host and "ubuntu" in (host.distribution, *host.distribution_like))
 
 
+DEBIAN_NEWEST = 550
+"""Branch of the newest package of Debian's own: nvidia-graphics-drivers 550.163.01 in 13 and after it (sources.debian.org)."""
+
+
+def is_debian(case: Case) -> bool:
+    """Debian or made of it, but not of Ubuntu."""
+    return distribution(case) == "apt" and not is_ubuntu(case)
+
+
 def install(case: Case, packages: Mapping[str, tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
     """The command that installs the packages with this distribution's tool; () when it is not known."""
     tool = distribution(case)
@@ -231,6 +240,8 @@ def newer_driver(case: Case, minimum: str | None, *, text: str | None = None) ->
         windows = "on Windows with the NVIDIA app or from https://www.nvidia.com/Download/index.aspx"
         return (Fix(text=f"{said} (on Linux by the distribution's package, {windows}), then restart."),)
     commands = _driver_commands(case, wanted_branch, limit)
+    if wanted_branch > DEBIAN_NEWEST and is_debian(case):
+        said += " (Debian's own is older; NVIDIA's packages: https://developer.nvidia.com/cuda-downloads)"
     return on_host(case, Fix(text=f"{said}, then restart.", commands=commands, systems=("linux",)))
 
 
@@ -247,7 +258,7 @@ def _driver_commands(case: Case, minimum: int, limit: int | None) -> tuple[tuple
             branch = min(max(branch, limit), limit)
         flavour = "" if is_old or branch < 570 else "-open"
         return (("sudo", "apt", "update"), ("sudo", "apt", "install", f"nvidia-driver-{branch}{flavour}"), reboot)
-    if limit is not None:
+    if limit is not None or (minimum > DEBIAN_NEWEST and is_debian(case)):
         return ()
     found = install(
         case,

@@ -1,7 +1,6 @@
 """Seventeen harms, each done for real to a copy of an environment: the cause is named first, and the right fix."""
 
 import os
-import pathlib
 import shutil
 import subprocess
 import sys
@@ -44,8 +43,8 @@ def test_torch_absent(harmed):
 
 
 def test_numpy_core_gone(harmed):
-    for path in (harmed.site / "numpy" / "_core").glob("_multiarray_umath*"):
-        path.unlink()
+    (core,) = (harmed.site / "numpy" / "_core").glob("_multiarray_umath*")
+    core.unlink()
     code, message, fixes = cause(harmed.doctor())
     assert code == "PT212"
     assert "numpy" in message
@@ -119,14 +118,18 @@ def test_torch_py_through_pythonpath(harmed, tmp_path):
     assert "unset PYTHONPATH" in fixes
 
 
+def refuses(mount):
+    """The system does not let this user mount anything."""
+    try:
+        return subprocess.run([*mount, "true"], capture_output=True, check=False).returncode != 0
+    except FileNotFoundError:
+        return True
+
+
 def test_small_shared_memory(harmed):
     """A mount of its own over /dev/shm, as Docker makes it; needs the right to mount."""
     mount = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o size=64m tmpfs /dev/shm && exec "$@"', "sh"]
-    try:
-        tried = subprocess.run([*mount, "true"], capture_output=True, check=False).returncode
-    except FileNotFoundError:
-        tried = 127
-    if tried:
+    if refuses(mount):
         pytest.skip("this user may not mount: /dev/shm cannot be made small")
     code, message, fixes = cause(harmed.doctor(prefix=mount))
     assert code == "PT706"
@@ -160,24 +163,18 @@ def test_text_files_in_place_of_libcuda(harmed, tmp_path):
     assert "LD_LIBRARY_PATH" in fixes
 
 
-def test_read_only_site_packages(harmed, tmp_path):
-    """As a user who may read everything and write nothing; root may write everywhere, so root becomes nobody."""
-    drop = []
+def test_read_only_site_packages(harmed):
+    """By its mode; root may write all the same, so it gets a mount that nobody may write to."""
+    mount = []
     if os.geteuid() == 0:
-        drop = [
-            sys.executable,
-            "-c",
-            "import os, sys; os.setgid(65534); os.setuid(65534); os.execvp(sys.argv[1], sys.argv[1:])",
-        ]
-        reach = subprocess.run(
-            [*drop, "test", "-r", str(pathlib.Path(sys.executable).resolve())], check=False
-        ).returncode
-        if reach or subprocess.run([*drop, "test", "-x", str(tmp_path)], check=False).returncode:
-            pytest.skip("the folders of these tests are closed to other users than root")
+        script = f'mount --bind -o ro "{harmed.site}" "{harmed.site}" && exec "$@"'
+        mount = ["unshare", "--mount", "sh", "-c", script, "sh"]
+        if refuses(mount):
+            pytest.skip("this user may write everywhere and may not mount: nothing can be made read-only")
     else:
         harmed.site.chmod(0o555)
     try:
-        code, message, fixes = cause(harmed.doctor("--no-import", prefix=drop))
+        code, message, fixes = cause(harmed.doctor("--no-import", prefix=mount))
     finally:
         harmed.site.chmod(0o755)
     assert code == "PT217"
@@ -194,8 +191,9 @@ def smi(folder, text):
 
 
 def test_nvidia_smi_that_never_returns(harmed, tmp_path):
-    code, _, _ = cause(harmed.doctor("--no-import", env=smi(tmp_path / "smi", "sleep 600")))
+    code, _, fixes = cause(harmed.doctor("--no-import", env=smi(tmp_path / "smi", "sleep 600")))
     assert code == "PT535"
+    assert "nvidia-smi" in fixes
 
 
 def test_nvidia_smi_that_prints_a_mismatch(harmed, tmp_path):
@@ -222,35 +220,57 @@ def test_torch_for_numpy_1_beside_numpy_2(tmp_path):
 
 
 CUDA_CODES = {
-    3: ("PT513", "PT903"),
-    34: ("PT414",),
-    35: ("PT502",),
-    46: ("PT523",),
-    100: ("PT510", "PT521", "PT650", "PT651", "PT715"),
-    102: ("PT714",),
-    304: ("PT511", "PT704"),
-    802: ("PT519",),
-    803: ("PT503", "PT415"),
-    804: ("PT415",),
-    805: ("PT534",),
-    807: ("PT534",),
-    999: ("PT512", "PT513"),
+    3: (("PT513", "PT903"), "sudo rmmod nvidia_uvm && sudo modprobe nvidia_uvm"),
+    34: (("PT414",), "export LD_LIBRARY_PATH="),
+    35: (("PT502",), "for CUDA 12.6"),
+    46: (("PT523",), "sudo nvidia-smi"),
+    100: (("PT510", "PT521", "PT650", "PT651", "PT715"), "sudo nvidia-modprobe -c 0 -u"),
+    102: (("PT714",), "sudo systemctl restart nvidia-gridd"),
+    304: (("PT511", "PT704"), "usermod -aG"),
+    802: (("PT519",), "nvidia-fabricmanager"),
+    803: (("PT503", "PT415"), "sudo reboot"),
+    804: (("PT415",), "export LD_LIBRARY_PATH="),
+    805: (("PT534",), "nvidia-cuda-mps-control -d"),
+    807: (("PT534",), "nvidia-cuda-mps-control -d"),
+    999: (("PT512", "PT513"), "nvidia_uvm"),
 }
-"""What cuInit returns -> the rules of the catalogue's section 0.1."""
+"""What cuInit returns -> the rules of the catalogue's section 0.1, and what their way out has to name."""
+
+
+def of_cuda(folder, code, *, is_alone=False):
+    """Variables under which cuInit ends with that code: on a driver for CUDA 12.1 where the driver is what is too old."""
+    version, driver = (12010, "530.30.02") if code == 35 else (13000, "580.95.05")
+    beside = () if is_alone else (standins.nvml(folder, {}, cuda=version, driver=driver),)
+    return standins.environment(*beside, standins.cuda(code, version=version, driver=driver))
 
 
 @pytest.mark.parametrize("code", CUDA_CODES)
 def test_every_code_of_cuda_initialisation(harmed, tmp_path, code):
     """NVML is well and cuInit fails, by stand-ins for both libraries."""
     harmed.claim_cuda()
-    version = 12010 if code == 35 else 13000
-    env = standins.environment(standins.nvml(tmp_path / "nvml", {}, cuda=version), standins.cuda(code, version=version))
-    assert cause(harmed.doctor("--no-import", env=env))[0] in CUDA_CODES[code]
+    document = harmed.doctor("--no-import", env=of_cuda(tmp_path / "nvml", code))
+    rule, _, fixes = cause(document)
+    causes, way = CUDA_CODES[code]
+    assert rule in causes
+    assert way in fixes
+    assert document["outcome"] == "ill"
 
 
 @pytest.mark.parametrize("code", sorted(set(CUDA_CODES) - {100}))
-def test_every_code_with_libcuda_alone(harmed, code):
+def test_every_code_with_libcuda_alone(harmed, tmp_path, code):
     """The same without NVML, as in a container that was given CUDA only; 100 then says that there is no GPU, which is no fault."""
     harmed.claim_cuda()
-    env = standins.environment(standins.cuda(code, version=12010 if code == 35 else 13000))
-    assert cause(harmed.doctor("--no-import", env=env))[0] in CUDA_CODES[code]
+    document = harmed.doctor("--no-import", env=of_cuda(tmp_path / "nvml", code, is_alone=True))
+    rule, _, fixes = cause(document)
+    causes, way = CUDA_CODES[code]
+    assert rule in causes
+    assert way in fixes
+    assert "for the CPU" not in fixes
+    assert document["outcome"] == "ill"
+
+
+def test_no_gpu_beside_a_working_libcuda_is_no_fault(harmed):
+    """Code 100 without NVML and without a GPU on the bus: an image that is built, or a machine that has none."""
+    harmed.claim_cuda()
+    document = harmed.doctor("--no-import", env=of_cuda(None, 100, is_alone=True))
+    assert [f["code"] for f in document["findings"] if f["severity"] == "error"] == []

@@ -808,6 +808,18 @@ def test_the_windows_driver_counts_in_wsl():
     assert "Windows" in found.fixes[0].text
 
 
+def test_debian_has_no_package_of_a_driver_for_cuda_13():
+    """Its own nvidia-driver ends at 550: installing it leaves everything as it is."""
+    snapshot = wheel(
+        "2.15.0+cu130", host(old_driver("550.163.01", (12, 4)), distribution="debian", distribution_like=())
+    )
+    (finding,) = findings(RULES, "PT502", snapshot)
+    assert not any("apt" in command for fix in finding.fixes for command in fix.commands)
+    assert "https://developer.nvidia.com/cuda-downloads" in finding.fixes[0].text
+    older = wheel("2.14.1+cu126", host(old_driver(), distribution="debian", distribution_like=()))
+    assert ("sudo", "apt", "install", "nvidia-driver") in findings(RULES, "PT502", older)[0].fixes[0].commands
+
+
 def test_two_modules_are_loaded_by_one_modprobe():
     """Without -a it takes the second name for a parameter of the first."""
     snapshot = driver(dead(), nvml=Nvml(init_rc=18))

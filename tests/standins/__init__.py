@@ -65,10 +65,10 @@ def nvml(folder: pathlib.Path, *gpus: Mapping[str, Any], driver: str = "580.95.0
     }
 
 
-def cuda(init: int | str = 0, *, version: int = 13000, count: int = 1) -> dict[str, str]:
-    """Variables under which libcuda is the stand-in."""
+def cuda(init: int | str = 0, *, version: int = 13000, count: int = 1, driver: str = "580.95.05") -> dict[str, str]:
+    """Variables under which libcuda is the stand-in; ``driver`` is the release in the file's name."""
     return {
-        "LD_LIBRARY_PATH": str(built("cuda.c", "libcuda.so.1", "580.95.05")),
+        "LD_LIBRARY_PATH": str(built("cuda.c", "libcuda.so.1", driver)),
         "PTSETUP_STANDIN_CUINIT": str(init),
         "PTSETUP_STANDIN_CUDA": str(version),
         "PTSETUP_STANDIN_DEVICES": str(count),
