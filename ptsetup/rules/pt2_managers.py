@@ -132,7 +132,8 @@ def not_writable(case: Case) -> Iterator[Finding]:
         subject=place,
         evidence=(*([hit.evidence] if hit else []), *evidence),
         fixes=_own_environment(case, "print"),
-        severity="error" if matters else "note",
+        # images that run as another user than the one who made them are so, and torch works in them
+        severity="note" if not matters else "warning" if case.is_import_ok and not hit else "error",
         certainty="certain" if is_closed else "likely",
     )
 

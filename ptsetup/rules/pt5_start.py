@@ -114,13 +114,12 @@ def hangs(case: Case) -> Iterator[Finding]:
     path = nvidia.smi.path if nvidia and nvidia.smi and smi else None
     what = "NVML" if nvml else "cuInit" if cuda else f"{path or 'nvidia-smi'}"
     is_smi_alone = smi and not nvml and _nvidia.nvml_code(case) is not None
+    has_nvml = _nvidia.nvml_code(case) != NO_NVML
     log = Fix(
         text="Look for the reason in the kernel log.", shell='sudo dmesg | grep -iE "nvrm|xid"', systems=("linux",)
     )
     restart = Fix(text="Restart the machine.", commands=(("sudo", "reboot"),), systems=("linux",))
-    which = Fix(
-        text="NVML itself answers: see what bears the name nvidia-smi.", shell="type -a nvidia-smi", systems=("linux",)
-    )
+    which = Fix(text="See what bears the name nvidia-smi.", shell="type -a nvidia-smi", systems=("linux",))
     sources = (
         (nvml, "nvidia.nvml.is_hung", "no answer from NVML", "NVML"),
         (cuda, "nvidia.cuda.is_hung", "no answer from cuInit", "cuInit"),
@@ -129,7 +128,7 @@ def hangs(case: Case) -> Iterator[Finding]:
     yield Finding(
         message=f"{what} does not answer: the driver or a GPU hangs."
         if not is_smi_alone
-        else f"{what} does not return, although NVML itself answers.",
+        else f"{what} does not return, although {'NVML itself answers' if has_nvml else 'there is no NVML that it could ask'}.",
         subject=what,
         evidence=(
             *(fact(case, where, value, source) for is_so, where, value, source in sources if is_so),
@@ -139,6 +138,9 @@ def hangs(case: Case) -> Iterator[Finding]:
         certainty="certain" if nvml or cuda or smi else "likely",
     )
 
+
+NO_NVML = 12
+"""NVML's code for a library that is not there."""
 
 NO_GPU_SAID = (
     r"(?:doesn'?t|does not|don'?t|do not|didn'?t) have (?:an? |any |the )?(?:nvidia |dedicated |discrete )?(?:gpu|graphics card)",

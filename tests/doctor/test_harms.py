@@ -193,7 +193,7 @@ def smi(folder, text):
 def test_nvidia_smi_that_never_returns(harmed, tmp_path):
     code, _, fixes = cause(harmed.doctor("--no-import", env=smi(tmp_path / "smi", "sleep 600")))
     assert code == "PT535"
-    assert "nvidia-smi" in fixes
+    assert "type -a nvidia-smi" in fixes
 
 
 def test_nvidia_smi_that_prints_a_mismatch(harmed, tmp_path):

@@ -394,7 +394,8 @@ FIRES = (
         "uv venv --python {python}",
     ),
     Fires("PT216", "pip's message", report("error: externally-managed-environment"), "operating system", "uv venv"),
-    Fires("PT217", "an environment that cannot be written", with_target(is_writable=False), SITE, "uv venv"),
+    Fires("PT217", "an environment that cannot be written", bare(with_target(is_writable=False)), SITE, "uv venv"),
+    Fires("PT217", "torch works in it", with_target(is_writable=False), SITE, "uv venv", "warning"),
     Fires(
         "PT217",
         "mounted read-only",
@@ -404,6 +405,7 @@ FIRES = (
         ),
         "mounted read-only",
         "uv venv",
+        "warning",
     ),
     Fires(
         "PT217",

@@ -570,6 +570,20 @@ FIRES = (
         "reboot",
     ),
     Fires(
+        "PT535",
+        "a program of that name hangs, NVML answers",
+        driver(smi=Smi(path="/home/user/bin/nvidia-smi", is_hung=True)),
+        "/home/user/bin/nvidia-smi does not return, although NVML itself answers",
+        "type -a nvidia-smi",
+    ),
+    Fires(
+        "PT535",
+        "a program of that name hangs where no NVML is",
+        driver(nvml=Nvml(load_error="not found", init_rc=12), smi=Smi(path="/home/user/bin/nvidia-smi", is_hung=True)),
+        "although there is no NVML that it could ask",
+        "type -a nvidia-smi",
+    ),
+    Fires(
         "PT536",
         "a CUDA build without a GPU",
         replace(dead(), host=builders.host(pci=()), nvidia=Nvidia(libraries=(), gpus=None)),
