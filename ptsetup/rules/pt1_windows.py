@@ -145,7 +145,8 @@ def vc_redist(case: Case) -> Iterator[Finding]:
     """
     if _is_other_system(case) or (case.is_import_ok and not case.snapshot.messages):
         return
-    hit = case.heard(vc_redist)
+    # 193: the file itself is no library (PT212), whatever the run-time is
+    hit = None if case.said(r"\[WinError 193\]") else case.heard(vc_redist)
     host = case.snapshot.host
     dlls = host.dlls if host and case.system == "windows" else None
     is_arm = host is not None and (host.machine or "").lower() in ("arm64", "aarch64")

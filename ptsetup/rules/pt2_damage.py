@@ -268,6 +268,8 @@ BROKEN_FILE = (
     r"library not loaded: (?P<file>@rpath/lib(?:torch|c10)\w*\.dylib)",
     r"no module named ['\"](?P<file>numpy\.(?:core|_core)\._multiarray_umath)['\"]",
     r"importing the (?P<file>numpy C-extensions) failed",
+    # "not a valid Win32 application", in whatever language
+    r"\[WinError 193\].{0,200}?(?P<file>torch[\\/]+lib[\\/]+[\w-]+\.dll)",
 )
 
 
@@ -311,7 +313,7 @@ def damaged_files(case: Case) -> Iterator[Finding]:
     hit = case.heard(damaged_files)
     if hit is None or case.is_import_ok:
         return
-    file = hit.match["file"]
+    file = hit.match["file"].replace("\\", "/")
     if _is_wanted_by_other(case, file):
         return
     name = next((n for n in ("torchvision", "torchaudio", "numpy", "triton") if n in file.lower()), "torch")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from ptsetup import compat
 from ptsetup.rules import (
     _nvidia,
+    _tongues,
     pt5_fabric,
     pt5_flavours,
     pt5_health,
@@ -26,7 +27,7 @@ from ptsetup.rules._ways import fact
 
 NO_DRIVER = r"found no NVIDIA driver on your system"
 
-SMI_MISSING = r"nvidia-smi['\"]?(?::| is)? (?:command )?not (?:found|recognized)"
+SMI_MISSING = rf"nvidia-smi['\"]?(?::| is)? (?:command )?not (?:found|recognized)|nvidia-smi\b.{{0,12}}(?:{_tongues.UNKNOWN_COMMAND})"
 
 
 @rule(

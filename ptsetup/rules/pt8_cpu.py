@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from ptsetup.rules import _tongues
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact, with_variables
@@ -10,6 +11,7 @@ from ptsetup.rules._ways import another_build, fact, with_variables
 ILLEGAL = (
     r"il+egal instruction|SIGILL|trap invalid opcode|0xC000001D|EXCEPTION_ILLEGAL_INSTRUCTION",
     r"exit(?:ed)? (?:with )?(?:code|status)[: ]+(?:132|-4)\b",
+    _tongues.ILLEGAL,
 )
 
 FEATURELESS_VM = r"(?i)qemu|kvm"
