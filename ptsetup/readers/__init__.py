@@ -24,6 +24,9 @@ REPEATS = 40
 PARAGRAPH_LINES = 12
 """Lines of one wrapped sentence that are joined."""
 
+TERMINALS = (80, 100, 120, 132, 160)
+"""Columns of terminals as they mostly are."""
+
 _COLLECT_ENV = (
     "Collecting environment information",
     "Is debug build:",
@@ -61,9 +64,10 @@ def read(text: bytes | str) -> Snapshot:
         return ours
     draft = Draft()
     packages, commands, smi = Packages(draft), Commands(draft), Smi(draft)
-    draft.is_collect_env = any(words in plain for words in _COLLECT_ENV)
-    for line in _worth_reading(_lines.with_headings(_lines.clean(plain))):
-        _dates.scan(draft, line.text)
+    lines = _lines.clean(plain)
+    draft.is_collect_env = any(words in line.text for line in lines for words in _COLLECT_ENV)
+    for line in _worth_reading(_lines.with_headings(lines)):
+        _dates.scan(draft, line.prefix + line.text)
         commands.read(line)
         is_done = smi.read(line) or packages.read(line) or _labels.read(draft, line)
         _smi.note_codes(draft, line.text, line.number)
@@ -115,7 +119,15 @@ def _paragraphs(draft: Draft) -> None:
         is_next = block and message.line == (block[-1].line or 0) + 1 and len(block) < PARAGRAPH_LINES
         if block and not is_next:
             if len(block) > 1:
-                text = " ".join(" ".join(part.text for part in block).split())
-                draft.paragraphs.append(Message(text=text, line=block[0].line))
+                draft.paragraphs += [Message(text=text, line=block[0].line) for text in _joined(block)]
             block = []
         block.append(message)
+
+
+def _joined(block: list[Message]) -> Iterator[str]:
+    """A wrapped sentence as one: between words, and where a terminal cut at its width in the middle of one."""
+    yield " ".join(" ".join(part.text for part in block).split())
+    width = max(len(part.text) for part in block)
+    full = [part for part in block if len(part.text) == width]
+    if width in TERMINALS or (width > TERMINALS[0] and len(full) > 1):
+        yield " ".join("".join(part.text + ("" if part in full else " ") for part in block).split())

@@ -75,7 +75,7 @@ class Commands:
 
     def read(self, line: Line) -> None:
         """Take the facts that a command line shows."""
-        number, text = line
+        number, text = line.number, line.text
         if self.asked_for is not None:
             if re.match(r"^\s*[/\w:.,-]*\s*$", text) and len(text) < 2000:
                 self.draft.env.setdefault(self.asked_for, (number, text.strip()))

@@ -2,10 +2,16 @@
 
 import html
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
+
+from ptsetup.readers import _prefixes
 
 LINE_LIMIT = 4096
 """Characters of one line that are looked at: first three quarters and last quarter (progress bars print megabytes)."""
+
+LONG = 1_000_000
+"""Characters of a line with line ends in it that are looked at."""
 
 _ANSI = re.compile(r"\x1b(?:\[[0-9;?]{0,16}[ -/]?[@-~]|\][^\x07\x1b\n]{0,200}(?:\x07|\x1b\\)|[()][0-9A-B]|[=>])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2028\u2029\ufeff]+")
@@ -15,6 +21,11 @@ _TAG = re.compile(
     r"</?(?:details|summary|pre|code|p|br|b|i|em|strong|ul|ol|li|div|span|h[1-6]|table|tr|td|th|tbody|kbd|sub|sup)\b[^<>]{0,200}>",
     re.IGNORECASE,
 )
+_WRAPPED = re.compile(r"^(?P<mark>`|\*\*)(?P<text>[^`*]+)(?P=mark)\s*$")
+_BREAK = re.compile(r"<br ?/?>|</(?:li|p|tr|div)>", re.IGNORECASE)
+_JSON_BREAK = re.compile(r'(?:\\r)?\\n|(?<!\\)"(?:,|\s?:)\s?"|^\{"')
+_WINDOWS_PATH = re.compile(r"\b[A-Za-z]:\\|\\\\")
+_ESCAPED = re.compile(r"\\([_*\[\]#<>`~])")
 _COMMENT = re.compile(r"<!--.{0,2000}?-->")
 
 
@@ -24,6 +35,8 @@ class Line(NamedTuple):
     number: int
     """From 1, in the text as it was given."""
     text: str
+    prefix: str = ""
+    """What a log put before it."""
 
 
 def speaks_of(text: str, words: tuple[str, ...]) -> bool:
@@ -54,10 +67,21 @@ def clean(text: str) -> tuple[Line, ...]:
     text = text.replace("\r\n", "\n")
     found = []
     for number, raw in enumerate(text.split("\n"), 1):
-        line = _clean_line(raw)
-        if line:
-            found.append(Line(number, line))
+        for part in _parts(raw):
+            prefix, line = _prefixes.without(_clean_line(part))
+            if line or prefix:
+                found.append(Line(number, line or prefix, prefix if line else ""))
     return tuple(found)
+
+
+def _parts(raw: str) -> Iterator[str]:
+    """The lines that a page's markup, or a string of JSON, made one."""
+    if "<" in raw and _BREAK.search(raw):
+        yield from _BREAK.split(raw)
+    elif raw.count("\\n") > 2 and not _WINDOWS_PATH.search(raw):
+        yield from (part.replace('\\"', '"') for part in _JSON_BREAK.split(raw[:LONG]))
+    else:
+        yield raw
 
 
 _HEADING = re.compile(r"^\s{0,3}#{2,5}\s+(?P<label>[A-Za-z][^\n:?]{1,60}?)\s*$")
@@ -71,24 +95,35 @@ def with_headings(lines: tuple[Line, ...]) -> tuple[Line, ...]:
     """
     found: list[Line] = []
     label: str | None = None
-    for line in lines:
+    for position, line in enumerate(lines):
         heading = _HEADING.match(line.text) if "#" in line.text else None
         if "[ ]" in line.text and _UNCHECKED.match(line.text):
             continue
-        if label is not None and heading is None and len(line.text) < 120 and ":" not in line.text:
-            found.append(Line(line.number, f"{label}: {line.text.strip()}"))
+        is_whole = position + 1 == len(lines) or lines[position + 1].number != line.number + 1
+        if label is not None and heading is None and is_whole and len(line.text) < 120 and ":" not in line.text:
+            found.append(line._replace(text=f"{label}: {line.text.strip()}"))
         else:
             found.append(line)
         label = heading["label"] if heading else None
     return tuple(found)
 
 
-_TYPED = str.maketrans("\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f", "''''\"\"\"\"")
-"""Quotation marks that an editor made of those that a program printed."""
+_TYPED = str.maketrans(
+    {
+        **dict.fromkeys("\u2018\u2019\u201a\u201b", "'"),
+        **dict.fromkeys("\u201c\u201d\u201e\u201f", '"'),
+        "\uff1a": ": ",
+        "\uff0c": ", ",
+        "\uff08": " (",
+        "\uff09": ") ",
+        "\uff1d": "=",
+    }
+)
+"""Quotation marks that an editor made of those that a program printed, and the wide marks of Chinese and Japanese keyboards."""
 
-_MARKS = re.compile("[\u2018-\u201f]")
+_MARKS = re.compile("[\u2018-\u201f\uff08-\uff1d]")
 
-_ODD = re.compile(r"[^ -~]|[&%<>`]")
+_ODD = re.compile(r"[^ -~]|[&%<>`\\]|^\*")
 """A character for which a line has to be cleaned; most lines have none."""
 
 
@@ -98,7 +133,13 @@ def _decoded(raw: str) -> str:
         raw = html.unescape(raw)
     if "%20" in raw and "://" not in raw:
         raw = raw.replace("%20", " ")
-    return raw.translate(_TYPED) if _MARKS.search(raw) else raw
+    if "\\" in raw and _ESCAPED.search(raw) and not re.search(r"\\[A-Za-z0-9]", raw):
+        # Markdown's: is\_available; where there are no paths of Windows
+        raw = _ESCAPED.sub(r"\1", raw)
+    if not _MARKS.search(raw):
+        return raw
+    typed = raw.translate(_TYPED)
+    return typed.replace(":  ", ": ") if "\uff1a" in raw else typed
 
 
 def _clean_line(raw: str) -> str:
@@ -120,4 +161,6 @@ def _clean_line(raw: str) -> str:
         raw = _TAG.sub(" ", _COMMENT.sub("", raw))
     if "`" in raw and _FENCE.match(raw):
         return ""
+    if raw[:1] in ("`", "*"):
+        raw = _WRAPPED.sub(r"\g<text>", raw)
     return raw.rstrip()

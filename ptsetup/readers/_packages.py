@@ -24,7 +24,10 @@ _DASHED = re.compile(
     rf"(?P<version>{VERSION})\s*[,;)]?$",
     re.IGNORECASE,
 )
-_SUCCESS = re.compile(r"^\s*Successfully installed (?P<list>.+)$")
+_SUCCESS = re.compile(r"^[\s*`-]{0,8}Successfully installed (?P<list>.+)$")
+_GOES_ON = re.compile(r"^\s*(?:[A-Za-z][\w.]*(?:-[A-Za-z0-9_.]+)*-\d[\w.+]*(?:\s+|$))+$")
+"""The same list on the next line: a terminal or a mail wrapped it."""
+
 _UNINSTALLED = re.compile(
     rf"(?:Successfully uninstalled|Found existing installation:|Uninstalling) (?P<name>{FAMILY})[- ](?P<version>{VERSION})",
     re.IGNORECASE,
@@ -107,6 +110,7 @@ class Packages:
         self.show: Distribution | None = None
         self.is_list = False
         self.rows = 0
+        self.last_installed = -1
         self.awaits_version = 0
         self.awaits_answer: str | None = None
         self.awaits_machine = False
@@ -114,7 +118,7 @@ class Packages:
 
     def read(self, line: Line) -> bool:
         """Take what one line says of packages; True when it says nothing else."""
-        number, text = line
+        number, text = line.number, line.text
         if self.show is not None and self._show(text, number):
             return True
         if self.awaits_version:
@@ -250,6 +254,10 @@ class Packages:
 
     def _log(self, text: str, number: int) -> bool:
         """A line of an installer's log; it is worth keeping as a message, too."""
+        success = _SUCCESS.match(text)
+        if success or (number == self.last_installed + 1 and _GOES_ON.match(text)):
+            self._installed(success["list"] if success else text, number)
+            return False
         if not speaks_of(text, _HEAVY_WORDS):
             return False
         for match in _CONDA_SPEC.finditer(text) if "=" in text else ():
@@ -257,10 +265,7 @@ class Packages:
             note_distribution(
                 self.draft, match["name"], match["version"], number, worth, installer="conda", build=match["build"]
             )
-        success = _SUCCESS.match(text)
-        if success:
-            self._installed(success["list"], number)
-        elif not self._stated(text, number):
+        if not self._stated(text, number):
             for match in _WHEEL.finditer(text) if ".whl" in text.lower() else ():
                 self._wheel(match, text, number)
             if not _NOT_INSTALLED.search(text):
@@ -270,6 +275,7 @@ class Packages:
 
     def _installed(self, names: str, number: int) -> None:
         """``Successfully installed torch-2.6.0+cu124 triton-3.2.0``."""
+        self.last_installed = number
         for item in names.split():
             name, _, version = item.rpartition("-")
             if name and re.match(r"\d", version) and _HEAVY.fullmatch(name):

@@ -103,7 +103,7 @@ class Smi:
 
     def read(self, line: Line) -> bool:
         """Take what one line of nvidia-smi says; True when it says nothing else."""
-        number, text = line
+        number, text = line.number, line.text
         return self._table(text, number) or self._list(text, number) or self._query(text, number)
 
     def _table(self, text: str, number: int) -> bool:
@@ -214,12 +214,12 @@ class Smi:
         if "NVSMI LOG" in text:
             self.is_query = True
             return True
-        if re.match(r"^GPU [0-9A-F]{8}:[0-9A-F]{2}:", text):
+        if re.match(r"^\s{0,8}GPU [0-9A-F]{8}:[0-9A-F]{2}:", text):
             self.is_query = True
             self.draft.gpu(
                 Gpu(
                     index=len(self.draft.gpus.get(MEASURED, ())),
-                    bdf=text[4:].strip().lower()[-12:],
+                    bdf=text.strip().lower()[-12:],
                     source="nvidia-smi",
                 ),
                 number,

@@ -1,0 +1,25 @@
+"""What logs put before each line: clocks, levels, names of containers and of processes."""
+
+import re
+
+_CLOCK = r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z| ?[+-]\d\d:?\d\d)?"
+_LEVEL = r"(?: ?[-|:] ?[\w.]{1,40}(?= ?- ))? ?[-|:]? ?\[?(?:DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b\]? *[-|:]?"
+
+_PREFIX = re.compile(
+    # GitHub Actions, logging, loguru: "2024-05-01 12:00:00,123 - ERROR - ", "2024-05-01 12:00:00.123 | ERROR | app:run:12 - "
+    rf"\[?{_CLOCK}\]?(?:{_LEVEL}(?: *[\w.<>]+:[\w.<>]+:\d+ -)?)?\s?"
+    # Docker Compose: "app-1  | "
+    r"|[\w.-]+[-_]\d+ {1,30}\|\s"
+    # the journal: "May 01 12:00:00 host program[1234]: "
+    r"|(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ \d]\d \d\d:\d\d:\d\d [\w.-]{1,60} [\w./@-]{1,60}(?:\[\d+\])?: "
+    # Ray and vLLM: "(EngineCore_0 pid=1234) ", torchrun: "[rank0]: "
+    r"|\([\w .:-]{1,60}\bpid=\d+(?:, ip=[\d.]+)?\)\s|\[(?:rank|default)\d+\]:\s?"
+    # pytest
+    r"|E {3}"
+)
+
+
+def without(text: str) -> tuple[str, str]:
+    """A line's prefix, and the line without it."""
+    prefix = _PREFIX.match(text)
+    return (text[: prefix.end()], text[prefix.end() :]) if prefix else ("", text)
