@@ -49,7 +49,7 @@ def as_requirements(plan: Plan) -> str:
     beside = [other for other in plan.others if is_one_index and not _is_numpy(other)]
     lines += [other for other in plan.others if other not in beside]
     if beside:
-        lines.append(f"# then, from your default index: pip install {shlex.join(beside)}")
+        lines.append(f"# then, from your default index: pip install {quoted(beside)}")
     return "\n".join(lines) + "\n"
 
 
