@@ -3,13 +3,16 @@
 import json
 import os
 import pathlib
+import random
+import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -25,23 +28,41 @@ SMALL = "import resource, subprocess, sys; subprocess.call(sys.argv[1:]); print(
 """Started between us and what is measured: a child's peak memory begins with that of the process that started it."""
 
 
-def timed(argv: Sequence[str], rounds: int = ROUNDS) -> float:
-    """Median seconds of a whole process."""
-    seconds = []
-    variables = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    for _ in range(rounds + 1):
-        started = time.perf_counter()
-        subprocess.run(
-            argv,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            stdin=subprocess.DEVNULL,
-            env=variables,
-            check=False,
-        )
-        seconds.append(time.perf_counter() - started)
+class Cost(NamedTuple):
+    """What a command took."""
+
+    wall_s: float
+    cpu_s: float
+    """Of it and of all that it started."""
+
+
+def in_turn(commands: Mapping[str, Sequence[str]], rounds: int = ROUNDS) -> dict[str, Cost]:
+    """Medians of whole processes, run in turn: whatever else the machine does slows all of them down alike."""
+    costs: dict[str, list[Cost]] = {name: [] for name in commands}
     # the first run writes byte code
-    return statistics.median(seconds[1:])
+    for _ in range(rounds + 1):
+        for name, argv in commands.items():
+            costs[name].append(once(argv))
+    return {
+        name: Cost(*(statistics.median(figures) for figures in zip(*each[1:], strict=True)))
+        for name, each in costs.items()
+    }
+
+
+def once(argv: Sequence[str]) -> Cost:
+    """One run."""
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run(
+        argv,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        env={k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"},
+        check=False,
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return Cost(time.perf_counter() - started, cpu_s)
 
 
 def peak(argv: Sequence[str]) -> float:
@@ -80,13 +101,16 @@ def torch_python(folder: pathlib.Path) -> str | None:
 
 def start_up() -> None:
     """Commands that import little."""
-    click = timed([sys.executable, "-c", "import click"])
-    version = timed([sys.executable, "-m", "ptsetup", "--version"])
-    described = timed(
-        [sys.executable, "-m", "ptsetup", "plan", "--gpu", "8.9", "--driver", "580.95.05", "--format", "json"]
+    costs = in_turn(
+        {
+            "click": [sys.executable, "-c", "import click"],
+            "version": [sys.executable, "-m", "ptsetup", "--version"],
+            "plan": PLAN,
+        }
     )
-    row("ptsetup --version / import click", version / click, 2.5)
-    row("ptsetup plan of a described machine / import click", described / click, 3.0)
+    click = costs["click"].wall_s
+    row("ptsetup --version / import click", costs["version"].wall_s / click, 2.5)
+    row("ptsetup plan of a described machine / import click", costs["plan"].wall_s / click, 3.0)
 
 
 def planner(folder: pathlib.Path) -> None:
@@ -105,51 +129,71 @@ def planner(folder: pathlib.Path) -> None:
         nvidia_gpus=wheels.nvidia_gpus * 10,
     )
     files = {"one": wheels, "ten": large}
-    seconds = {}
     for name, content in files.items():
         (folder / name).write_bytes(index.dump(content))
-        seconds[name] = timed([*PLAN, "--index", str(folder / name)])
-    row("ptsetup plan over an index 10 times as large", seconds["ten"] / seconds["one"], 3.0)
+    costs = in_turn({name: [*PLAN, "--index", str(folder / name)] for name in files})
+    row("ptsetup plan over an index 10 times as large", costs["ten"].wall_s / costs["one"].wall_s, 3.0)
 
 
 def looking(python: str) -> None:
     """Snapshots and the doctor against torch's own collect_env and import."""
-    collect = timed([python, "-m", "torch.utils.collect_env"], 5)
-    importing = timed([python, "-c", "import torch"], 5)
     ours = [sys.executable, "-m", "ptsetup"]
-    quick = timed([*ours, "snapshot", "--no-import", "--python", python])
-    whole = timed([*ours, "snapshot", "--python", python], 5)
-    verdict = timed([*ours, "doctor", "--no-import", "--python", python])
+    costs = in_turn(
+        {
+            "collect_env": [python, "-m", "torch.utils.collect_env"],
+            "import": [python, "-c", "import torch"],
+            "snapshot --no-import": [*ours, "snapshot", "--no-import", "--python", python],
+            "doctor --no-import": [*ours, "doctor", "--no-import", "--python", python],
+            "snapshot": [*ours, "snapshot", "--python", python],
+            "doctor": [*ours, "doctor", "--python", python],
+        }
+    )
+    for name in ("snapshot --no-import", "doctor --no-import"):
+        row(f"collect_env / {name}", costs["collect_env"].wall_s / costs[name].wall_s, 15.0, is_at_least=True)
+        print(f"{'  the same in CPU time':<58} {costs['collect_env'].cpu_s / costs[name].cpu_s:8.2f} times")
+    for name in ("snapshot", "doctor"):
+        row(f"{name} / import torch", costs[name].wall_s / costs["import"].wall_s, 1.10)
     memory = peak([*ours, "doctor", "--no-import", "--python", python])
-    full = timed([*ours, "doctor", "--python", python], 5)
-    row("collect_env / snapshot --no-import", collect / quick, 15.0, is_at_least=True)
-    row("snapshot / import torch", whole / importing, 1.10)
-    row("collect_env / doctor --no-import", collect / verdict, 15.0, is_at_least=True)
     row("doctor --no-import, peak memory", memory, 60.0, unit="MB")
-    row("doctor / import torch", full / importing, 1.10)
+
+
+def reading(folder: pathlib.Path) -> None:
+    """A report of ten megabytes of noise, each line another."""
+    dice = random.Random(1)  # noqa: S311 - the same noise each time
+    noise, line = folder / "noise.txt", folder / "line.txt"
+    words = ["".join(dice.choices("abcdefghijklmnopqrstuvwxyz", k=6)) for _ in range(5000)]
+    noise.write_text("\n".join(" ".join(dice.choices(words, k=10)) + " error" for _ in range(135_000)))
+    line.write_text("noise error")
+    ours = [sys.executable, "-m", "ptsetup", "doctor", "--from"]
+    costs = in_turn({"noise": [*ours, str(noise)], "line": [*ours, str(line)]}, 3)
+    row("doctor --from 10 MB of noise beyond start-up, CPU", costs["noise"].cpu_s - costs["line"].cpu_s, 2.0, unit="s")
 
 
 def rules() -> None:
-    """All rules over one Snapshot, and a thousand in one process."""
+    """All rules over one Snapshot, and a thousand of them, each read anew, in one process."""
+    from ptsetup import replay
     from ptsetup.rules import diagnose
     from tests.builders import machine
 
-    wheels, snapshot = index.load(), machine()
-    diagnose(snapshot, wheels)
-    started = time.perf_counter()
+    wheels, text = index.load(), replay.dump(machine())
+    seconds, sizes = [], []
     for _ in range(1000):
-        diagnose(snapshot, wheels)
-    each = (time.perf_counter() - started) / 1000 * 1000
-    row("all rules over one Snapshot, mean of 1,000", each, 10.0, unit="ms")
+        started = time.perf_counter()
+        diagnose(replay.load(text), wheels)
+        seconds.append(time.perf_counter() - started)
+        sizes.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    row("all rules over one Snapshot, the first time", seconds[0] * 1000, 20.0, unit="ms")
+    row("all rules over one of 1,000 Snapshots, mean", statistics.mean(seconds) * 1000, 10.0, unit="ms")
+    row("growth of memory from the 100th to the 1,000th", sizes[-1] - sizes[100], 1.0, unit="MB")
 
 
 OWN = """import re, resource, sys
 from ptsetup import cli
 code = cli.run(sys.argv[1:])
 own = re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())
-print(int(own[1]), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+print(int(own[1]), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
 sys.exit(code)"""
-"""Runs ptsetup and prints its own peak and that of its largest child, in KB. (``ru_maxrss`` of a process counts what had started it.)"""
+"""Runs ptsetup and tells at the end of stderr its own peak and that of its largest child, in KB. (``ru_maxrss`` of a process counts what had started it.)"""
 
 
 class Shop:
@@ -184,14 +228,14 @@ class Shop:
         return ways[way]
 
     def once(self, way: str) -> tuple[float, str]:
-        """(Seconds with an empty cache, stdout)."""
+        """(Seconds with an empty cache, stderr)."""
         argv = self.argv(way)
         shutil.rmtree(self.folder / "cache", ignore_errors=True)
         started = time.perf_counter()
         done = subprocess.run(
-            argv, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True
+            argv, env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=True
         )
-        return time.perf_counter() - started, done.stdout
+        return time.perf_counter() - started, done.stderr
 
 
 def installing(python: str, folder: pathlib.Path) -> None:
@@ -213,16 +257,6 @@ def installing(python: str, folder: pathlib.Path) -> None:
     row("pip install / install (without the proof)", pip_s / ours, 2.0, is_at_least=True)
     row("install, its own peak memory", own, 120.0, unit="MB")
     print(f"{'  and that of its largest child (uv)':<58} {child:8.2f} MB")
-
-
-OWN = """
-import resource, sys
-from ptsetup.cli import run
-code = run(sys.argv[1:])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
-sys.exit(code)
-"""
-"""Runs a command in a process that tells its own peak memory in KB at the end."""
 
 
 def cpu_of(argv: Sequence[str]) -> tuple[float, float, "subprocess.CompletedProcess[str]"]:
@@ -249,7 +283,7 @@ def proving(python: str) -> None:
         600.0,
         unit="MB",
     )
-    row("bench quick, peak memory of ptsetup itself", int(done.stderr.split()[-1]) / 1024, 60.0, unit="MB")
+    row("bench quick, peak memory of ptsetup itself", int(done.stderr.split()[-2]) / 1024, 60.0, unit="MB")
     row(
         "bench quick, checks that failed",
         sum(c["verdict"] in ("wrong", "crashed", "timeout") for c in report["checks"]),
@@ -266,6 +300,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         planner(folder)
+        reading(folder)
         python = torch_python(folder)
         if python is None:
             print("not measured: no torch can be installed here")
