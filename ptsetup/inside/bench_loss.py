@@ -69,6 +69,8 @@ def _class_options(kit, worst, dtype, still, target, labels, logs):
     each = [-weights[at] * row[at] for row, at in zip(logs, labels)]
     call = lambda **o: f.cross_entropy(still, target, kit.of(weights, dtype), **o)
     _reduced(kit, worst, "cross_entropy, class weights", call, each, 16, dtype, [weights[at] for at in labels])
+    call = lambda **o: f.nll_loss(f.log_softmax(still, 1), target, kit.of(weights, dtype), **o)
+    _reduced(kit, worst, "nll_loss, class weights", call, each, 16, dtype, [weights[at] for at in labels])
     smooth = [-(0.9 * row[at] + 0.1 * math.fsum(row) / 3) for row, at in zip(logs, labels)]
     call = lambda **o: f.cross_entropy(still, target, label_smoothing=0.1, **o)
     _reduced(kit, worst, "label smoothing", call, smooth, 32, dtype)

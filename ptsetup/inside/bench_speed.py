@@ -211,7 +211,7 @@ def triads(bench, sizes_mib):
         bench.guarded("triad", measure, array_mib=mib)
 
 
-def mlp(bench, steps=10):
+def mlp(bench, steps=5):
     """Training steps of the network 784-128-10 (batches of 64, cross-entropy, Adam), data already on the device."""
     torch = bench.torch
 
@@ -230,7 +230,7 @@ def mlp(bench, steps=10):
                 loss_of(net(images[first : first + BATCH]), labels[first : first + BATCH]).backward()
                 optimizer.step()
 
-        bench.series("mlp", call, float(steps), "step", timer=bench.clock.host, want=20, budget_s=0.5, batch=BATCH)
+        bench.series("mlp", call, float(steps), "step", timer=bench.clock.host, want=20, budget_s=0.4, batch=BATCH)
 
     bench.guarded("mlp", measure, batch=BATCH)
 

@@ -61,6 +61,17 @@ def test_a_gain_is_told_as_well():
     assert verdicts([a_run(chance) for _ in range(3)], [a_run(chance, factor=0.7)]) == ["faster"]
 
 
+def test_samples_of_another_length_are_compared_by_their_work():
+    """A release may take fewer steps per sample than the one that kept the runs."""
+    chance = dice(9)
+    new = a_run(chance)
+    shorter = tuple(
+        replace(one, work=0.5, wall_s=tuple(s / 2 for s in one.wall_s), cpu_s=tuple(s / 2 for s in one.cpu_s))
+        for one in new.series
+    )
+    assert verdicts([a_run(chance) for _ in range(3)], [replace(new, series=shorter)]) == ["same"]
+
+
 def test_nothing_is_slower_before_there_are_three_runs():
     chance = dice(4)
     told = compare.compare([a_run(chance), a_run(chance)], [a_run(chance, factor=2)])
@@ -87,6 +98,21 @@ def test_on_a_busy_machine_one_thread_is_judged_by_cpu_time_and_more_are_not():
     assert (told.verdict, told.clock) == ("same", "cpu")
     more = [replace(run, series=tuple(replace(s, threads=2) for s in run.series)) for run in (*before, noisy)]
     assert verdicts(more[:3], more[3:]) == ["noisy"]
+
+
+def test_on_a_busy_machine_the_processes_must_stand_apart():
+    """One kept process was as slow as the new ones: the load may have done that. Beyond all kept ones it is a slowdown."""
+    chance = dice(10)
+    levels = [(1.0, 1.0, 1.0), (1.0, 1.0, 1.0), (1.0, 1.0, 1.35)]
+    before = [mixed(chance, factors, is_quiet=True) for factors in levels]
+    assert verdicts(before, [mixed(chance, (1.3, 1.3, 1.3), is_quiet=False)]) == ["noisy"]
+    assert verdicts(before, [mixed(chance, (1.6, 1.6, 1.6), is_quiet=False)]) == ["slower"]
+    assert verdicts(before, [mixed(chance, (1.3, 1.3, 1.3), is_quiet=True)]) == ["slower"]
+
+
+def mixed(chance, factors, *, is_quiet):
+    series = tuple(process(chance, n, factor=factor, between=0.001) for n, factor in enumerate(factors))
+    return compare.Run(profile="quick", machine={}, is_quiet=is_quiet, series=series)
 
 
 def test_quantities_that_only_one_side_timed_are_left_out():
