@@ -6,6 +6,7 @@ One process runs all seeds, so importing torch is paid once; each check gets a k
 """
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
@@ -45,8 +46,14 @@ def results(python: str, names: Sequence[str], first: int, count: int) -> Iterat
             _, mark, record = line.rpartition("\x1e")
             if mark:
                 yield json.loads(record)
-        if child.wait():
+        if child.wait() > 0:
             raise RuntimeError(f"the child ended with {child.returncode}")
+
+
+def until_interrupted(records: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The records up to Ctrl-C: what was run is told."""
+    with contextlib.suppress(KeyboardInterrupt):
+        yield from records
 
 
 def is_red(record: dict[str, Any]) -> bool:
@@ -69,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
     seen: dict[str, int] = {}
     nearest: dict[str, tuple[float, int, str]] = {}
     red = 0
-    for record in results(asked.python, [entry.name for entry in chosen], asked.first, asked.count):
+    for record in until_interrupted(results(asked.python, [entry.name for entry in chosen], asked.first, asked.count)):
         name = record["name"]
         if is_red(record):
             red += 1

@@ -302,6 +302,69 @@ def ddp_no_broadcast(torch):
 def no_sync_ignored(torch):
     import contextlib
     torch.nn.parallel.DistributedDataParallel.no_sync = lambda self: contextlib.nullcontext()
+
+def smoothing_with_weights(torch):
+    def change(old, x, y, weight=None, *a, **k):
+        return old(x, y, weight, *a, **dict(k, label_smoothing=0.0)) if weight is not None else old(x, y, weight, *a, **k)
+    wrap(torch.nn.functional, "cross_entropy", change)
+
+def conv3d_stride(torch):
+    wrap(torch.nn.functional, "conv3d", lambda old, x, w, b=None, stride=1, padding=0, dilation=1, groups=1: old(x, w, b, 1, padding, dilation, groups))
+
+def median_upper(torch):
+    def change(old, x, *a, **k):
+        if a or k: return old(x, *a, **k)
+        return x.reshape(-1).sort()[0][x.numel() // 2]
+    wrap(torch, "median", change); wrap(torch.Tensor, "median", change)
+
+def clip_value_top_only(torch):
+    def clip(ps, v, *a, **k):
+        for p in [ps] if isinstance(ps, torch.Tensor) else ps:
+            if p.grad is not None: p.grad.clamp_(max=v)
+    torch.nn.utils.clip_grad_value_ = clip
+
+def nll_weights(torch):
+    def change(old, x, y, weight=None, *a, **k):
+        loss = old(x, y, weight, *a, **k)
+        return loss * weight[y].mean() if weight is not None and k.get("reduction", "mean") == "mean" else loss
+    wrap(torch.nn.functional, "nll_loss", change)
+
+def weighted_sampler(torch):
+    old = torch.utils.data.WeightedRandomSampler.__init__
+    torch.utils.data.WeightedRandomSampler.__init__ = lambda self, w, n, replacement=True, **k: old(self, [v ** 0.9 for v in w], n, replacement, **k)
+
+def lstm_state_ignored(torch):
+    old = torch.nn.LSTM.forward
+    torch.nn.LSTM.forward = lambda self, x, hx=None: old(self, x)
+
+def version_stays(torch):
+    old = torch.Tensor.mul_
+    def mul_(x, y):
+        with torch.autograd._unsafe_preserve_version_counter(x): return old(x, y)
+    torch.Tensor.mul_ = mul_
+
+def prod_gradient(torch):
+    old = torch.Tensor.prod
+    def prod(x, *a, **k):
+        y = old(x, *a, **k); return y.detach() + 1.001 * (y - y.detach()) if y.is_floating_point() else y
+    torch.Tensor.prod = prod
+
+def nan_steps(torch):
+    old = torch.amp.GradScaler._maybe_opt_step
+    torch.amp.GradScaler._maybe_opt_step = lambda self, o, s, *a, **k: o.step() if any(bool(p.grad.isnan().any()) for g in o.param_groups for p in g["params"]) else old(self, o, s, *a, **k)
+
+def norm_first_ignored(torch):
+    old = torch.nn.TransformerEncoderLayer.__init__
+    def init(self, *a, **k):
+        old(self, *a, **k); self.norm_first = False
+    torch.nn.TransformerEncoderLayer.__init__ = init
+
+def rate_not_restored(torch):
+    old = torch.optim.Optimizer.load_state_dict
+    def load(self, s):
+        rates = [g["lr"] for g in self.param_groups]; old(self, s)
+        for g, r in zip(self.param_groups, rates): g["lr"] = r
+    torch.optim.Optimizer.load_state_dict = load
 """
 
 CAUGHT = {
@@ -366,5 +429,17 @@ CAUGHT = {
     "all_gather_order": ("parallel.collectives", "Gloo"),
     "ddp_no_broadcast": ("parallel.ddp", "Gloo"),
     "no_sync_ignored": ("parallel.ddp", "Gloo"),
+    "smoothing_with_weights": ("loss.mean", "loss kernels"),
+    "conv3d_stride": ("conv.forms", "cuDNN"),
+    "median_upper": ("tensor.reduce", "kernels"),
+    "clip_value_top_only": ("autograd.clip", "Python code"),
+    "nll_weights": ("loss.mean", "loss kernels"),
+    "weighted_sampler": ("data.samplers", "Python code"),
+    "lstm_state_ignored": ("rnn.gates", "recurrent"),
+    "version_stays": ("autograd.book", "autograd engine"),
+    "prod_gradient": ("autograd.ops", "backward formula"),
+    "nan_steps": ("amp.scaler", "GradScaler"),
+    "norm_first_ignored": ("attention.layers", "fused"),
+    "rate_not_restored": ("optim.groups", "Python code"),
 }
 """As in ``mutations``."""
