@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import http.server
 import pathlib
+import ssl
 import threading
 import urllib.parse
 import zipfile
@@ -118,13 +119,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def serve() -> Iterator[Index]:
-    """An index on a free port of 127.0.0.1, until the block ends."""
+def serve(context: ssl.SSLContext | None = None) -> Iterator[Index]:
+    """An index on a free port of 127.0.0.1, until the block ends; over https with a context."""
     index, stop = Index(), threading.Event()
     handler = type("Handler", (_Handler,), {"index": index, "stop": stop})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    index.url = f"http://127.0.0.1:{server.server_port}"
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    index.url = f"{'https' if context else 'http'}://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

@@ -1,0 +1,130 @@
+"""What a company's pip.conf says is honoured with uv as well: index, proxy, certificates, wheels, constraints."""
+
+import contextlib
+import pathlib
+import shutil
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.install.world import World, torch_wheel
+from tests.loopback import Index, serve, wheel
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the stand-in wheels are Linux wheels")
+
+
+def configured(world: World, lines: str, *, installer: str) -> dict[str, str]:
+    """The variables of a person whose settings stand in pip.conf alone."""
+    if installer == "pip":
+        subprocess.run([world.python, "-m", "ensurepip"], check=True, capture_output=True)
+    file = pathlib.Path(world.env["HOME"]) / ".config" / "pip" / "pip.conf"
+    file.parent.mkdir(parents=True)
+    file.write_text(f"[global]\n{lines}\n")
+    return {name: value for name, value in world.env.items() if not name.startswith(("PIP_", "NO_PROXY"))}
+
+
+def run(
+    world: World, env: dict[str, str], *options: str, mirror: str | None = None
+) -> "subprocess.CompletedProcess[str]":
+    argv = world.argv("torch==2.14.1", *options)
+    if mirror is not None:
+        argv[argv.index("--mirror") + 1] = mirror
+    return subprocess.run(argv, capture_output=True, text=True, env=env, check=False, stdin=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_index_and_proxy_of_pip_conf(world, installer):
+    """Nobody answers at either host: only the proxy can have done so."""
+    with serve() as proxy:
+        proxy.add("whl/cpu/torch", torch_wheel(world.wheels, "2.14.1+cpu"))
+        proxy.add("simple/filelock", wheel(world.wheels, "filelock", "3.0", files={"filelock.py": ""}))
+        env = configured(world, f"index-url = http://127.0.0.2:1/simple\nproxy = {proxy.url}", installer=installer)
+        done = run(world, env, "--installer", installer, mirror="http://127.0.0.3:1/whl")
+    assert done.returncode == 0, done.stderr
+    assert world.installed().items() >= {"torch": "2.14.1+cpu", "filelock": "3.0"}.items()
+
+
+@contextlib.contextmanager
+def encrypted(world: World) -> Iterator[tuple[Index, str]]:
+    """(An index over https, the certificate of the company that signed its own)."""
+    key, cert, authority = world.folder / "key.pem", world.folder / "cert.pem", world.folder / "authority.pem"
+    names = world.folder / "names"
+    names.write_text("subjectAltName=IP:127.0.0.1\n")
+    new, sign = ["req", "-newkey", "rsa:2048", "-nodes"], ["x509", "-req", "-days", "2", "-CAcreateserial"]
+    for arguments in (
+        [*new, "-x509", "-days", "2", "-subj", "/CN=A company", "-keyout", f"{authority}.key", "-out", authority],
+        [*new, "-subj", "/CN=127.0.0.1", "-keyout", key, "-out", f"{cert}.asked"],
+        [
+            *sign,
+            "-in",
+            f"{cert}.asked",
+            "-CA",
+            authority,
+            "-CAkey",
+            f"{authority}.key",
+            "-extfile",
+            names,
+            "-out",
+            cert,
+        ],
+    ):
+        subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    with serve(context) as index:
+        yield index, str(authority)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_certificate_of_pip_conf(world, installer):
+    with encrypted(world) as (index, cert):
+        index.add("whl/cpu/torch", torch_wheel(world.wheels, "2.14.1+cpu"))
+        index.add("simple/filelock", wheel(world.wheels, "filelock", "3.0", files={"filelock.py": ""}))
+        env = configured(world, f"index-url = {index.url}/simple\ncert = {cert}", installer=installer)
+        done = run(world, env, "--installer", installer, mirror=f"{index.url}/whl")
+        assert done.returncode == 0, done.stderr
+        assert world.installed().items() >= {"torch": "2.14.1+cpu", "filelock": "3.0"}.items()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
+def test_a_certificate_that_is_not_trusted_is_no_way_in(world):
+    with encrypted(world) as (index, _):
+        index.add("whl/cpu/torch", torch_wheel(world.wheels, "2.14.1+cpu"))
+        done = run(world, configured(world, "", installer="uv"), mirror=f"{index.url}/whl")
+    assert done.returncode == 3
+    assert "certificate verify failed" in done.stderr.lower()
+    assert world.installed() == {}
+
+
+def test_a_certificate_file_that_is_not_there_is_told(world):
+    world.offer("2.14.1+cpu")
+    done = run(world, configured(world, "cert = /nowhere/ca.pem", installer="uv"))
+    assert (done.returncode, "/nowhere/ca.pem, cannot be read" in done.stderr) == (3, True)
+
+
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_wheels_and_constraints_of_pip_conf(world, installer):
+    """The dependency lies in a folder only, in two versions; the constraint takes the older."""
+    world.offer("2.14.1+cpu")
+    house = world.folder / "wheelhouse ü"
+    for version in ("3.1", "3.2"):
+        wheel(house, "filelock", version, files={"filelock.py": ""})
+    constraints = world.folder / "constraints.txt"
+    constraints.write_text("filelock<3.2\n")
+    lines = f"index-url = {world.default.url}/nothing\nfind-links = {house.as_uri()}\nconstraint = {constraints}"
+    done = run(world, configured(world, lines, installer=installer), "--installer", installer)
+    assert done.returncode == 0, done.stderr
+    assert world.installed().items() >= {"torch": "2.14.1+cpu", "filelock": "3.1"}.items()
+
+
+def test_a_proxy_that_refuses_is_named(world):
+    with serve() as proxy:
+        proxy.faults["*"] = 407
+        env = configured(world, f"proxy = {proxy.url}", installer="uv")
+        done = run(world, env, mirror="http://torch.localhost/whl")
+    assert done.returncode == 3
+    assert f"through the proxy {proxy.url.removeprefix('http://')} answered 407" in done.stderr
