@@ -66,7 +66,7 @@ def verify(ctx: click.Context, file: str | None) -> None:
         problems = problems_of(wheels)
     except WheelIndexError as damage:
         wheels, problems = None, (damage.message,)
-    told = render.verified_as_text(wheels, problems, path, source, index.digest(path))
+    told = render.verified_as_text(wheels, problems, path, source, index.digest(path), terminal.width)
     terminal.result(told)
     ctx.exit(1 if problems else 0)
 

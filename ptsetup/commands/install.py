@@ -46,7 +46,7 @@ def command(ctx: click.Context, /, dry_run: bool, is_yes: bool, no_prove: bool, 
             f"Nothing to do: torch {plan.name} is installed in {snapshot.target.prefix}, the right build for this machine.\n"
         )
         ctx.exit(0)
-    terminal.log(_announcement(plan, snapshot))
+    terminal.log(_announcement(plan, snapshot, terminal.width if terminal.is_terminal else 0))
     if terminal.is_interactive and not is_yes and not terminal.ask("Go on?"):
         terminal.log("Nothing was changed.")
         ctx.exit(1)
@@ -156,7 +156,8 @@ def _show(plan: Any, terminal: Terminal) -> None:
     terminal.result(render.as_text(plan, terminal.style, width=terminal.width, is_verbose=False))
 
 
-def _announcement(plan: Any, snapshot: Any) -> str:
+def _announcement(plan: Any, snapshot: Any, width: int) -> str:
+    """What will be done and why; broken into lines for a terminal (a width of 0: not broken)."""
     target = snapshot.target
     old = target.wheel.version if target.wheel else None
     replaces = f" Replaces torch {old}." if old else ""
@@ -164,7 +165,16 @@ def _announcement(plan: Any, snapshot: Any) -> str:
         f"{plan.headline}, into {target.prefix} (Python {target.version}, chosen by {target.chosen_by}).{replaces}"
     ]
     lines += [f"  {reason}" for reason in (*plan.reasons, *plan.warnings)]
-    return "\n".join(lines)
+    return "\n".join(lines if not width else [part for line in lines for part in _wrapped(line, width)])
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    import textwrap
+
+    head = "  " if line.startswith("  ") else ""
+    return textwrap.wrap(
+        line, width, initial_indent=head, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _carry_out(plan: Any, snapshot: Any, settings: Any, terminal: Terminal, *, no_prove: bool) -> int:

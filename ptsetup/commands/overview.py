@@ -18,7 +18,7 @@ def show(ctx: click.Context) -> None:
     try:
         snapshot = probes.take(with_torch=False)
     except PtsetupError as problem:
-        terminal.result(f"{problem.message}\n{NEXT}\n")
+        _say(terminal, problem.message, NEXT)
         return
     target = snapshot.target
     wheel = target.wheel if target else None
@@ -26,6 +26,14 @@ def show(ctx: click.Context) -> None:
     names = [gpu.name for gpu in (snapshot.nvidia.gpus if snapshot.nvidia else None) or () if gpu.name]
     beside = f"; {', '.join(names)}" if names else ""
     if wheel is None or wheel.version is None:
-        terminal.result(f"No torch in {where}{beside}.\n{FIRST}\n")
+        _say(terminal, f"No torch in {where}{beside}.", FIRST)
         return
-    terminal.result(f"torch {wheel.version} in {where}{beside}.\n{NEXT}\n")
+    _say(terminal, f"torch {wheel.version} in {where}{beside}.", NEXT)
+
+
+def _say(terminal: Terminal, *paragraphs: str) -> None:
+    import textwrap
+
+    for text in paragraphs:
+        lines = textwrap.wrap(text, terminal.width, break_long_words=False, break_on_hyphens=False)
+        terminal.result("\n".join(lines) + "\n")

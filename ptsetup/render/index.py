@@ -98,7 +98,8 @@ def one_as_text(index: WheelIndex, version: str, width: int = 80) -> str:
     lines.append("")
     for note in release.notes:
         lines += _wrapped(note, width, "  ")
-    lines += [f"  {text}" for status, text in LEGEND.items() if any(build.status == status for build in builds)]
+    for status, text in LEGEND.items():
+        lines += _wrapped(text, width, "  ") if any(build.status == status for build in builds) else []
     return "\n".join(lines) + "\n"
 
 
@@ -170,18 +171,18 @@ def _short(pythons: Iterable[str]) -> str:
 
 
 def verified_as_text(
-    index: WheelIndex | None, problems: Sequence[str], path: str, source: Source | None, digest: str
+    index: WheelIndex | None, problems: Sequence[str], path: str, source: Source | None, digest: str, width: int = 80
 ) -> str:
     """The problems, then which file was looked at and the verdict."""
     what = f"{source.kind}, " if source else ""
     day = f"of {index.date}, " if index else ""
-    lines = [*problems, path, f"  {what}{day}sha256 {digest[:16]}"]
+    lines = [*problems, path, *_wrapped(f"{what}{day}sha256 {digest[:16]}", width, "  ")]
     if source and source.note:
-        lines.append(f"  {source.note}")
+        lines += _wrapped(source.note, width, "  ")
     if problems:
         lines.append(f"  {len(problems)} problem{'' if len(problems) == 1 else 's'}")
     elif index:
         tables = {"releases": index.releases, "builds": index.builds, "companions": index.companions}
         counts = [f"{len(rows):,} {name}" for name, rows in tables.items()]
-        lines.append(f"  sound: {', '.join(counts)}, {len(index.files):,} wheels")
+        lines += _wrapped(f"sound: {', '.join(counts)}, {len(index.files):,} wheels", width, "  ")
     return "\n".join(lines) + "\n"
