@@ -173,7 +173,12 @@ def _wrapped(line: str, width: int) -> list[str]:
 
     head = "  " if line.startswith("  ") else ""
     return textwrap.wrap(
-        line, width, initial_indent=head, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        line.strip(),
+        width,
+        initial_indent=head,
+        subsequent_indent=f"{head}{head}",
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 
