@@ -198,9 +198,7 @@ def _warnings(context: Context, best: Fit) -> tuple[str, ...]:
         )
     if build.numpy_abi == "numpy1-only":
         lines.append(f"torch {build.torch} was built for NumPy 1: numpy<2 goes with it")
-    audio = dict(best.companions).get("torchaudio")
-    if audio and version_of(audio).release[:2] < version_of(build.torch).release[:2] and not context.wanted.is_pre:
-        lines.append(f"torchaudio ended with {audio}: it was compiled beside torch {audio} and asks for no certain one")
+    lines += _older_audio(context, best)
     if any(card.capability == (7, 5) for card, _ in best.services) and version_of(build.torch) >= version_of("2.7"):
         lines.append(
             "torch.compile is doubtful on a Turing GPU: by one source Triton left it out from 3.3 on; all else runs"
@@ -215,6 +213,19 @@ def _warnings(context: Context, best: Fit) -> tuple[str, ...]:
     if any(card.capability is None and card.vendor == "nvidia" for card, _ in best.services):
         lines.append("the compute capability of the GPU is not known, so its kernels could not be checked")
     return tuple(lines)
+
+
+def _older_audio(context: Context, best: Fit) -> list[str]:
+    """The last torchaudio: it goes beside newer torches without having been compiled for them."""
+    audio = dict(best.companions).get("torchaudio")
+    first = next((r.version for r in context.index.releases if audio in r.torchaudio), None)
+    if (
+        first is None
+        or context.wanted.is_pre
+        or version_of(first).release[:2] >= version_of(best.build.torch).release[:2]
+    ):
+        return []
+    return [f"torchaudio ended with {audio}: it was compiled beside torch {first} and asks for no certain one"]
 
 
 def _rejected(best: Fit, fits: Sequence[Fit], misfits: Sequence[tuple[Build, No]]) -> tuple[Rejection, ...]:

@@ -83,7 +83,9 @@ def _nearest(context: Context, cards: tuple[Card, ...], kin: Sequence[Build]) ->
     build, facts = max(judged, key=_closeness)
     said = " and ".join(dict.fromkeys(no.reason for no in facts))
     name = f"the {build.backend} nightly" if context.wanted.is_pre else f"{build.torch}+{build.backend}"
-    if any(card.capability in compat.JETSON_CAPABILITIES for card in cards) and cuda_of(build) is not None:
+    is_jetson = context.machine.is_jetson
+    own = any(card.capability in compat.JETSON_CAPABILITIES or (is_jetson and not card.capability) for card in cards)
+    if own and cuda_of(build) is not None:
         return f"builds before CUDA 13.2 hold no code for a Jetson's own GPU, and {name} {said}"
     return f"{name} {said}"
 

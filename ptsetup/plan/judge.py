@@ -256,7 +256,9 @@ def serve(build: Build, machine: Machine, card: Card, *, is_driver_full: bool, i
     """``native``, ``ptx`` or None: how the code of a build serves a card."""
     if card.vendor == "nvidia":
         if card.capability is None:
-            return "native"
+            # of an unknown GPU nothing is known against a build, but that of a Jetson board is no server's
+            is_for_it = not machine.is_jetson or (cuda_of(build) or (0, 0)) >= compat.JETSON_UNIFIED_CUDA
+            return "native" if is_for_it else None
         architectures = (*build.sass, *build.ptx)
         return compat.serves(
             card.capability,

@@ -11,8 +11,11 @@ from ptsetup.render.machine import quoted
 
 Style = Callable[..., str]
 
-SHOWN = 6
-"""Rows of "not taken" in the short form: the whole screen stays below 24 lines."""
+HEIGHT = 24
+"""Lines of a screen: so many are filled at most, as far as the rows of "not taken" decide."""
+
+SHOWN = (2, 6)
+"""Rows of "not taken" in the short form: at least and at most."""
 
 
 def as_json(plan: Plan) -> bytes:
@@ -72,10 +75,12 @@ def as_text(plan: Plan, style: Style, *, width: int = 80, is_verbose: bool = Fal
     for label, text in body:
         first = f"  {label:<10}"
         lines += wrap(text, width, first, " " * 12) if label or text else [""]
+    advice = [line for option in plan.advice for line in wrap(option.text, width, "  ", "  ")]
+    advice = ["", *advice] if plan.outcome == "install" and advice else []
     if is_verbose or plan.outcome == "install":
-        lines += _not_taken(plan.rejected, width, is_verbose=is_verbose)
-    if plan.outcome == "install" and plan.advice:
-        lines += ["", *(line for option in plan.advice for line in wrap(option.text, width, "  ", "  "))]
+        room = None if is_verbose else HEIGHT - len(lines) - len(advice)
+        lines += _not_taken(plan.rejected, width, room)
+    lines += advice
     lines[0] = style(lines[0], bold=True)
     return masked("\n".join(lines)) + "\n"
 
@@ -125,20 +130,29 @@ def _way(number: int, option: Option) -> list[tuple[str, str]]:
     return rows
 
 
-def _not_taken(rejected: Sequence[Rejection], width: int, *, is_verbose: bool) -> list[str]:
+def _not_taken(rejected: Sequence[Rejection], width: int, room: int | None) -> list[str]:
+    """What was ruled out and why, in so many lines if that can be; None: all of it."""
     if not rejected:
         return []
-    shown = rejected if is_verbose else rejected[:SHOWN]
     lines = ["", "  not taken"]
-    for row in shown:
-        lines += wrap(
-            f"{_range(row.torch)}  {_tags(row.backends, is_verbose=is_verbose)}: {row.reason}", width, "    ", "      "
-        )
-    if len(shown) < len(rejected):
-        rest = sum(row.count for row in rejected[len(shown) :])
-        count = len(rejected) - len(shown)
-        lines.append(f"    {rest} more builds, {count} more reason{'s' if count > 1 else ''} (-v)")
+    for position, row in enumerate(rejected):
+        text = f"{_range(row.torch)}  {_tags(row.backends, is_verbose=room is None)}: {row.reason}"
+        wrapped = wrap(text, width, "    ", "      ")
+        is_last = position == len(rejected) - 1
+        is_full = room is not None and len(lines) + len(wrapped) + (not is_last) > room
+        if room is not None and (position >= SHOWN[1] or (position >= SHOWN[0] and is_full)):
+            return [*lines, _rest(rejected[position:])]
+        lines += wrapped
     return lines
+
+
+def _rest(rows: Sequence[Rejection]) -> str:
+    builds = sum(row.count for row in rows)
+    return f"    {builds} more build{_s(builds)}, {len(rows)} more reason{_s(len(rows))} (-v)"
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"
 
 
 def _range(versions: Sequence[str]) -> str:

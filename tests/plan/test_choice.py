@@ -113,6 +113,13 @@ REFUSALS = [
         (),
         {"vendor_wheel", "cpu"},
     ),
+    # which GPU is not said, but a Jetson board's is served by no server build before CUDA 13.2
+    (
+        {"driver": "540.4.0", "arch": "aarch64", "is_jetson": True, "python_version": "3.10"},
+        (),
+        {"vendor_wheel", "cpu"},
+    ),
+    ({"driver": "36.4", "arch": "aarch64", "is_jetson": True, "python_version": "3.10"}, (), {"vendor_wheel", "cpu"}),
     ({"libc": "musl-1.2"}, (), {"system"}),
     ({"python_version": "3.16"}, (), {"python"}),
     ({"system": "windows", "arch": "arm64", "python_version": "3.14"}, (), {"python"}),

@@ -151,6 +151,9 @@ def test_a_torchaudio_of_an_older_torch_is_said_to_be_one():
 
     assert said(planned("torch", "torchaudio", gpu="8.6", driver="550.54.14"))
     assert not said(planned("torch==2.11.0", "torchaudio", gpu="8.6", driver="550.54.14"))
+    # its numbers were others before 2.0
+    old = planned("torch==1.13.1", "torchaudio", python_version="3.10", gpu="8.6", driver="550.54.14")
+    assert not any("torchaudio ended" in warning for warning in old.warnings)
 
 
 @pytest.mark.parametrize(
@@ -191,3 +194,14 @@ def test_torch_compile_on_a_turing_card_is_called_doubtful_and_nothing_else_is()
     assert said(planned(gpu="7.5", driver="595.58.03"))
     assert not said(planned("torch==2.6.0", gpu="7.5", driver="560.35.05"))
     assert not said(planned(gpu="8.6", driver="595.58.03"))
+
+
+def test_the_rows_of_what_was_not_taken_shrink_so_that_a_screen_is_enough():
+    long = planned("torch", "torchvision", "torchaudio", gpu=("3.5", "8.6"), driver="470.256.02")
+    text = render.as_text(long, lambda line, **_: line, width=80)
+    assert len(text.splitlines()) <= render.HEIGHT
+    assert "more reason" in text
+    assert text.rstrip().endswith("driver 525.60.13 or newer opens 2.14.1 for CUDA 12.6")
+    whole = render.as_text(long, lambda line, **_: line, width=80, is_verbose=True)
+    assert "more reason" not in whole
+    assert all(row.reason.split()[0] in whole for row in long.rejected)
