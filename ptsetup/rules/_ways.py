@@ -45,7 +45,7 @@ def another_build(text: str, *packages: str, backend: str = "auto") -> Fix:
 def torch_again(case: Case, text: str) -> Fix:
     """The same release and variant of torch once more, with all that it requires; of a build that is no release: any."""
     if not case.torch_base or not re.fullmatch(r"[\d.]+", case.torch_base):
-        return another_build(text)
+        return another_build(text.replace("the same torch", "torch"))
     return another_build(text, f"torch=={case.torch_base}", backend=case.backend or "auto")
 
 

@@ -68,7 +68,8 @@ def _other_pythons(case: Case, told: Served) -> tuple[Fix, ...]:
 def python_too_new(case: Case) -> Iterator[Finding]:
     """What is wrong
         The interpreter is newer than every Python for which the wanted release was built. A wheel of torch is tied to
-        one minor version of Python, and its makers add a new one only some months after it appears.
+        one minor version of Python, and its makers add a new one only some months after it appears. Or one file was
+        asked for by its name, and it is for another Python or another system.
 
     Why it matters
         The installer finds nothing ("from versions: none"), or takes a release that is years old.
@@ -87,6 +88,7 @@ def python_too_new(case: Case) -> Iterator[Finding]:
     told = served(case)
     if len(case.python) < 2 or (told is not None and case.python[1] in told.minors):
         yield from _by_list(case, "new")
+        yield from _by_name(case)
     if told is None or len(case.python) < 2 or case.python[0] != 3 or _is_served_elsewhere(case):
         return
     minor = case.python[1]
@@ -185,6 +187,30 @@ def _by_list(case: Case, kind: str) -> Iterator[Finding]:
             ),
         ),
         severity="error",
+        certainty="likely",
+    )
+
+
+def _by_name(case: Case) -> Iterator[Finding]:
+    """The installer refuses one file; what that is for stands in its name, and this Python is not known, or would do."""
+    hit = case.said(WRONG_WHEEL)
+    if hit is None or hit.match["name"].lower() != "torch":
+        return
+    file = hit.match[0].split()[0]
+    where = f"Python 3.{hit.match['tag'][3:]} on {hit.match['platform']}"
+    which = "this system is another" if len(case.python) > 1 else "this Python or this system is another"
+    see = "import sys, sysconfig; print(sys.version, sysconfig.get_platform())"
+    yield Finding(
+        title="This wheel is for another Python or another system",
+        message=f"{file} is for {where}: {which}.",
+        subject=file,
+        evidence=(hit.evidence,),
+        fixes=(
+            another_build(
+                "Let the installer choose the file for this machine.", f"torch=={_base(hit.match['version'])}"
+            ),
+            Fix(text="Or see which Python and system this is.", commands=(("{python}", "-c", see),)),
+        ),
         certainty="likely",
     )
 

@@ -11,6 +11,7 @@ from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact
 
 CPU_VERSION = r"\(you have (?P<have>\d\S*\+cpu)\)"
+CPU_TORCH = r"\btorch(?:\.__version__)?[\s:='\"(v]{1,8}(?P<have>\d+\.\d+\.\d+\+cpu)\b"
 TELLING = f"{NOT_COMPILED}|{CPU_VERSION}"
 """Words that tell of a CPU build by themselves."""
 
@@ -57,27 +58,35 @@ def cpu_wheel(case: Case) -> Iterator[Finding]:
     hit = case.heard(cpu_wheel)
     if case.expect == "cpu" or (case.env("UV_TORCH_BACKEND") or "").startswith("cpu") or case.system == "macos":
         return
-    told = case.said(CPU_VERSION)
+    told = case.said(CPU_VERSION) or (case.said(CPU_TORCH) if _is_prose(case) else None)
     is_cpu = case.family == "cpu" or told is not None
     version = told.match["have"] if told else case.torch_version or ""
     if not is_cpu and (hit is None or not re.search(TELLING, hit.match[0], re.IGNORECASE) or _is_measured(case)):
         return
-    if not hit and case.has_nvidia_device is not True:
+    if not hit and case.has_nvidia_device is not True and not (told and _is_prose(case)):
         return
     if case.has_nvidia_device is not True and (case.has_nvidia_device is False or _has_other_gpu(case)):
         return
     capabilities = [gpu.compute_capability for gpu in case.gpus if gpu.compute_capability]
     is_hopeless = bool(capabilities) and not any(_is_served_ever(case, c) for c in capabilities)
     named = case.gpus[0].name if case.gpus and case.gpus[0].name else "An NVIDIA GPU"
-    evidence = [hit.evidence] if hit else []
+    evidence = [hit.evidence] if hit else [told.evidence] if told else []
     if case.family == "cpu":
         value = f"torch {version} without CUDA"
         evidence.append(fact(case, "target.wheel.version", value, "torch/version.py"))
     if case.has_nvidia_device:
         evidence.append(fact(case, "nvidia.gpus" if case.gpus else "host.pci", named, "NVML or the bus"))
+    elif case.driver_version:
+        evidence.append(fact(case, "nvidia.smi.driver_version", *case.driver_version))
     yield Finding(
         message=f"torch {version} is a build for the CPU".replace("  ", " ")
-        + (f", and {named} is here" if case.has_nvidia_device else ", and the program asks for CUDA")
+        + (
+            f", and {named} is here"
+            if case.has_nvidia_device
+            else ", and the program asks for CUDA"
+            if hit
+            else ", and an NVIDIA driver is here"
+        )
         + (": but no build of torch serves this GPU any more." if is_hopeless else "."),
         subject="torch",
         evidence=tuple(evidence),
@@ -87,6 +96,11 @@ def cpu_wheel(case: Case) -> Iterator[Finding]:
         severity="note" if is_hopeless and not hit else "error",
         certainty="certain" if is_cpu and case.has_nvidia_device else "likely",
     )
+
+
+def _is_prose(case: Case) -> bool:
+    """Somebody tells of an NVIDIA driver that answers, and of nothing that the reader could take for a version of torch."""
+    return case.snapshot.origin == "report" and case.family is None and case.driver_version is not None
 
 
 def _is_measured(case: Case) -> bool:

@@ -70,7 +70,8 @@ def nvidia_missing(case: Case) -> Iterator[Finding]:
         fact(case, "target.distributions", f"{dist.name}: {(dist.missing_files or ('',))[0]} is gone", "RECORD")
         for dist in gone
     ]
-    named = missing[0] if missing else gone[0].name if gone else f"lib{hit.match['name']}.so" if hit else "a library"
+    file = re.search(r"lib\w+\.so(?:\.\d+)*", hit.match[0]) if hit else None
+    named = missing[0] if missing else gone[0].name if gone else file[0] if file else "a library"
     more = len(missing) + len(gone) - 1
     yield Finding(
         message=f"torch needs {named}"

@@ -80,6 +80,7 @@ def missing(case: Case) -> Iterator[Finding]:
         yield _not_told(case, hit)
         return
     yield Finding(
+        title=None if bound or case.gpus else "No NVIDIA driver answers",
         message=f"{named or 'An NVIDIA GPU'} is on the bus, but no NVIDIA driver is installed."
         if bound and has_nothing
         else f"No NVIDIA driver answers{f' for {named}' if named else ''}: it is not installed, or not on the loader's path.",

@@ -58,14 +58,6 @@ def no_toolkit(case: Case) -> Iterator[Finding]:
     is_bare = is_bare and bool(nvidia and nvidia.has_nvidia_runtime is False) and not (host and host.cdi_specs)
     if not hit and not (is_bare and case.has_nvidia_device):
         return
-    tool = "docker" if not (host and host.container == "podman") else "podman"
-    install = _nvidia.install(
-        case, dict.fromkeys(("apt", "dnf", "pacman", "zypper"), ("nvidia-container-toolkit",))
-    ) or (("sudo", "apt", "install", "nvidia-container-toolkit"),)
-    configure = (
-        ("sudo", "nvidia-ctk", "runtime", "configure", f"--runtime={tool}"),
-        ("sudo", "systemctl", "restart", tool),
-    )
     yield Finding(
         message="Docker on the host cannot hand over NVIDIA GPUs: the container toolkit is missing or not registered."
         if hit
@@ -75,22 +67,42 @@ def no_toolkit(case: Case) -> Iterator[Finding]:
             *([hit.evidence] if hit else []),
             *([fact(case, "host.programs", "docker, no nvidia-ctk", "PATH")] if is_bare else []),
         ),
-        fixes=(
-            Fix(
-                text="Install the NVIDIA container toolkit (from NVIDIA's repository where the distribution has none) and register it.",
-                commands=(*install, *configure),
-                systems=("linux",),
-                where=_containers.HOST if case.is_container or hit else "here",
-            ),
-            Fix(
-                text="Rootless docker needs this as well.",
-                commands=(("nvidia-ctk", "config", "--set", "nvidia-container-cli.no-cgroups", "--in-place"),),
-                systems=("linux",),
-                where=_containers.HOST if case.is_container or hit else "here",
-            ),
-        ),
+        fixes=_bring_toolkit(case, _containers.HOST if case.is_container or hit else "here"),
         severity="error" if hit else "note",
         certainty="likely" if hit and not is_bare else "certain",
+    )
+
+
+TOOLKIT_GUIDE = "https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/install-guide.html"
+
+
+def _bring_toolkit(case: Case, where: str) -> tuple[Fix, ...]:
+    """Install and register it; another way of registering where docker runs without root."""
+    host = case.snapshot.host
+    tool = "docker" if not (host and host.container == "podman") else "podman"
+    install = _nvidia.install(
+        case, dict.fromkeys(("apt", "dnf", "pacman", "zypper"), ("nvidia-container-toolkit",))
+    ) or (("sudo", "apt", "install", "nvidia-container-toolkit"),)
+    configure = (
+        ("sudo", "nvidia-ctk", "runtime", "configure", f"--runtime={tool}"),
+        ("sudo", "systemctl", "restart", tool),
+    )
+    return (
+        Fix(
+            text="Install the NVIDIA container toolkit (where the package is not found, with NVIDIA's repository: "
+            f"{TOOLKIT_GUIDE}), and register it.",
+            commands=(*install, *configure),
+            systems=("linux",),
+            where=where,
+        ),
+        Fix(
+            text="Where docker runs without root, register it in the user's own settings.",
+            shell='nvidia-ctk runtime configure --runtime=docker --config="$HOME/.config/docker/daemon.json"'
+            " && systemctl --user restart docker"
+            " && sudo nvidia-ctk config --set nvidia-container-cli.no-cgroups --in-place",
+            systems=("linux",),
+            where=where,
+        ),
     )
 
 

@@ -75,6 +75,25 @@ FIRES = (
     ),
     Fires(
         "PT101",
+        "a wheel, and nothing of this Python",
+        report("ERROR: torch-2.4.0-cp312-cp312-win_amd64.whl is not a supported wheel on this platform."),
+        "is for Python 3.12 on win_amd64: this Python or this system is another",
+        "torch==2.4.0",
+        title="This wheel is for another Python or another system",
+    ),
+    Fires(
+        "PT101",
+        "a wheel of another system",
+        report(
+            "ERROR: torch-2.4.0-cp312-cp312-win_amd64.whl is not a supported wheel on this platform.",
+            **only_target(version="3.12.4"),
+        ),
+        "on win_amd64: this system is another",
+        "torch==2.4.0",
+        title="This wheel is for another Python or another system",
+    ),
+    Fires(
+        "PT101",
         "conda's bounds",
         report(
             "package pytorch-1.12.1-py3.9_cuda11.3_cudnn8.3.2_0 requires python >=3.9,<3.10.0a0, but none of the providers can be",

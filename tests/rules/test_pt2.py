@@ -323,7 +323,7 @@ FIRES = (
         "file too short",
         report("ImportError: /x/site-packages/torch/lib/libtorch_cpu.so: file too short"),
         "libtorch_cpu.so",
-        "the same torch again",
+        "install torch again",
     ),
     Fires(
         "PT212",
@@ -344,7 +344,7 @@ FIRES = (
             "ImportError: libtorch_cuda.so: cannot open shared object file: No such file or directory",
         ),
         "libtorch_cuda.so",
-        "the same torch again",
+        "install torch again",
     ),
     Fires(
         "PT213",

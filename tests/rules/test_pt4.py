@@ -1,6 +1,6 @@
 """PT4xx: machines on which each rule speaks, and near misses (test_tables puts them to the rules)."""
 
-from ptsetup.facts import CudaDriver, Gpu, Host, Intel, IntelGpu, Library, Nvidia, Program, Wheel, replace
+from ptsetup.facts import CudaDriver, Gpu, Host, Intel, IntelGpu, Library, Nvidia, Program, Smi, Wheel, replace
 from ptsetup.rules import pt4_cuda
 from tests import builders
 from tests.builders import PREFIX, SITE, distribution
@@ -111,6 +111,16 @@ FIRES = (
     Fires("PT401", "the message alone", report(NO_CUDA), "the program asks for CUDA", "torch"),
     Fires(
         "PT401",
+        "somebody tells it in one sentence",
+        report(
+            "torch.cuda.is_available() is False, nvidia-smi works (Driver Version: 550.54.14), torch.__version__ 2.9.0+cpu",
+            nvidia=Nvidia(smi=Smi(driver_version="550.54.14")),
+        ),
+        "torch 2.9.0+cpu is a build for the CPU, and an NVIDIA driver is here",
+        "torch",
+    ),
+    Fires(
+        "PT401",
         "xformers for CUDA beside it",
         report("    PyTorch 2.2.0+cu121 with CUDA 1201 (you have 2.2.0+cpu)"),
         "torch 2.2.0+cpu is a build for the CPU",
@@ -170,8 +180,8 @@ FIRES = (
         "PT402",
         "the message alone",
         report("ImportError: libcusparseLt.so.0: cannot open shared object file: No such file or directory"),
-        "libcusparseLt.so",
-        "torch",
+        "torch needs libcusparseLt.so.0,",
+        "install torch again",
     ),
     Fires(
         "PT403",
@@ -516,6 +526,7 @@ FIRES = (
 SILENT = (
     Silent("PT401", "a CUDA build", builders.machine()),
     Silent("PT401", "no GPU", builders.cpu_machine()),
+    Silent("PT401", "no driver is told of", report("on my laptop torch 2.9.0+cpu runs, and is_available() is False")),
     Silent(
         "PT401",
         "nobody could look for a GPU",

@@ -122,7 +122,7 @@ FIRES = (
         "docker's words",
         report('could not select device driver "" with capabilities: [[gpu]].'),
         "toolkit is missing",
-        "nvidia-ctk runtime configure",
+        "&& sudo nvidia-ctk config --set nvidia-container-cli.no-cgroups --in-place",
     ),
     Fires(
         "PT702",
