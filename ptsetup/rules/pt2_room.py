@@ -70,7 +70,7 @@ def disk_full(case: Case) -> Iterator[Finding]:
     big = next((d.path for d in disks if d.role == "home" and d not in short), None)
     fixes = [Fix(text="Empty pip's cache.", commands=(pip(case, "cache", "purge"),), kind="print")]
     if not short or roles & {"temp"}:
-        place = shlex.quote(f"{big}/pt-unpack") if big else "$HOME/pt-unpack"
+        place = shlex.quote(f"{big}/pt-unpack") if big else '"$HOME/pt-unpack"'
         elsewhere = Fix(
             text="Use a folder on a bigger disk for temporary files, and no cache.",
             shell=f"mkdir -p {place} && TMPDIR={place} ptsetup install",

@@ -60,7 +60,7 @@ def too_old(case: Case) -> Iterator[Finding]:
     if gap is None and (hit is None or _is_refuted(case, hit)):
         return
     cuda = _cuda(case)
-    build = f"CUDA {cuda}" if cuda else "the CUDA of the installed torch"
+    build = f"CUDA {cuda}" if cuda else "a newer CUDA"
     minimum = _minimum(case)
     speaks = case.cuda_driver_version
     driver = case.driver_version

@@ -49,8 +49,10 @@ def ptx(case: Case) -> Iterator[Finding]:
         Install a newer driver, or a build (of torch, or of the package that fails) for the driver's own CUDA release.
 
     Sources
-        yerfor/GeneFacePlusPlus#192, MadryLab/trak#68, pytorch/pytorch#146056; NVIDIA, CUDA compatibility
+        yerfor/GeneFacePlusPlus#192, MadryLab/trak#68, pytorch/pytorch#146056; NVIDIA, CUDA compatibility; of Triton's
+        kernels triton-lang/triton#3001, pytorch/pytorch#119054
     """
+    yield from _refused_cubin(case)
     hit = case.heard(ptx) or case.said(NOT_SUPPORTED)
     need = compat.version_tuple(case.cuda_build or "")[:2]
     speaks = case.cuda_driver_version
@@ -85,6 +87,33 @@ def ptx(case: Case) -> Iterator[Finding]:
         else (),
         severity="error" if hit else "note",
         certainty="certain" if hit and is_behind else "likely" if hit else "certain",
+    )
+
+
+TRITON_REFUSED = r"Triton Error \[CUDA\]: device kernel image is invalid"
+
+
+def _refused_cubin(case: Case) -> Iterator[Finding]:
+    """Triton's own ptxas is of CUDA 12 also beside a torch for CUDA 11; a driver for CUDA 11 refuses what it makes."""
+    hit, speaks = case.said(TRITON_REFUSED), case.cuda_driver_version
+    if hit is None or speaks is None or speaks[0] >= (12, 0):
+        return
+    built = ".".join((case.cuda_build or "").split(".")[:2])
+    path = f"/usr/local/cuda-{built}/bin/ptxas"
+    text = f"Or, where the toolkit of CUDA {built} is installed, let Triton use its ptxas."
+    yield Finding(
+        message=f"The driver speaks CUDA {text_of(speaks[0])}, and Triton makes its kernels for CUDA 12: the driver refuses them.",
+        subject="NVIDIA driver",
+        evidence=(hit.evidence, *_nvidia.driver_fact(case)),
+        fixes=(
+            *_nvidia.newer_driver(case, compat.minimum_driver((12, 0), case.index, is_windows=False)[1]),
+            *(
+                with_variables(case, text, TRITON_PTXAS_PATH=path)
+                if built.startswith("11.") and case.system != "windows"
+                else ()
+            ),
+        ),
+        certainty="likely",
     )
 
 

@@ -76,7 +76,7 @@ def shm(case: Case) -> Iterator[Finding]:
             *([fact(case, "host.shm.leftovers", ", ".join(leftovers[:3]), "ls /dev/shm")] if leftovers else []),
             *([hit.evidence] if hit else []),
         ),
-        fixes=more_shm(case, leftovers),
+        fixes=(*more_shm(case, leftovers), WITHOUT_WORKERS),
         severity="error" if hit else "warning",
         certainty="certain" if total is not None else "likely",
     )
@@ -109,9 +109,11 @@ def more_shm(case: Case, leftovers: tuple[str, ...]) -> tuple[Fix, ...]:
         shell="volumes: [{name: shm, emptyDir: {medium: Memory}}]; volumeMounts: [{name: shm, mountPath: /dev/shm}]",
         where=_containers.HOST,
     )
-    workers = Fix(text="Or let the data loader work without workers: num_workers=0.", kind="none")
     way = pod if kind == "kubernetes" else bigger if kind == "none" else container
-    return (*((clean,) if leftovers else ()), way, workers)  # fmt: skip
+    return (clean, way) if leftovers else (way,)
+
+
+WITHOUT_WORKERS = Fix(text="Or let the data loader work without workers: num_workers=0.", kind="none")
 
 
 KILLED = (

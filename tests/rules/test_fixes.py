@@ -95,9 +95,14 @@ BOTH = ("PT415", "PT502", "PT603")
 
 @pytest.mark.parametrize("code", BOTH)
 def test_both_ways_out_are_there(code):
-    """Rights or hardware may block one: a newer driver, or another build (not for a GPU that has no newer driver)."""
+    """Rights or hardware may block one: a newer driver, or another build.
+
+    Not for a GPU that has no newer driver, nor for Triton, whose ptxas is of CUDA 12 in every build.
+    """
     rows = [
-        row for row in test_tables.FIRES if row.code == code and "Kepler" not in row.why and row.severity == "error"
+        row
+        for row in test_tables.FIRES
+        if row.code == code and not re.search("Kepler|Triton", row.why) and row.severity == "error"
     ]
     assert rows
     for row in rows:

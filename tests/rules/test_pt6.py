@@ -113,6 +113,17 @@ FIRES = (
     ),
     Fires(
         "PT603",
+        "a kernel of Triton on a driver for CUDA 11",
+        report(
+            "RuntimeError: Triton Error [CUDA]: device kernel image is invalid",
+            nvidia=Nvidia(smi=Smi(driver_version="470.57.02")),
+            **only_target(wheel=Wheel(version="2.2.0+cu118", cuda="11.8")),
+        ),
+        "speaks CUDA 11.4, and Triton makes its kernels for CUDA 12",
+        "TRITON_PTXAS_PATH=/usr/local/cuda-11.8/bin/ptxas",
+    ),
+    Fires(
+        "PT603",
         "no failure yet",
         replace(
             report(),
@@ -407,6 +418,15 @@ SILENT = (
         ),
     ),
     Silent("PT603", "the driver is newer", builders.machine()),
+    Silent(
+        "PT603",
+        "a kernel of Triton is refused for another reason",
+        report(
+            "RuntimeError: Triton Error [CUDA]: device kernel image is invalid",
+            nvidia=Nvidia(smi=Smi(driver_version="550.54.14")),
+            **only_target(wheel=Wheel(version="2.6.0+cu124", cuda="12.4")),
+        ),
+    ),
     Silent("PT604", "all served", cards(ADA, PASCAL)),
     Silent("PT604", "none served", wheel("2.15.0+cu132", card(**PASCAL))),
     Silent("PT605", "that build exists", said(wheel("2.8.0+cu128"), ADVICE.replace(" 13.4", ""))),
