@@ -193,7 +193,10 @@ code = cli.run(sys.argv[1:])
 own = re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())
 print(int(own[1]), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
 sys.exit(code)"""
-"""Runs ptsetup and tells at the end of stderr its own peak and that of its largest child, in KB. (``ru_maxrss`` of a process counts what had started it.)"""
+"""Runs ptsetup and tells at the end of stderr its own peak and its largest child's, in KB.
+
+``ru_maxrss`` of a process counts what had started it.
+"""
 
 
 class Shop:

@@ -20,6 +20,7 @@ FLOOR = (((13, 0), (7, 5)), ((12, 0), (5, 0)), ((11, 0), (3, 5)), ((9, 0), (3, 0
 NO_KERNEL = r"no kernel image is available|cudaErrorNoKernelImageForDevice|CUDA_ERROR_NO_BINARY_FOR_GPU"
 NOT_COMPATIBLE = (
     r"is not compatible with the current PyTorch installation|not compatible with .{0,30}this version of PyTorch"
+    r"|\bsm_\d{2,3}\b.{0,4} (?:errors?\b|(?:is |are )?(?:not supported|unsupported|incompatible))"
 )
 TOO_OLD = r"no longer supports this GPU because it is too old|minimum cuda capability (?:supported by this library|that we support)"
 RANGE = r"cuda capability supported by this version of PyTorch is\s*\((?P<min>\d+\.\d)\) ?- ?\((?P<max>\d+\.\d)\)"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ptsetup.facts import Distribution, replace
-from ptsetup.rules._case import Case
+from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact, fitting, reinstall
 
@@ -310,7 +310,7 @@ def damaged_files(case: Case) -> Iterator[Finding]:
     if target and target.numpy_core_ok is False and case.dists("numpy"):
         yield _damage(case, case.dists("numpy")[0], ["its compiled core is missing"])
         return
-    hit = case.heard(damaged_files)
+    hit = case.heard(damaged_files) or _no_program(case)
     if hit is None or case.is_import_ok:
         return
     file = hit.match["file"].replace("\\", "/")
@@ -337,6 +337,21 @@ def _watched(case: Case) -> list[Distribution]:
     bases = [re.sub(r"-cu\d+$", "", d.name) for d in nvidia]
     alone = [replace(d, missing_files=()) for d, base in zip(nvidia, bases, strict=True) if bases.count(base) == 1]
     return [*(d for name in WATCHED for d in case.dists(name)), *alone]
+
+
+def _no_program(case: Case) -> Hit | None:
+    """Windows could not load some file of a package (193): the last module in the traceback is of that package."""
+    hit = case.said(r"\[WinError 193\]")
+    found = [
+        Hit(hit.message, match)
+        for message in case.snapshot.messages
+        if hit and (message.line or 0) < (hit.message.line or 0)
+        for match in _MODULE.finditer(message.text)
+    ]
+    return found[-1] if found else None
+
+
+_MODULE = re.compile(r"site-packages[\\/](?P<file>(?:torch|torchvision|torchaudio|numpy)[\\/]\w+\.py)")
 
 
 def _problems(dist: Distribution) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ptsetup.rules import _nvidia
-from ptsetup.rules._case import Case
+from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import fact
 
@@ -81,6 +81,8 @@ UNKNOWN = (
     r"CUDA unknown error|cudaErrorUnknown|CUDA_ERROR_UNKNOWN"
     r"|cuda runtime error \((?:30|999)\)|error=(?:30|999) ?: unknown error|UNKNOWN_ERROR\(99\)"
 )
+FOLLOWS_SLEEP = r"unspecified launch failure|no CUDA-capable device|CUDA-capable devices? .{0,20}busy or unavailable"
+"""What a stale nvidia_uvm makes of CUDA too; without the sleep, each has causes of its own."""
 REFUSED = r"CUDA driver initialization failed|cudaErrorInitializationError|CUDA_ERROR_NOT_INITIALIZED"
 AFTER_SLEEP = (
     r"\b(?:after|from|since) (?:a |the )?(?:suspend|resum|sleep|hibernat|waking|wake)",
@@ -119,24 +121,27 @@ def unknown(case: Case) -> Iterator[Finding]:
     Sources
         pytorch/pytorch#49327, zhanghang1989/PyTorch-Encoding#368, Acly/krita-ai-diffusion#707
     """
-    hit = case.heard(unknown)
+    slept = case.said(*AFTER_SLEEP)
+    hit = case.heard(unknown) or (_follows(case) if slept else None)
     code = _nvidia.cuda_code(case)
     if (code not in (3, 999) and hit is None) or code == 0 or (_nvidia.works(case) and not hit):
         return
     log = case.snapshot.host.kernel_log if case.snapshot.host else None
-    slept = case.said(*AFTER_SLEEP)
     has_slept = bool(slept or (log and log.has_resume))
     is_unknown = code == 999 or case.said(UNKNOWN) is not None
     is_measured = case.snapshot.origin != "report"
     yield Finding(
-        message="CUDA does not start and gives no reason"
-        + (f" (code {code or 999})" if is_unknown else " (code 3)")
+        message=(
+            f"CUDA does not start and gives no reason (code {(code or 999) if is_unknown else 3})"
+            if code or case.heard(unknown)
+            else "CUDA fails"
+        )
         + ("; the machine was suspended before." if has_slept else "."),
         subject="CUDA",
         evidence=(
             *([fact(case, "nvidia.cuda.init_rc", code, "cuInit")] if code in (3, 999) else []),
             *([hit.evidence] if hit else []),
-            *([slept.evidence] if slept else []),
+            *([slept.evidence] if slept and slept.message is not (hit.message if hit else None) else []),
             *(
                 [fact(case, "host.kernel_log.has_resume", "suspended since start-up", "kernel log")]
                 if log and log.has_resume
@@ -169,6 +174,13 @@ def _start_anew(case: Case) -> tuple[Fix, ...]:
         systems=("linux",),
     )
     return _nvidia.on_host(case, reload, reboot, suspend, restart)
+
+
+def _follows(case: Case) -> Hit | None:
+    """What a person reports of CUDA after a sleep."""
+    torch = case.snapshot.torch
+    is_blind = case.snapshot.origin == "report" and torch is not None and torch.is_cuda_available is False
+    return case.said(FOLLOWS_SLEEP) or (case.said(*AFTER_SLEEP) if is_blind else None)
 
 
 RULES = (no_uvm, unknown)

@@ -18,9 +18,9 @@ def wants_rocm(case: Case) -> bool:
 
 NO_KFD = (
     r"ROCk module is NOT loaded",
-    r"no ROCm-capable device is detected|hipErrorNoDevice",
     r"unable to open /dev/kfd.{0,30}no such file",
 )
+NO_DEVICE = r"no ROCm-capable device is detected|hipErrorNoDevice|No HIP GPUs are available"
 
 
 @rule(
@@ -31,7 +31,7 @@ NO_KFD = (
     needs=("host.device_nodes|messages",),
     hides=("PT803", "PT805", "PT809"),
     layer=20,
-    says=NO_KFD,
+    says=(*NO_KFD, NO_DEVICE),
 )
 def no_kfd(case: Case) -> Iterator[Finding]:
     """What is wrong
@@ -51,7 +51,7 @@ def no_kfd(case: Case) -> Iterator[Finding]:
     Sources
         ROCm installation on Linux, prerequisites
     """
-    hit = case.heard(no_kfd)
+    hit = case.said(*NO_KFD)
     host = case.snapshot.host
     kfd = _nvidia.node(case, "/dev/kfd")
     if case.is_container or (host and (host.wsl or host.system not in (None, "linux"))) or _works(case):
@@ -59,6 +59,8 @@ def no_kfd(case: Case) -> Iterator[Finding]:
     is_here = bool(_vendors.amd_gpus(case)) or bool(_vendors.on_bus(case, "1002"))
     is_missing = kfd is not None and not kfd.exists and is_here
     if not (is_missing and (wants_rocm(case) or (case.family is None and not _vendors.has_nvidia(case)))) and not hit:
+        if case.said(NO_DEVICE) and kfd is None and not _vendors.has_nvidia(case):
+            yield _not_told(case)
         return
     if hit and ((kfd is not None and kfd.exists) or _vendors.has_nvidia(case)):
         return
@@ -82,6 +84,39 @@ def no_kfd(case: Case) -> Iterator[Finding]:
         fixes=(driver,) if is_loaded else (load, driver),
         severity="error" if wants_rocm(case) or hit else "note",
         certainty="certain" if is_missing else "likely",
+    )
+
+
+def _not_told(case: Case) -> Finding:
+    """The message of ROCm or torch alone.
+
+    A warning, since it names an effect and no cause: it says the same without the kernel's part, without the right to
+    open it, and on a GPU that this ROCm does not know.
+    """
+    hit = case.said(NO_DEVICE)
+    look = Fix(
+        text="See whether the kernel driver is there, and who may open its files.",
+        commands=(("ls", "-l", "/dev/kfd", "/dev/dri"), ("rocminfo",)),
+        systems=("linux",),
+    )
+    join = Fix(
+        text="If the files are there: join the group that they belong to, then log in again.",
+        shell="sudo usermod -aG render,video $USER",
+        systems=("linux",),
+    )
+    driver = Fix(
+        text="If they are not: install AMD's driver with its part for computing, then restart.",
+        commands=(("sudo", "amdgpu-install", "--usecase=rocm"), ("sudo", "reboot")),
+        systems=("linux",),
+    )
+    return Finding(
+        title="ROCm finds no GPU",
+        message="ROCm finds no GPU; this text does not show whether its kernel driver is missing, or this user may not open it.",
+        subject="ROCm",
+        evidence=(hit.evidence,) if hit else (),
+        fixes=(look, join, driver),
+        severity="warning",
+        certainty="possible",
     )
 
 
