@@ -50,7 +50,7 @@ DISTRIBUTION = re.compile(
 _MACOS = re.compile(r"\b(?:macos|mac os(?: x)?|os x)\b[^\d\n]{0,20}(\d{1,2}(?:\.\d+){0,2})?", re.IGNORECASE)
 _WINDOWS = re.compile(r"\bwin(?:dows)?[ -]?(?:(?P<name>7|8(?:\.1)?|10|11|server(?: \d{4})?))?\b", re.IGNORECASE)
 _WINDOWS_BUILD = re.compile(r"\b(10\.0\.\d{5}(?:\.\d+)?)\b")
-_MACHINE = re.compile(r"\b(x86[_-]64|amd64|aarch64|arm64|ppc64le|s390x|armv7l|i[36]86)\b", re.IGNORECASE)
+_MACHINE = re.compile(r"\b(x86[_-]64|amd64|aarch64|arm64|ppc64le|s390x|riscv64|armv[67]l|i[36]86)\b", re.IGNORECASE)
 
 
 def note_os(draft: Draft, value: str, line: int, worth: int) -> None:

@@ -11,6 +11,7 @@ from ptsetup.readers._system import (
     WSL,
     note_jetpack,
     note_kernel,
+    note_machine,
     note_os,
     note_python_details,
     note_wsl,
@@ -21,7 +22,7 @@ Trace = Callable[[Draft, str, int], None]
 _TRIGGER = re.compile(
     r"python|win32|windows|wsl|alpine|musl|glibc|jetson|jetpack|l4t|tegra|ubuntu|debian|fedora|centos|macos|mac os|\bmac(?:book|mini)?\b"
     r"|arch linux|opensuse|nixos|rocky|linux|shm|/dev/|microsoft|apple|site-packages|[a-z]:\\|win_amd64|macosx_|/usr/lib|/lib64"
-    r"|^/home/|\bapt\b|apt-get|systemd",
+    r"|^/home/|\bapt\b|apt-get|systemd|\barmv[67]l\b",
     re.IGNORECASE,
 )
 
@@ -79,6 +80,18 @@ def _python(draft: Draft, text: str, line: int) -> None:
 def _kernel(draft: Draft, text: str, line: int) -> None:
     release = re.search(r"linux version (.*)|(\d+\.\d+\.\d+\S*microsoft\S*.*)", text, re.IGNORECASE)
     note_kernel(draft, (release[1] or release[2]) if release else text, line, PRINTED)
+
+
+def _uname(draft: Draft, text: str, line: int) -> None:
+    """``Linux host 5.15.0-91-generic #101-Ubuntu SMP x86_64 GNU/Linux``."""
+    draft.note("host.system", "linux", line, PRINTED)
+    note_machine(draft, text, line, PRINTED)
+
+
+def _arm32(draft: Draft, text: str, line: int) -> None:
+    draft.note("host.system", "linux", line, SAID)
+    note_machine(draft, text, line, SAID)
+    draft.note("target.bits", 32, line, SAID)
 
 
 def _wsl(draft: Draft, text: str, line: int) -> None:
@@ -141,6 +154,11 @@ _TRACES: tuple[tuple[re.Pattern[str], Trace], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), trace)
     for pattern, trace in (
         (r"linux version \d|microsoft-standard|\d-microsoft\b", _kernel),
+        (
+            r"\blinux \S{1,60} \d+\.\d+\.\d+\S* .{0,120}?\b(?:x86_64|aarch64|armv[67]l|i[36]86|ppc64le|riscv64)\b",
+            _uname,
+        ),
+        (r"(?<![\w.-])armv[67]l\b", _arm32),
         (WSL.pattern, _wsl),
         (r"linux[-_]\w+[-_]musl|musllinux|ld-musl|\bmusl\b|[:/-]\S*alpine\b|\balpine linux\b|alpine:", _musl),
         (r"\bjetson\b|\bjetpack\b|\bl4t[ -]\d|-tegra\b", _jetson),

@@ -14,6 +14,7 @@ from tests.readers.reports import (
     NO_WHEEL,
     NOT_LOADED,
     PERMISSION,
+    SUSPEND,
     TWO_TORCHES,
 )
 
@@ -50,6 +51,16 @@ SPOKEN = (
     ("another module that DKMS could not build", (), "Error! Bad return status for module build on kernel: 6.8.0-51-generic (x86_64)\nConsult /var/lib/dkms/v4l2loopback/0.12.7/build/make.log for more information."),
     ("a branch by its number", DRIVER_OLD, "nvidia driver 375 is installed, and I read that cuda 9.1 needs driver 390\ntorch.cuda.is_available() is False"),
     ("a driver that is only asked for", (), "This release requires NVIDIA driver 450.80 or newer.\n- torch 2.5.1+cu124\n- Linux"),
+    ("a failure after a sleep", SUSPEND, "Since resuming from suspend: RuntimeError: CUDA error: unspecified launch failure\nGPU: RTX 3070, Ubuntu 22.04"),
+    ("the same failure without a sleep", (), "RuntimeError: CUDA error: unspecified launch failure\nGPU: RTX 3070, Ubuntu 22.04"),
+    ("no GPU after a sleep", SUSPEND, "After waking up the laptop:\n>>> torch.cuda.is_available()\nFalse\nnvidia-smi still shows the RTX 3070"),
+    # --- AMD without a cause
+    ("no device of ROCm, and why", CONTAINER, "root@0a1b2c3d4e5f:/# rocminfo\nUnable to open /dev/kfd read-write: No such file or directory\nRuntimeError: No HIP GPUs are available"),
+    # --- processors
+    ("a processor of 32 bits", ("PT103", "PT106"), "Linux pi 5.10.17-v7l+ #1414 SMP armv7l GNU/Linux\npip3 install torch\nERROR: Could not find a version that satisfies the requirement torch (from versions: none)"),
+    ("a wheel for another processor", (), "ERROR: torch-1.7.0-cp37-cp37m-linux_armv7l.whl was built by somebody\nLinux pi 5.10.17-v8+ #1414 SMP aarch64 GNU/Linux"),
+    # --- Windows
+    ("a file that is no program, by the traceback", ("PT212",), '  File "C:\\py\\Lib\\site-packages\\torch\\__init__.py", line 81, in <module>\n    ctypes.CDLL(dll)\n  File "C:\\py\\Lib\\ctypes\\__init__.py", line 364, in __init__\nOSError: [WinError 193] %1 is not a valid Win32 application'),
     # --- installers
     ("a build that conda chose", CPU_BUILD, "conda install pytorch=1.8.1 cudatoolkit=11.4 -c pytorch\nThe list has pytorch=1.8.1=py3.7_cpu_0\ntorch.cuda.is_available() == False"),
     ("an installer that called pip", NO_WHEEL, "Python 3.12.1 (tags/v3.12.1:2305ca5, Dec  7 2023, 22:03:25) [MSC v.1937 64 bit (AMD64)]\nRuntimeError: Couldn't install torch.\nCommand: python.exe -m pip install torch==2.0.1 torchvision==0.15.2 --extra-index-url https://download.pytorch.org/whl/cu118\nError code: 1"),

@@ -351,6 +351,7 @@ def test_a_healthy_report_is_left_alone(text):
         "RuntimeError: Found no NVIDIA driver on your system.",
         "RuntimeError: CUDA error: all CUDA-capable devices are busy or unavailable",
         "RuntimeError: CUDA error: no kernel image is available for execution on the device",
+        "RuntimeError: No HIP GPUs are available",
     ],
 )
 def test_an_effect_without_a_cause_is_told_as_an_effect(text):
