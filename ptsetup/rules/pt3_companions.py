@@ -12,9 +12,14 @@ from ptsetup.rules._ways import another_build, fact, pip
 
 FAILURES = r"torchvision|torchaudio|undefined symbol|symbol not found|cannot open shared object"
 LACKS = r"[^\n]{0,60}?(?:undefined symbol|symbol not found)"
-VISION_TEXT = (
-    r"operator torchvision::\w+ does not exist",
+NO_OPERATORS = (
+    r"operator torchvision::\w+ does not exist|(?:could not find the|no such) operator torchvision::\w+",
     r"couldn't load custom C\+\+ ops",
+)
+"""torchvision's compiled part was not loaded, whatever the reason."""
+
+VISION_TEXT = (
+    *NO_OPERATORS,
     r"partially initialized module 'torchvision' has no attribute",
     rf"torchvision[\\/]\w[\w.-]*\.(?:so|pyd|dylib){LACKS}",
     r"failed to load image python extension.{0,200}(?:undefined symbol|symbol not found)",
@@ -124,7 +129,7 @@ def _is_conflict(hit: Hit | None) -> bool:
     says=(
         r"compiled with different CUDA major versions",
         r"could not run 'torchvision::\w+' with arguments from the 'CUDA' backend",
-        r"operator torchvision::\w+ does not exist",
+        *NO_OPERATORS,
     ),
 )
 def torchvision_variant(case: Case) -> Iterator[Finding]:
@@ -147,7 +152,8 @@ def torchvision_variant(case: Case) -> Iterator[Finding]:
     failed = case.import_of("torchvision")
     hit = case.heard(torchvision_variant)
     mine, own = local_of(case, "torchvision"), case.backend
-    is_named = bool(hit and ("does not exist" not in hit.match[0] or has_other_minor(case, "torchvision") is False))
+    is_open = bool(hit and re.search("|".join(NO_OPERATORS), hit.match[0], re.IGNORECASE))
+    is_named = bool(hit and (not is_open or has_other_minor(case, "torchvision") is False))
     tags = {own, *(local_tag(d.version) for d in case.dists("torch"))} if case.snapshot.origin == "report" else {own}
     differs = bool(mine and own) and all(_differ(mine or "", tag) for tag in tags if tag)
     if not differs and not is_named:

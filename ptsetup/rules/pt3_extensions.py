@@ -192,6 +192,9 @@ OTHER_CUDA = (
 )
 """A package asks for the CUDA of another major than torch's."""
 
+NAMELESS = r"^(?P<file>)(?!.*\.(?:so|pyd|dylib)\b).*undefined symbol:? (?P<symbol>_ZNK?(?:2at|3c10|5torch)\w+)"
+"""A line that leaves out which file asks for the symbol of torch."""
+
 FOREIGN = (
     rf"(?<!\S)(?P<file>\S{{1,400}}\.(?:so|pyd)[\w.]{{0,40}}): undefined symbol: (?P<symbol>{MANGLED}|\w{{0,80}}(?:at|c10|torch)\w*)",
     rf"dlopen\((?P<file>\S+\.(?:so|dylib))[^\n]{{0,60}}symbol not found[^\n]{{0,10}} ['(]?_?(?P<symbol>{MANGLED})",
@@ -202,6 +205,7 @@ FOREIGN = (
     r"DLL load failed while importing (?P<file>_C|\w+_cuda|\w+_ext): The specified procedure",
     r"\[WinError 127\].*error loading \W?(?P<file>\S+\.(?:pyd|dll))",
     r"\[WinError 127\][^\n]{0,60}procedure could not be found:? \W?(?P<file>\S+\.pyd)",
+    NAMELESS,
 )
 OWN_FILES = (
     r"(?:^|/)(?:torch/|functorch/)|torchvision|torchaudio|flash_attn|xformers|lib(?:torch(?!text)|c10)\w*\.so|torch/lib|nvidia/"
@@ -280,6 +284,8 @@ def _foreign_hit(case: Case) -> Hit | None:
     for pattern in FOREIGN:
         hit = case.said(pattern)
         if hit is None:
+            continue
+        if pattern == NAMELESS and case.said(r"\.(?:so|pyd|dylib)\S*:? ?(?:undefined symbol|symbol not found)"):
             continue
         file = hit.match["file"].replace("\\", "/")
         if pattern == OTHER_CUDA:

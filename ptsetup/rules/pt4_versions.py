@@ -91,8 +91,8 @@ def _newer_library(case: Case, loaded: str | None) -> tuple[Fix, ...]:
 
 
 TWO_CUDNN = (
-    r"cudnn version incompatibility.{0,80}compiled\s+against \((?P<built>[\d, ]+)\)"
-    r".{0,60}?(?:found runtime version|linked against) \((?P<found>[\d, ]+)\)"
+    r"cudnn version (?:incompatibility|mismatch).{0,80}compiled\s+against \(?(?P<built>\d[\d, ]*)"
+    r".{0,60}?(?:found runtime version|link(?:ed)? against) \(?(?P<found>\d[\d, ]*)"
 )
 CUDNN_TEXT = (
     TWO_CUDNN,
@@ -140,7 +140,7 @@ def cudnn(case: Case) -> Iterator[Finding]:
     told = hit.match.groupdict() if hit else {}
     is_named = bool(told.get("built"))
     is_memory = bool(hit and re.search("NOT_INITIALIZED|INTERNAL_ERROR|EXECUTION", hit.match[0])) and len(folders) < 2
-    versions = [".".join(re.findall(r"\d+", told.get(key) or "")) for key in ("built", "found")]
+    versions = [_dotted(told.get(key) or "") for key in ("built", "found")]
     evidence = [hit.evidence] if hit else []
     if len(folders) > 1:
         evidence.append(fact(case, "torch.mapped_libraries", " and ".join(folders), "the process"))
@@ -172,6 +172,15 @@ def _own_cudnn(case: Case) -> tuple[Fix, ...]:
     is_unset = case.snapshot.origin == "probe" and case.snapshot.env is not None and not case.env("LD_LIBRARY_PATH")
     own = unset(case, "LD_LIBRARY_PATH", text="Run without LD_LIBRARY_PATH, so that torch's own cuDNN is found.")
     return (again,) if is_unset else (*own, again)
+
+
+def _dotted(version: str) -> str:
+    """``8, 7, 0`` and, in old messages, ``7102``."""
+    numbers = re.findall(r"\d+", version)
+    if len(numbers) == 1 and len(numbers[0]) == 4:
+        number = int(numbers[0])
+        return f"{number // 1000}.{number // 100 % 10}.{number % 100}"
+    return ".".join(numbers)
 
 
 @rule(

@@ -10,10 +10,13 @@ from tests.readers.reports import (
     CPU_BUILD,
     DRIVER_OLD,
     DROPPED,
+    EXTENSION,
+    FAMILY,
     GFX,
     NO_WHEEL,
     NOT_LOADED,
     PERMISSION,
+    SHADOW,
     SUSPEND,
     TWO_TORCHES,
 )
@@ -56,6 +59,12 @@ SPOKEN = (
     ("no GPU after a sleep", SUSPEND, "After waking up the laptop:\n>>> torch.cuda.is_available()\nFalse\nnvidia-smi still shows the RTX 3070"),
     # --- AMD without a cause
     ("no device of ROCm, and why", CONTAINER, "root@0a1b2c3d4e5f:/# rocminfo\nUnable to open /dev/kfd read-write: No such file or directory\nRuntimeError: No HIP GPUs are available"),
+    # --- packages
+    ("a symbol of torch without its file", EXTENSION, "undefined symbol: _ZN3c104cuda14ExchangeDeviceEa\nwith torch 2.3.0, I compiled it a year ago"),
+    ("a symbol of something else without its file", (), "undefined symbol: _ZN5boost6python6detail11init_moduleE\nwith torch 2.3.0"),
+    ("old words on cuDNN", SHADOW, "RuntimeError: cuDNN version mismatch: PyTorch was compiled against 7401 but linked against 7605"),
+    ("operators that are not there, in old words", FAMILY, "RuntimeError: No such operator torchvision::roi_align"),
+    ("operators of a torchvision of the right version", FAMILY, "torch: 1.13.1\ntorchvision: 0.14.1\nRuntimeError: Couldn't load custom C++ ops. This can happen if your PyTorch and torchvision versions are incompatible"),
     # --- processors
     ("a processor of 32 bits", ("PT103", "PT106"), "Linux pi 5.10.17-v7l+ #1414 SMP armv7l GNU/Linux\npip3 install torch\nERROR: Could not find a version that satisfies the requirement torch (from versions: none)"),
     ("a wheel for another processor", (), "ERROR: torch-1.7.0-cp37-cp37m-linux_armv7l.whl was built by somebody\nLinux pi 5.10.17-v8+ #1414 SMP aarch64 GNU/Linux"),
