@@ -5,13 +5,17 @@ from collections.abc import Iterator
 
 from ptsetup import compat
 from ptsetup.rules import pt4_building, pt4_driver, pt4_loader, pt4_packages, pt4_versions
-from ptsetup.rules._case import Case
+from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._nvidia import NOT_COMPILED
 from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact
 
 CPU_VERSION = r"\(you have (?P<have>\d\S*\+cpu)\)"
 CPU_TORCH = r"\btorch(?:\.__version__)?[\s:='\"(v]{1,8}(?P<have>\d+\.\d+\.\d+\+cpu)\b"
+FELL_BACK = r"FP16 is not supported on CPU; using FP32"
+"""What Whisper says where it was not offered a GPU, or was told to do without."""
+
+CHOSEN = r"--device[ =]+cpu|device ?= ?['\"]cpu"
 TELLING = f"{NOT_COMPILED}|{CPU_VERSION}"
 """Words that tell of a CPU build by themselves."""
 
@@ -35,7 +39,7 @@ NO_GPU_BUILD = Fix(text="Stay with the CPU build, or use another GPU: no build o
     needs=("target.wheel|torch|messages",),
     hides=("PT50", "PT51", "PT52", "PT536", "PT60", "PT65", "PT305", "PT302", "PT308"),
     layer=60,
-    says=CPU_TEXT,
+    says=(*CPU_TEXT, FELL_BACK),
     is_starred=True,
 )
 def cpu_wheel(case: Case) -> Iterator[Finding]:
@@ -55,12 +59,16 @@ def cpu_wheel(case: Case) -> Iterator[Finding]:
     Sources
         xxyzz/WordDumb#91, ScrollPrize/villa#1584, JBjoernskov/Twin4Build#189
     """
-    hit = case.heard(cpu_wheel)
+    hit = case.said(*CPU_TEXT)
     if case.expect == "cpu" or (case.env("UV_TORCH_BACKEND") or "").startswith("cpu") or case.system == "macos":
         return
     told = case.said(CPU_VERSION) or (case.said(CPU_TORCH) if _is_prose(case) else None)
     is_cpu = case.family == "cpu" or told is not None
     version = told.match["have"] if told else case.torch_version or ""
+    fell_back = case.said(FELL_BACK)
+    if fell_back and case.gpus and case.family is None and not (hit or told or case.said(CHOSEN)):
+        yield _fell_back(case, fell_back)
+        return
     if not is_cpu and (hit is None or not re.search(TELLING, hit.match[0], re.IGNORECASE) or _is_measured(case)):
         return
     if not hit and case.has_nvidia_device is not True and not (told and _is_prose(case)):
@@ -101,6 +109,29 @@ def cpu_wheel(case: Case) -> Iterator[Finding]:
 def _is_prose(case: Case) -> bool:
     """Somebody tells of an NVIDIA driver that answers, and of nothing that the reader could take for a version of torch."""
     return case.snapshot.origin == "report" and case.family is None and case.driver_version is not None
+
+
+def _fell_back(case: Case, hit: Hit) -> Finding:
+    """A program that takes the GPU where torch offers it took the processor.
+
+    A warning: it shows that torch offers no GPU, and that the build is one for the CPU is the likeliest reason only.
+    """
+    named = case.gpus[0].name or "An NVIDIA GPU"
+    return Finding(
+        title="A program computes on the processor, although a GPU is here",
+        message=f"The program computes on the processor, although {named} is here: mostly torch is a build for the CPU then.",
+        subject="torch",
+        evidence=(hit.evidence, fact(case, "nvidia.gpus", named, "the report")),
+        fixes=(
+            Fix(
+                text="See what torch was built for.",
+                commands=(("{python}", "-c", "import torch; print(torch.__version__, torch.version.cuda)"),),
+            ),
+            another_build("If it has no CUDA: install the build that fits this driver and GPU.", *_family_here(case)),
+        ),
+        severity="warning",
+        certainty="possible",
+    )
 
 
 def _is_measured(case: Case) -> bool:

@@ -235,8 +235,8 @@ def no_dxg(case: Case) -> Iterator[Finding]:
 
 NO_MEMORY = (r"out[ _]of[ _]memory", r"cudaErrorMemoryAllocation", r"unable to allocate enough memory")
 COUNTED = (
-    r"(?<![\d.])(?P<count>[3-9]|1\d) ?[x\u00d7] ?(?:nvidia|geforce|rtx|gtx|tesla|quadro|titan|[ah]\d{2,3})",
-    r"\b(?P<count>[3-9]|1\d) (?:GPUs|cards)\b",
+    r"(?<![\d.])(?P<count>[3-9]|1\d) ?[x*\u00d7] ?(?:nvidia|geforce|rtx|gtx|tesla|quadro|titan|[ah]\d{2,3}|\d{3,4} ?ti\b|[1-5]0\d0\b)",
+    r"\b(?P<count>[3-9]|1\d) (?:nvidia )?(?:GPUs|cards)\b",
     r"GPUs is (?:greater than or equal to|>=|at least) (?P<count>[3-9])\b",
 )
 MANY = 8

@@ -250,6 +250,10 @@ ASKS_CUDA_OF_OTHERS = (
 )
 
 
+NOT_ABLE = r"Torch is not able to use GPU"
+"""What programs say that asked torch.cuda.is_available()."""
+
+
 @rule(
     "PT806",
     "wrong-vendor-wheel",
@@ -278,7 +282,8 @@ def wrong_vendor(case: Case) -> Iterator[Finding]:
     Sources
         PyTorch's release matrix; ROCm/legacy-rocm-build#2354
     """
-    hit = case.heard(wrong_vendor)
+    # on Windows the wheels of the plain name never were for AMD's GPUs
+    hit = case.heard(wrong_vendor) or (case.said(NOT_ABLE) if case.system == "windows" else None)
     found = _mismatch(case, has_text=hit is not None)
     if found is None or (case.expect not in (None, "rocm", "xpu", "cuda")):
         return
