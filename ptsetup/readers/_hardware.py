@@ -28,6 +28,10 @@ _CERTAIN = (
     r"quadro (?:rtx )?(?:[kmpt]|gv|gp)?\d{3,4}m?(?![0-9])",
     rf"(?:nvidia|grid|\b[1-9] ?x) {_BOARDS}",
     rf"(?<![0-9a-z.]){_NUMBERS}(?: ?ti)?(?: super)?(?= (?:cards?|gpus?|graphics card)\b)",
+    (
+        rf"(?:(?<=\bhave a )|(?<=\bgot a )|(?<=\bown a )|(?<=\busing a )|(?<=\bwith a )|(?<=\bon a )|(?<=\bon my ))"
+        rf"{_NUMBERS}(?: ?ti)?(?: super)?(?! ?(?:[kmg]i?b|m?s|x|images?|steps?|px|p)\b)(?![\w.])"
+    ),
 )
 _LABELLED = (
     rf"\b{_BOARDS}",
@@ -185,7 +189,7 @@ _IN_USE = re.compile(r"Kernel driver in use: (?P<driver>[\w-]+)")
 _TRIGGER = re.compile(
     r"rtx|gtx|geforce|tesla|quadro|titan|nvidia|radeon|instinct|gfx\d|sm_\d|capability|10de:|1002:|8086:|vga|3d controller"
     r"|device-\d|driver in use|marketing name|\bgpus?\b|\d0(?: ?ti)? (?:cards?|graphics)\b|\bmx ?[1-5]\d0|compute_\d"
-    r"|\brx[ -]?\d{3}|\bamd (?:card|graphics)",
+    r"|\brx[ -]?\d{3}|\bamd (?:card|graphics)|\bon amd\b|\b(?:an?|my|with|on) [1-5]0\d0\b",
     re.IGNORECASE,
 )
 
@@ -198,7 +202,8 @@ _WORDS = (
 
 _CARD_OF_AMD = re.compile(
     r"\b(?:amd |ati |radeon |xfx )*rx[ -]?[4-9]\d{2,3}(?: ?xtx?| ?gre| ?[ms])?\b|\bradeon vii\b"
-    r"|\b(?:i (?:have|use|own|am using)|my|with an?)\b.{0,20}\bamd (?:gpu|card|graphics)",
+    r"|\b(?:i (?:have|use|own|am using)|my|with an?)\b.{0,20}\bamd (?:gpu|card|graphics)"
+    r"|\b(?:i'?m|i am|we are) on amd\b(?! (?:ryzen|epyc|cpu|processor|threadripper))|^\W{0,4}amd gpus?(?: \(rx|\W*$)",
     re.IGNORECASE,
 )
 """A card of AMD's that a person speaks of."""

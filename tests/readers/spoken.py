@@ -65,6 +65,18 @@ SPOKEN = (
     ("old words on cuDNN", SHADOW, "RuntimeError: cuDNN version mismatch: PyTorch was compiled against 7401 but linked against 7605"),
     ("operators that are not there, in old words", FAMILY, "RuntimeError: No such operator torchvision::roi_align"),
     ("operators of a torchvision of the right version", FAMILY, "torch: 1.13.1\ntorchvision: 0.14.1\nRuntimeError: Couldn't load custom C++ ops. This can happen if your PyTorch and torchvision versions are incompatible"),
+    # --- another maker's card, without its name
+    ("on AMD and Windows", ("PT806",), "I'm on AMD, and every start ends like this\nvenv \"D:\\ui\\venv\\Scripts\\Python.exe\"\nRuntimeError: Torch is not able to use GPU"),
+    ("on AMD's processor and Windows", (), "I'm on AMD Ryzen 5 5600X, and every start ends like this\nvenv \"D:\\ui\\venv\\Scripts\\Python.exe\"\nRuntimeError: Torch is not able to use GPU"),
+    ("AMD as the answer of a form", ("PT806",), '### Device\n\nAMD GPUs (RX 6000 above)\n\n### Logs\n\nvenv "D:\\ui\\venv\\Scripts\\Python.exe"\nRuntimeError: Torch is not able to use GPU'),
+    ("on AMD and Linux", (), "I'm on AMD, and every start ends like this\n/home/me/ui/venv/bin/python3\nRuntimeError: Torch is not able to use GPU"),
+    # --- fallen back
+    ("on the processor beside a card", CPU_BUILD, "I have a 3070 and it takes hours\nUserWarning: FP16 is not supported on CPU; using FP32 instead"),
+    ("on the processor because it was asked for", (), "I have a 3070 and run it with --device cpu\nUserWarning: FP16 is not supported on CPU; using FP32 instead"),
+    ("on the processor without a card", (), "UserWarning: FP16 is not supported on CPU; using FP32 instead\nworks, but slowly"),
+    ("a number that is no card", (), "I have a 3070 MB model\nUserWarning: FP16 is not supported on CPU; using FP32 instead"),
+    # --- many cards
+    ("a multiple of cards with a star", ("PT718",), "WSL2 on Windows 11, 4*2080ti in the box\nCUDA says: out of memory, at the first call"),
     # --- processors
     ("a processor of 32 bits", ("PT103", "PT106"), "Linux pi 5.10.17-v7l+ #1414 SMP armv7l GNU/Linux\npip3 install torch\nERROR: Could not find a version that satisfies the requirement torch (from versions: none)"),
     ("a wheel for another processor", (), "ERROR: torch-1.7.0-cp37-cp37m-linux_armv7l.whl was built by somebody\nLinux pi 5.10.17-v8+ #1414 SMP aarch64 GNU/Linux"),
