@@ -161,8 +161,8 @@ ENTRIES = (
     ),
     _entry(
         "optim.others",
-        "RMSprop, Adagrad",
-        "two more optimizers against their formulas",
+        "8 more optimizers",
+        "RMSprop, Adagrad, Adadelta, Adamax, NAdam, RAdam, Rprop against their formulas; LBFGS on a quadratic",
         "the multi-tensor (foreach) optimizer kernels",
     ),
     _entry(
@@ -196,8 +196,8 @@ ENTRIES = (
     ),
     _entry(
         "data.large",
-        "16 MB batch from a worker",
-        "a large batch through shared memory",
+        "16 and 80 MB from workers",
+        "large batches through shared memory",
         "the shared memory of the system (64 MB in containers) or its rights",
         "full",
     ),

@@ -248,15 +248,18 @@ def _environment(report: Report) -> str:
         ("interpreter", report.python or "unknown"),
     ]
     rows += [(name, value) for name, value in report.versions.items() if value]
-    rows += [
-        (name.replace("_", " "), _plain(value)) for name, value in report.machine.items() if value not in (None, {})
-    ]
+    rows += [(name.replace("_", " "), _plain(value)) for name, value in report.machine.items() if _is_told(name, value)]
     if report.peak_bytes:
         rows.append(("peak memory of the checks", f"{report.peak_bytes / 1e6:.0f} MB"))
     if report.cpu_seconds:
         rows.append(("CPU time of the checks", f"{report.cpu_seconds:.1f} s"))
     rows += [("library", path) for path in report.libraries]
     return section("Environment", table(rows))
+
+
+def _is_told(name: str, value: object) -> bool:
+    """The device stands above already; what is not known or empty is no row."""
+    return name != "device" and value not in (None, {}, [], ())
 
 
 def _plain(value: object) -> str:
