@@ -197,6 +197,7 @@ _TRIGGER = re.compile(
 _WORDS = (
     "rtx", "gtx", "geforce", "tesla", "quadro", "titan", "nvidia", "radeon", "instinct", "gfx", "sm_", "capability", "10de:",
     "1002:", "8086:", "vga", "3d controller", "device-", "driver in use", "marketing name", "gpu", "mx", "compute_", "rx", "amd",
+    "card", "graphics", "050", "060", "070", "080", "090",
 )  # fmt: skip
 """One of these is in whatever _TRIGGER finds."""
 

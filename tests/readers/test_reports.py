@@ -9,6 +9,8 @@ import pytest
 
 from ptsetup import index as wheel_index
 from ptsetup import readers
+from ptsetup.readers import _hardware, _traces
+from ptsetup.readers._lines import speaks_of
 from ptsetup.rules import diagnose
 from tests.readers.reports import REPORTS
 from tests.readers.spoken import SPOKEN
@@ -33,6 +35,16 @@ def test_the_right_cause_first(codes, text):
         assert found[0] in codes
     else:
         assert found == []
+
+
+@pytest.mark.parametrize("reader", [_hardware, _traces], ids=["hardware", "traces"])
+def test_what_is_passed_over_holds_no_trigger(reader):
+    """The words that are asked for first, since that is cheap, are in whatever the pattern behind them finds."""
+    lines = [line for _, _, text in ALL for line in text.splitlines()]
+    lines += ["it runs on my 3070", "two 3060 Ti cards", "a GB10 and a gpu", "Linux pi 6.1 armv7l", "arch linux"]
+    found = [line for line in lines if reader._TRIGGER.search(line)]
+    assert len(found) > 100
+    assert [line for line in found if not speaks_of(line, reader._WORDS)] == []
 
 
 def each(form):
