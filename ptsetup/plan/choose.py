@@ -6,6 +6,7 @@ from ptsetup import compat
 from ptsetup.facts import Snapshot
 from ptsetup.index import Build, WheelIndex
 from ptsetup.plan import compose, ways_out
+from ptsetup.plan.context import Context
 from ptsetup.plan.gates import gate
 from ptsetup.plan.judge import MAKERS, VENDOR_FAMILY, No
 from ptsetup.plan.machine import Card, view
@@ -24,7 +25,7 @@ def plan(snapshot: Snapshot, request: Request, index: WheelIndex) -> Plan:
     pip = snapshot.target.pip if snapshot.target else None
     wanted = parse(request, index, pip.constraint_lines if pip else ())
     machine = view(snapshot, index, request.gpus)
-    context = compose.Context(snapshot=snapshot, request=request, index=index, machine=machine, wanted=wanted)
+    context = Context(snapshot=snapshot, request=request, index=index, machine=machine, wanted=wanted)
     closed = gate(machine, index)
     if closed is not None:
         everything = [(build, No("system", closed.reason)) for build in builds_of(machine.platform, index)]
@@ -34,7 +35,7 @@ def plan(snapshot: Snapshot, request: Request, index: WheelIndex) -> Plan:
     return _decide(context, cards, [*unusable, *dropped])
 
 
-def _decide(context: compose.Context, cards: tuple[Card, ...], unusable: Sequence[tuple[Card, str]]) -> Plan:
+def _decide(context: Context, cards: tuple[Card, ...], unusable: Sequence[tuple[Card, str]]) -> Plan:
     wanted, devices = context.wanted, _devices(cards, unusable)
     if context.machine.is_jetson and wanted.backend is None and not cards:
         return ways_out.refuse_jetson(context, devices)
@@ -52,7 +53,7 @@ def _decide(context: compose.Context, cards: tuple[Card, ...], unusable: Sequenc
     return several or ways_out.refuse(context, cards, devices, found.misfits)
 
 
-def _settled(context: compose.Context, cards: tuple[Card, ...]) -> tuple[tuple[Card, ...], list[tuple[Card, str]]]:
+def _settled(context: Context, cards: tuple[Card, ...]) -> tuple[tuple[Card, ...], list[tuple[Card, str]]]:
     """(The cards that the tag asked for is for, the others). Where it is for no card here but some can be used, it is the wrong tag."""
     tag = context.wanted.backend or "cpu"
     family = compat.family(tag)
@@ -66,7 +67,7 @@ def _settled(context: compose.Context, cards: tuple[Card, ...]) -> tuple[tuple[C
     return for_it, [(card, why) for card in cards if card not in for_it]
 
 
-def _on_purpose(context: compose.Context, cards: tuple[Card, ...]) -> tuple[tuple[Card, ...], list[tuple[Card, str]]]:
+def _on_purpose(context: Context, cards: tuple[Card, ...]) -> tuple[tuple[Card, ...], list[tuple[Card, str]]]:
     """The CPU build serves no card, but on a Mac it holds MPS: that is kept unless an older torch would be the price."""
     machine, wanted, index = context.machine, context.wanted, context.index
     apple = tuple(card for card in cards if card.vendor == "apple")
@@ -76,7 +77,7 @@ def _on_purpose(context: compose.Context, cards: tuple[Card, ...]) -> tuple[tupl
 
 
 def _several(
-    context: compose.Context,
+    context: Context,
     cards: tuple[Card, ...],
     devices: tuple[Device, ...],
     unusable: Sequence[tuple[Card, str]],
@@ -90,7 +91,7 @@ def _several(
     return ways_out.choose_card(context, cards, devices, misfits)
 
 
-def _serve_part(context: compose.Context, cards: tuple[Card, ...], unusable: Sequence[tuple[Card, str]]) -> Plan | None:
+def _serve_part(context: Context, cards: tuple[Card, ...], unusable: Sequence[tuple[Card, str]]) -> Plan | None:
     """A backend tag that was asked for settles which of several cards is served; None when it serves none of them."""
     machine, wanted, index = context.machine, context.wanted, context.index
     part = tuple(card for card in cards if survey(machine, wanted, index, (card,)).best is not None)

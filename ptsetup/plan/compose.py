@@ -1,34 +1,16 @@
-"""Writes a Plan down: requirements with their sources, commands, reasons, what was rejected."""
+"""Writes a Plan down: the answer, reasons, warnings, what was rejected."""
 
 from collections.abc import Sequence
 
-from packaging.requirements import Requirement as Named
-from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
-
 from ptsetup import compat
-from ptsetup.facts import Record, Snapshot, replace
-from ptsetup.index import Build, WheelFile, WheelIndex
-from ptsetup.plan.judge import MAKERS, UNCONFIRMED_GFX, Fit, No, cuda_of, full_version
-from ptsetup.plan.machine import Card, Machine
-from ptsetup.plan.records import Device, Option, Plan, Rejection, Request, Requirement
-from ptsetup.plan.wanted import ONE_BUILD, Wanted, version_of
-
-
-class Context(Record, frozen=True, kw_only=True):
-    """Everything that a plan is made from."""
-
-    snapshot: Snapshot
-    request: Request
-    index: WheelIndex
-    machine: Machine
-    wanted: Wanted
-
-    @property
-    def python(self) -> str:
-        """The target interpreter as commands name it."""
-        target = self.snapshot.target
-        return (target.executable if target else None) or "python"
+from ptsetup.facts import replace
+from ptsetup.index import Build
+from ptsetup.plan.context import Context
+from ptsetup.plan.judge import MAKERS, UNCONFIRMED_GFX, Fit, No, cuda_of
+from ptsetup.plan.machine import Card
+from ptsetup.plan.pins import commands_of, footprint, others_of, requirements_of
+from ptsetup.plan.records import Device, Option, Plan, Rejection
+from ptsetup.plan.wanted import version_of
 
 
 def describe_build(torch: str, backend: str, platform: str | None = None) -> str:
@@ -48,9 +30,9 @@ def chosen(
 ) -> Plan:
     """Outcome ``install``."""
     build, machine = best.build, context.machine
-    requirements = _requirements(context, best)
+    requirements = requirements_of(context, best)
     served = {(card.vendor, card.index): service for card, service in best.services}
-    size = _footprint(context, build, requirements[0])
+    size = footprint(context, build, requirements[0])
     return Plan(
         outcome="install",
         headline=_headline(context, best, devices),
@@ -64,8 +46,8 @@ def chosen(
         status=None if context.wanted.is_pre else build.status,
         index_url=requirements[0].index_url,
         requirements=requirements,
-        others=_others(context, build),
-        commands=_commands(context, requirements, _others(context, build), build.backend),
+        others=others_of(context, build),
+        commands=commands_of(context, requirements, others_of(context, build), build.backend),
         reasons=_reasons(context, best, misfits, devices),
         warnings=_warnings(context, best),
         rejected=_rejected(best, fits, _told(context, misfits)),
@@ -299,170 +281,3 @@ def tag_order(backend: str) -> tuple[str, tuple[int, ...]]:
     """Sort key of backend tags: by family, then by number."""
     digits = compat.cuda_of_tag(backend) or compat.version_tuple(backend.lstrip("rocmxpu"))
     return compat.family(backend), digits
-
-
-def _requirements(context: Context, best: Fit) -> tuple[Requirement, ...]:
-    build = best.build
-    pins = [("torch", build.torch), *best.companions]
-    return tuple(_requirement(context, name, version, build) for name, version in pins)
-
-
-def _requirement(context: Context, name: str, version: str, build: Build) -> Requirement:
-    url = index_url(context, build)
-    extras = context.wanted.extras.get(name, "")
-    if context.wanted.is_pre:
-        return Requirement(name=name, pin=f"{name}{extras}", index_url=url)
-    file = _file(context, name, version, build)
-    local = full_version(version, build)
-    if file is not None:
-        local = file.version
-    elif name in ONE_BUILD or (name != "torch" and build.platform == "linux_aarch64"):
-        # without a local part the pin takes what the page of the tag has, whether its name carries one or not
-        local = version
-    return Requirement(
-        name=name,
-        pin=f"{name}{extras}=={version if name in ONE_BUILD else local}",
-        version=local,
-        index_url=url,
-        file=file.file if file else None,
-        url=_file_url(context, file) if file else None,
-        sha256=file.sha256 if file else None,
-        size_bytes=file.size_bytes if file else None,
-    )
-
-
-def _file(context: Context, name: str, version: str, build: Build) -> WheelFile | None:
-    """The wheel for this interpreter. Some aarch64 wheels carry no local version: then the folder tells whose build they are."""
-    local = full_version(version, build)
-    rows = (*context.index.files_of(name, local), *(context.index.files_of(name, version) if local != version else ()))
-    fitting = [
-        row
-        for row in rows
-        if row.origin == build.origin
-        and (row.version == local or (row.folder or "").endswith(f"/{build.backend}"))
-        and _fits_python(row, context.machine.python_tag)
-        and compat.platform_of_tag(row.platform) == build.platform
-    ]
-    # of rebuilds the last one, as installers choose
-    return max(fitting, key=lambda row: (row.version == local, row.build_number), default=None)
-
-
-def _fits_python(row: WheelFile, python_tag: str | None) -> bool:
-    return row.python_tag == "py3" or (row.abi if row.abi.endswith("t") else row.python_tag) == python_tag
-
-
-def index_url(context: Context, build: Build) -> str | None:
-    """The page tree that a build comes from; None for the user's default index."""
-    request, index = context.request, context.index
-    if request.index_url:
-        return request.index_url
-    if request.find_links or (build.origin == "default" and not request.mirror and not context.wanted.is_pre):
-        return None
-    folder = f"nightly/{build.backend}" if context.wanted.is_pre else build.backend
-    named = next((mirror for mirror in index.mirrors if mirror.name == request.mirror), None)
-    if named is not None:
-        return named.per_tag.replace("{tag}", folder)
-    return f"{(request.mirror or index.origin_url).rstrip('/')}/{folder}"
-
-
-def _file_url(context: Context, file: WheelFile) -> str | None:
-    if file.folder is None or context.request.index_url or context.request.find_links or context.request.mirror:
-        return None
-    root = context.index.origin_url.removesuffix("/").removesuffix("/whl")
-    return f"{root}/{file.folder}/{file.file}".replace("+", "%2B")
-
-
-def _others(context: Context, build: Build) -> tuple[str, ...]:
-    """The other requirements; a build made for NumPy 1 keeps NumPy 2 out where anything would bring it or has brought it."""
-    wanted, target = context.wanted, context.snapshot.target
-    if build.numpy_abi != "numpy1-only" or not wanted.takes_numpy_2:
-        return wanted.others
-    named = [Named(other) for other in wanted.others]
-    if any(canonicalize_name(one.name) == "numpy" for one in named):
-        return tuple(_below_2(one) for one in named)
-    installed = [d for d in (target.distributions or ()) if d.name == "numpy"] if target else []
-    has_new = any(compat.at_least(d.version, "2") for d in installed)
-    return (*wanted.others, "numpy<2") if has_new or NEED_NUMPY & set(wanted.companions) else wanted.others
-
-
-NEED_NUMPY = frozenset(("torchvision", "torchtext"))
-"""Companions that require NumPy, without a limit: the newest would come with them."""
-
-
-def _below_2(requirement: Named) -> str:
-    if canonicalize_name(requirement.name) == "numpy":
-        requirement.specifier &= SpecifierSet("<2")
-    return str(requirement)
-
-
-def _commands(
-    context: Context, requirements: tuple[Requirement, ...], others: tuple[str, ...], backend: str
-) -> tuple[tuple[str, ...], ...]:
-    """First the torch family, alone, from its own index; then its dependencies, from the user's default index.
-
-    The second command finds the family installed and satisfied, so that no other index is ever asked for it.
-    """
-    pins = tuple(requirement.pin for requirement in requirements)
-    head, source = _installer(context), _source(context, requirements[0])
-    # variables and a file of the user may name an extra index: the family is asked for without them
-    alone = ("--isolated",) if context.request.installer == "pip" else ("--no-config",)
-    if (needs_one_index(backend) or context.wanted.is_pre) and source[:1] == ("--index-url",):
-        only = (*head, *alone, *source, *_again(context), *pins)
-        return (only, (*head, *others)) if others else (only,)
-    first = (*head, "--no-deps", *alone, *source, *_again(context), *pins)
-    return first, (*head, *pins, *others)
-
-
-def needs_one_index(backend: str) -> bool:
-    """ROCm and XPU builds require triton variants that only the PyTorch index may supply, with versions that only the wheel tells.
-
-    So they come with their dependencies from that one index; asked for later, those names would be looked up elsewhere. The same holds
-    for nightlies, whose triton is a nightly, too.
-    """
-    return compat.family(backend) in ("rocm", "xpu")
-
-
-def _installer(context: Context) -> tuple[str, ...]:
-    if context.request.installer == "pip":
-        return context.python, "-m", "pip", "install"
-    return "uv", "pip", "install", "--python", context.python
-
-
-def _again(context: Context) -> tuple[str, ...]:
-    """Nightlies are asked for by name; what is installed already is replaced even where its version reads the same."""
-    installed = context.snapshot.target.wheel if context.snapshot.target else None
-    folders = (context.snapshot.target.torch_folders if context.snapshot.target else None) or ()
-    flags = ("--pre",) if context.wanted.is_pre else ()
-    if installed is None and not folders:
-        return flags
-    return (*flags, "--force-reinstall" if context.request.installer == "pip" else "--reinstall")
-
-
-def _source(context: Context, requirement: Requirement) -> tuple[str, ...]:
-    if context.request.find_links:
-        return "--no-index", "--find-links", context.request.find_links
-    if requirement.index_url is None:
-        return ()
-    mirror = next((m for m in context.index.mirrors if m.name == context.request.mirror), None)
-    if mirror is not None and not mirror.is_pep503:
-        return "--no-index", "--find-links", requirement.index_url
-    return "--index-url", requirement.index_url
-
-
-def _footprint(context: Context, build: Build, torch: Requirement) -> tuple[int | None, int | None, str | None]:
-    """(Download, installed, the release that stands in for this one). What CPU builds require beside torch is small."""
-    index, family = context.index, compat.family(build.backend)
-    row = next((r for r in index.footprints if r.family == family and r.platform in (None, build.platform)), None)
-    own = torch.size_bytes or _size_by_default_index(context, build)
-    if row is None:
-        return own, None, None
-    if family == "cpu" and own is not None:
-        return own, row.installed_bytes, None
-    return row.download_bytes, row.installed_bytes, row.torch
-
-
-def _size_by_default_index(context: Context, build: Build) -> int | None:
-    """Size of the same release's torch wheel on the default index, where that is the same kind of build."""
-    twin = context.index.build(build.torch, build.backend, build.platform, "default")
-    file = _file(context, "torch", build.torch, twin) if twin is not None else None
-    return file.size_bytes if file else None

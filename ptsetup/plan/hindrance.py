@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from ptsetup import compat
 from ptsetup.index import Build
-from ptsetup.plan.compose import Context, tag_order
+from ptsetup.plan.compose import tag_order
+from ptsetup.plan.context import Context
 from ptsetup.plan.judge import MAKERS, VENDOR_FAMILY, No, branch_row, cuda_of, in_the_way
 from ptsetup.plan.machine import SYSTEM_NAMES, Card, labels
 from ptsetup.plan.survey import best, builds_of

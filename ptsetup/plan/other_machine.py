@@ -4,7 +4,8 @@ from ptsetup import compat
 from ptsetup.facts import replace
 from ptsetup.index import DriverBranch
 from ptsetup.plan import survey
-from ptsetup.plan.compose import Context, describe_build
+from ptsetup.plan.compose import describe_build
+from ptsetup.plan.context import Context
 from ptsetup.plan.judge import Fit, branch_row, covers
 from ptsetup.plan.machine import Card, Machine, labels
 from ptsetup.plan.records import Option

@@ -8,7 +8,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from ptsetup.facts import Record, replace
-from ptsetup.plan.compose import Context, describe_build
+from ptsetup.plan.compose import describe_build
+from ptsetup.plan.context import Context
 from ptsetup.plan.judge import Fit
 from ptsetup.plan.machine import Card, Machine
 from ptsetup.plan.records import Option

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from ptsetup.facts import replace
 from ptsetup.index import Build
 from ptsetup.plan import compose, hindrance, other_machine, relax
-from ptsetup.plan.compose import Context, describe_build
+from ptsetup.plan.compose import describe_build
+from ptsetup.plan.context import Context
 from ptsetup.plan.judge import Fit, No
 from ptsetup.plan.machine import Card, labels
 from ptsetup.plan.records import Device, Option, Plan
