@@ -23,7 +23,7 @@ def judge(entry: Entry, record: Mapping[str, Any]) -> Check:
     """The verdict on one finished check."""
     status = record.get("status")
     error, tolerance = record.get("error"), record.get("tolerance")
-    if status in ("unavailable", "unsupported"):
+    if status in ("unavailable", "unsupported", "skipped"):
         verdict = str(status)
     elif status == "memory":
         verdict = "crashed"

@@ -260,6 +260,10 @@ class _Session:
                 child.deadline_s = 0.0
             completed = child.finish()
             follower.read()
+            if follower.missing is not None and done:
+                # it was there for the checks before
+                self._lose(waiting, done, follower.missing)
+                return
             if follower.missing is not None:
                 raise TargetError(
                     f"The device that was asked for cannot be used by this torch: {follower.missing}.",
@@ -284,6 +288,20 @@ class _Session:
                 seconds=time.monotonic() - follower.since,
             )
             self._tell(done[current])
+
+    def _lose(self, waiting: Sequence[Entry], done: dict[str, Check], words: str) -> None:
+        """The device has gone: the first of those that wait says so, the rest is skipped."""
+        for entry in [entry for entry in waiting if entry.name not in done]:
+            is_first = not any(check.verdict == "crashed" and "has gone" in check.detail for check in done.values())
+            done[entry.name] = Check(
+                name=entry.name,
+                group=entry.group,
+                title=entry.title,
+                verdict="crashed" if is_first else "skipped",
+                detail=f"the device has gone: {words}" if is_first else "the device has gone",
+                reveals="the driver, or a GPU that has fallen off the bus (the kernel's log names it)",
+            )
+            self._tell(done[entry.name])
 
     def _tell(self, check: Check) -> None:
         if self.progress:

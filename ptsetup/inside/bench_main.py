@@ -365,6 +365,28 @@ def refusal(torch, device):
         return "%s: %s" % (type(problem).__name__, str(problem).strip().split("\n")[0][:300])
 
 
+ARCHITECTURES = "gpu.architectures"
+
+
+def is_seen(torch, device, names):
+    """Whether torch sees the GPU though it cannot compute on it, and the check that says why is asked for."""
+    return getattr(device, "type", "") == "cuda" and torch.cuda.is_available() and ARCHITECTURES in names
+
+
+def only_architectures(torch, device, asked, reason, tell):
+    """On a GPU that torch sees and cannot compute on: the one check that says why; nothing else could say more."""
+    kit = Kit(torch, device, int(asked.get("seed", 0)))
+    for name in asked["checks"]:
+        tell({"event": "start", "name": name})
+        if name != ARCHITECTURES:
+            tell({"event": "end", "name": name, "status": "skipped", "detail": "nothing can be computed on this device"})
+            continue
+        record = run_one(kit, name, load_file("gpu").CHECKS[name])
+        if record.get("status") is None and record["error"] <= record["tolerance"]:
+            record.update(status="raised", detail=reason)
+        tell(record)
+
+
 def info(torch, device):
     """Versions and settings."""
     versions = {"python": sys.version.split()[0], "torch": str(torch.__version__)}
@@ -489,10 +511,14 @@ def main(argv):
         reason = refusal(torch, device)
     except RuntimeError as problem:
         reason = str(problem).strip().split("\n")[0][:300]
-    if reason is not None:
+    if reason is not None and not is_seen(torch, device, asked["checks"]):
         tell({"event": "no_device", "device": str(device), "detail": reason})
         return 1
     tell(info(torch, device))
+    if reason is not None:
+        only_architectures(torch, device, asked, reason, tell)
+        tell({"event": "done", "peak_bytes": peak_bytes(), "cpu_seconds": time.process_time() - started, "libraries": libraries()})
+        return 0
     checks = collect()
     kit = Kit(torch, device, int(asked.get("seed", 0)))
     for name in asked["checks"]:

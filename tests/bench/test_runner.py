@@ -203,6 +203,55 @@ def test_the_report_survives_json_and_the_page_needs_no_network(torch_env):
     assert "Error against tolerance" in page
 
 
+SEEN = """
+import torch
+torch.cuda.is_available = lambda: True
+"""
+
+
+@pytest.mark.torch
+def test_a_gpu_that_is_seen_and_cannot_compute_turns_the_check_of_its_architecture_red(torch_env, tmp_path):
+    """A fake: a torch without CUDA that says it has a GPU. Real ones say so when the wheel holds no code for the card."""
+    (tmp_path / "sitecustomize.py").write_text(SEEN)
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    python = str(torch_env / "bin" / "python")
+    report = bench.prove(python, only=("tensor.shape", "gpu.architectures"), env=env)
+    assert {c.name: c.verdict for c in report.checks} == {"tensor.shape": "skipped", "gpu.architectures": "wrong"}
+    assert "without kernels for this GPU" in report.failed[0].reveals
+    assert report.device == "cuda:0"
+    with pytest.raises(TargetError, match="cuda:0"):
+        bench.prove(python, only=("tensor.shape",), env=env)
+
+
+GOES = """
+import json, os
+old = json.dumps
+def dumps(record, *a, **k):
+    mark = os.environ["PTSETUP_TEST_MARK"]
+    if isinstance(record, dict) and record.get("name") == "autograd.clip":
+        open(mark, "w").close()
+        os._exit(1)
+    return old(record, *a, **k)
+json.dumps = dumps
+if os.path.exists(os.environ["PTSETUP_TEST_MARK"]):
+    import torch
+    def gone(*a, **k):
+        raise RuntimeError("CUDA error: unknown error")
+    torch.arange = gone
+"""
+
+
+@pytest.mark.torch
+def test_a_device_that_goes_while_it_is_tested_leaves_the_report_of_what_was_done(torch_env, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(GOES)
+    env = {**os.environ, "PYTHONPATH": str(tmp_path), "PTSETUP_TEST_MARK": str(tmp_path / "mark")}
+    only = ("tensor.shape", "autograd.clip", "embedding.rows")
+    report = bench.prove(str(torch_env / "bin" / "python"), device="cpu", only=only, env=env)
+    verdicts = {check.name: check.verdict for check in report.checks}
+    assert verdicts == {"tensor.shape": "ok", "autograd.clip": "crashed", "embedding.rows": "skipped"}
+    assert "CUDA error: unknown error" in report.failed[0].detail
+
+
 @pytest.mark.torch
 def test_where_nothing_could_be_tested_there_is_no_clean_bill(torch_env):
     python = str(torch_env / "bin" / "python")
