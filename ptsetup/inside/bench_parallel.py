@@ -215,9 +215,12 @@ def _group(kit):
     if not torch.distributed.is_available():
         raise Unavailable("this torch was built without torch.distributed")
     kind = kit.device.type
-    if kind in ("cuda", "xpu") and getattr(torch, kind).device_count() > 1:
-        return 2, kind, "nccl" if kind == "cuda" else "xccl"
-    if not torch.distributed.is_gloo_available() if hasattr(torch.distributed, "is_gloo_available") else False:
+    backend = {"cuda": "nccl", "xpu": "xccl"}.get(kind)
+    # Windows has no NCCL, and builds for XPU have XCCL only of late
+    is_there = getattr(torch.distributed, "is_%s_available" % backend, lambda: False)
+    if backend and is_there() and getattr(torch, kind).device_count() > 1:
+        return 2, kind, backend
+    if not getattr(torch.distributed, "is_gloo_available", lambda: True)():
         raise Unavailable("this torch was built without Gloo")
     return 2, "cpu", "gloo"
 
