@@ -14,13 +14,13 @@ PREFIXES_LIMIT = 80
 FOUND_LIMIT = 8
 
 SITES = (
-    "lib/python3*/site-packages",
-    "lib64/python3*/site-packages",
-    "lib/python3/dist-packages",
-    "local/lib/python3*/dist-packages",
-    "Lib/site-packages",
+    ("lib", "python3*", "site-packages"),
+    ("lib64", "python3*", "site-packages"),
+    ("lib", "python3", "dist-packages"),
+    ("local/lib", "python3*", "dist-packages"),
+    (".", "Lib", "site-packages"),
 )
-"""Folders of packages below a prefix: of CPython, Fedora, Debian, Windows."""
+"""Folders of packages below a prefix: of CPython, Fedora, Debian, Windows. A star stands for the rest of a name."""
 
 VERSION = r"(?m)^__version__\s*(?::[^=\n]*)?=\s*['\"]([^'\"\n]+)"
 
@@ -47,17 +47,25 @@ def with_torch(target: Target, env: Mapping[str, str]) -> tuple[OtherInterpreter
 
 
 def _in_prefix(prefix: str, executable: str | None, own_sites: set[str]) -> Iterator[OtherInterpreter]:
-    for pattern in SITES:
-        for site in _glob(prefix, pattern):
-            version = version_in(site)
-            if version is not None and _real(str(site)) not in own_sites:
-                runner = executable or choose.interpreter_in(prefix) or prefix
-                yield OtherInterpreter(executable=runner, torch_version=version or None, site=str(site))
+    for site in _sites(prefix):
+        version = version_in(site)
+        if version is not None and _real(site) not in own_sites:
+            runner = executable or choose.interpreter_in(prefix) or prefix
+            yield OtherInterpreter(executable=runner, torch_version=version or None, site=site)
 
 
-def version_in(site: pathlib.Path) -> str | None:
+def _sites(prefix: str) -> Iterator[str]:
+    """Folders of packages that may be there (pathlib's glob takes six times as long, and there are dozens of prefixes)."""
+    for above, pattern, leaf in SITES:
+        parent = os.path.normpath(os.path.join(prefix, above))  # noqa: PTH118 - a text
+        start = pattern.removesuffix("*")
+        names = (n for n in _names(parent) if n.startswith(start)) if start != pattern else (pattern,)
+        yield from (os.path.join(parent, name, leaf) for name in names)  # noqa: PTH118 - texts
+
+
+def version_in(site: str) -> str | None:
     """Version of the torch in a folder of packages; "" where its file does not tell, None where there is no torch."""
-    folder = str(site / "torch")
+    folder = os.path.join(site, "torch")  # noqa: PTH118 - a text
     if not os.path.isfile(os.path.join(folder, "__init__.py")):  # noqa: PTH113, PTH118 - never raises
         return None
     try:
@@ -66,13 +74,6 @@ def version_in(site: pathlib.Path) -> str | None:
     except OSError:
         return ""
     return match[1] if match else ""
-
-
-def _glob(prefix: str, pattern: str) -> list[pathlib.Path]:
-    try:
-        return sorted(pathlib.Path(prefix).glob(pattern))
-    except (OSError, ValueError):
-        return []
 
 
 def _real(path: str) -> str:
@@ -104,8 +105,8 @@ def _on_path(path: str) -> Iterator[str]:
     for folder in dict.fromkeys(path.split(os.pathsep)):
         if not folder or pathlib.Path(folder).name == "shims":
             continue
-        for name in _names(pathlib.Path(folder)):
-            if re.fullmatch(NAMES, name):
+        for name in _names(folder):
+            if name.startswith(("python", "pip")) and re.fullmatch(NAMES, name):
                 place = os.path.join(folder, name)  # noqa: PTH118 - a text
                 owner = _owner(place) if name.startswith("pip") else place
                 if owner:
@@ -140,10 +141,10 @@ def _conda(env: Mapping[str, str]) -> Iterator[str]:
     for base in bases:
         if os.path.isdir(base):  # noqa: PTH112 - never raises
             yield base
-            yield from (os.path.join(base, "envs", name) for name in _names(pathlib.Path(base) / "envs"))  # noqa: PTH118
+            yield from (os.path.join(base, "envs", name) for name in _names(os.path.join(base, "envs")))  # noqa: PTH118
 
 
-def _names(folder: pathlib.Path) -> list[str]:
+def _names(folder: str | os.PathLike[str]) -> list[str]:
     try:
         return sorted(os.listdir(folder))  # noqa: PTH208 - names are wanted
     except (OSError, ValueError):
