@@ -7,7 +7,7 @@ from typing import Any
 
 from ptsetup import __version__
 from ptsetup.facts import Reading, Snapshot, Target, Unknown, replace
-from ptsetup.probes import amd, apple, choose, deadlines, disks, environ, host, intel, nvidia, target, torch
+from ptsetup.probes import _silent, amd, apple, choose, deadlines, disks, environ, host, intel, nvidia, target, torch
 from ptsetup.probes._crew import HEAD_START_S, Crew, Progress
 from ptsetup.probes._found import Found
 from ptsetup.probes.begin import Question
@@ -113,7 +113,7 @@ def assembled(found: dict[str, Found]) -> Snapshot:
         sections["host"] = replace(sections["host"], disks=room)
     if sections["target"] is not None and around is not None and around.record is not None:
         sections["target"] = target.with_surroundings(sections["target"], around.record)
-    return Snapshot(
+    snapshot = Snapshot(
         taken_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         ptsetup_version=__version__,
         messages=tuple(message for one in found.values() for message in one.messages),
@@ -124,6 +124,7 @@ def assembled(found: dict[str, Found]) -> Snapshot:
         ),
         **sections,
     )
+    return _silent.explained(snapshot)
 
 
 MISSING = {"disks": ("host.disks",), "around": ("target.other_interpreters", "target.running_installs")}

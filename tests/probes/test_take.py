@@ -11,6 +11,7 @@ import pytest
 
 from ptsetup import probes, replay
 from ptsetup.errors import TargetError
+from ptsetup.facts import Record
 from ptsetup.probes import _crew, _taking, deadlines, host
 from ptsetup.probes._found import Found
 from tests import standins
@@ -57,6 +58,64 @@ def test_every_section_that_is_missing_has_its_reason():
             assert snapshot.why_unknown(name) is not None, name
     assert snapshot.why_unknown("torch").reason == "not_asked"
     assert reading(snapshot, "torch").status == "skipped"
+
+
+MEANS_SOMETHING = {
+    "host.cgroup.memory_max_bytes": "unlimited: is_memory_limited tells",
+    "host.cgroup.cpu_quota_cores": "unlimited",
+    "host.inductor_cache_problem": "no problem",
+    "target.hf_cache_problem": "no problem",
+    "target.wheel.cuda": "has_version_file tells that the build has none",
+    "target.wheel.hip": "the same",
+    "target.wheel.rocm": "the same",
+    "target.wheel.xpu": "the same",
+    "torch.cuda_build_version": "the build has none",
+    "torch.hip_build_version": "the build has none",
+    "torch.xpu_build_version": "the build has none",
+    "torch.cudnn_error": "no error",
+    "torch.cuda_error": "no error",
+    "torch.collect_env": "no report was read",
+}
+"""Facts whose None is an answer; those of ``torch.result`` tell how the import ended, those of NVML are told by its load_error."""
+
+
+def silent(record, path):
+    """Facts that are None without a reason."""
+    for name in record.__struct_fields__:
+        value, where = getattr(record, name), f"{path}.{name}"
+        if value is None:
+            yield where
+        elif isinstance(value, Record):
+            yield from silent(value, where)
+
+
+def without_a_reason(snapshot):
+    found = [
+        path
+        for name in _taking.SECTIONS
+        if isinstance(getattr(snapshot, name), Record)
+        for path in silent(getattr(snapshot, name), name)
+    ]
+    is_told = (
+        "torch.result.",
+        "nvidia.nvml." if snapshot.nvidia and snapshot.nvidia.nvml.load_error else "torch.result.",
+    )
+    return [
+        p for p in found if p not in MEANS_SOMETHING and not p.startswith(is_told) and snapshot.why_unknown(p) is None
+    ]
+
+
+def test_no_fact_is_unknown_without_a_reason():
+    """Looked and not there, or could not look: never just nothing."""
+    assert without_a_reason(probes.take(sys.executable)) == []
+
+
+@pytest.mark.torch
+def test_no_fact_of_a_real_torch_is_unknown_without_a_reason(torch_env):
+    snapshot = probes.take(str(torch_env / "bin" / "python"))
+    assert without_a_reason(snapshot) == []
+    assert snapshot.why_unknown("torch.cudnn_version").reason == "unsupported"
+    assert snapshot.why_unknown("torch.device_test").reason == "not_asked"
 
 
 def test_progress_is_told():
