@@ -6,7 +6,7 @@ from ptsetup import compat
 from ptsetup.errors import PtsetupError
 from ptsetup.facts import PciDevice, Snapshot, replace
 from ptsetup.index import WheelIndex
-from ptsetup.render.machine import quoted
+from ptsetup.render.shell import quoted
 from ptsetup.rules import Case, Diagnosis, Fix, Ranked
 
 if TYPE_CHECKING:

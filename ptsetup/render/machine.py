@@ -1,16 +1,10 @@
-"""A Snapshot in a few lines for people: the headline, the machine, names of facts, lines to copy."""
-
-import re
-import shlex
-from collections.abc import Sequence
+"""A Snapshot in a few lines for people: the headline, the machine, names of facts."""
 
 from ptsetup.facts import Gpu, Host, Snapshot
+from ptsetup.render.shell import quoted
 from ptsetup.rules import Diagnosis, Fix
 
 GIB = 1024**3
-
-_PLAIN = re.compile(r"[\w@%+=:,./~\\-]+", re.ASCII)
-"""A word that no shell changes; the backslash is a Windows path's."""
 
 LABELS = {
     "target.wheel.version": "torch",
@@ -59,24 +53,6 @@ def lines_to_copy(fix: Fix) -> tuple[str, ...]:
     if fix.shell:
         return tuple(fix.shell.splitlines())
     return tuple(quoted(command) for command in fix.commands)
-
-
-def quoted(command: Sequence[str]) -> str:
-    """An argument vector as a line that every shell reads alike: POSIX, PowerShell and the Command Prompt.
-
-    Words are put into double quotes: the Command Prompt knows no single ones (``'numpy<2'`` would redirect there).
-    """
-    line = " ".join(map(_word, command))
-    # PowerShell, the shell that Windows opens, takes a quoted first word for a text unless it is called
-    return f"& {line}" if line.startswith('"') and "\\" in command[0] else line
-
-
-def _word(word: str) -> str:
-    if _PLAIN.fullmatch(word):
-        return word
-    if re.search(r'["$`!]', word) or (word.endswith("\\") and " " in word):
-        return shlex.quote(word)
-    return f'"{word}"'
 
 
 def headline(diagnosis: Diagnosis, snapshot: Snapshot, outcome: str) -> str:

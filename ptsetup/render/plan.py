@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from ptsetup.plan import Option, Plan, Rejection, Requirement
-from ptsetup.render.machine import quoted
+from ptsetup.render.shell import quoted
 
 Style = Callable[..., str]
 

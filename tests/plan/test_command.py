@@ -78,3 +78,22 @@ def test_the_plans_in_the_readme_are_what_is_printed():
     for command, shown in blocks:
         printed = ptsetup(*shlex.split(command)).stdout
         assert textwrap.dedent(shown).strip() == printed.strip()
+
+
+LEAN = """
+import contextlib, io, sys
+from ptsetup import cli
+with contextlib.redirect_stdout(io.StringIO()):
+    cli.run(["plan", "--gpu", "8.9", "--driver", "580.95.05"])
+print(*sorted(name for name in sys.modules if name.startswith("ptsetup.")))
+"""
+
+
+def test_a_described_machine_is_planned_for_without_rules_and_probes():
+    """They would be two thirds of the time that a plan takes."""
+    done = subprocess.run([sys.executable, "-c", LEAN], capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
+    assert "ptsetup.plan.choose" in loaded
+    assert [
+        name for name in loaded if name.split(".")[1] in ("rules", "probes", "readers", "bench", "install", "run")
+    ] == []

@@ -7,7 +7,8 @@ import pytest
 from ptsetup import index
 from ptsetup.commands import _remedies
 from ptsetup.facts import replace
-from ptsetup.render.machine import lines_to_copy, quoted
+from ptsetup.render.machine import lines_to_copy
+from ptsetup.render.shell import quoted
 from ptsetup.rules import Case
 from ptsetup.rules._ways import unset
 from tests import builders
