@@ -1,4 +1,4 @@
-"""The house holds: imports go one way."""
+"""The house holds: imports go one way, functions are short."""
 
 import ast
 import pathlib
@@ -62,3 +62,14 @@ def test_imports_go_one_way():
 def test_the_scripts_of_inside_import_nothing_of_ours():
     assert all("ptsetup" not in imports_of(file) for file in (PACKAGE / "inside").rglob("*.py"))
     assert not any(imports_of(file) for file in (PACKAGE / "inside").rglob("*.py"))
+
+
+def test_no_function_is_longer_than_a_screen():
+    """60 lines with its docstring (a rule's is its page)."""
+    long = [
+        f"{file.relative_to(PACKAGE)} {node.name}"
+        for file in sorted(PACKAGE.rglob("*.py"))
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno >= 60
+    ]
+    assert long == []

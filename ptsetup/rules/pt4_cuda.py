@@ -87,14 +87,7 @@ def cpu_wheel(case: Case) -> Iterator[Finding]:
     elif case.driver_version:
         evidence.append(fact(case, "nvidia.smi.driver_version", *case.driver_version))
     yield Finding(
-        message=f"torch {version} is a build for the CPU".replace("  ", " ")
-        + (
-            f", and {named} is here"
-            if case.has_nvidia_device
-            else ", and the program asks for CUDA"
-            if hit
-            else ", and an NVIDIA driver is here"
-        )
+        message=f"torch {version} is a build for the CPU{_beside(case, named, hit)}".replace("  ", " ")
         + (": but no build of torch serves this GPU any more." if is_hopeless else "."),
         subject="torch",
         evidence=tuple(evidence),
@@ -104,6 +97,12 @@ def cpu_wheel(case: Case) -> Iterator[Finding]:
         severity="note" if is_hopeless and not hit else "error",
         certainty="certain" if is_cpu and case.has_nvidia_device else "likely",
     )
+
+
+def _beside(case: Case, named: str, hit: Hit | None) -> str:
+    if case.has_nvidia_device:
+        return f", and {named} is here"
+    return ", and the program asks for CUDA" if hit else ", and an NVIDIA driver is here"
 
 
 def _is_prose(case: Case) -> bool:

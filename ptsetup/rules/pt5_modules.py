@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ptsetup.rules import _nvidia
-from ptsetup.rules._case import Case
+from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import fact
 
@@ -64,17 +64,8 @@ def not_loaded(case: Case) -> Iterator[Finding]:
     files = host.kernel_modules_available if host else None
     kernel = host.kernel if host else None
     is_built = "nvidia" in files if files is not None else None
-    why = (
-        ": DKMS could not build it for this kernel"
-        if unbuilt
-        else f": none was built for kernel {kernel}"
-        if is_built is False and kernel
-        else ", although it is there for this kernel"
-        if is_built
-        else ""
-    )
     yield Finding(
-        message=f"The NVIDIA kernel module is not loaded{why}.",
+        message=f"The NVIDIA kernel module is not loaded{_why(kernel, unbuilt, is_built=is_built)}.",
         subject="kernel module nvidia",
         evidence=(
             *([fact(case, "nvidia.nvml.init_rc", 9, "NVML")] if _nvidia.nvml_code(case) == 9 else []),
@@ -91,6 +82,14 @@ def not_loaded(case: Case) -> Iterator[Finding]:
         severity=_nvidia.wanted(case, "error"),
         certainty="certain" if is_seen or (hit is None and is_told) else "likely",
     )
+
+
+def _why(kernel: str | None, unbuilt: Hit | None, *, is_built: bool | None) -> str:
+    if unbuilt:
+        return ": DKMS could not build it for this kernel"
+    if is_built is False and kernel:
+        return f": none was built for kernel {kernel}"
+    return ", although it is there for this kernel" if is_built else ""
 
 
 def _load(case: Case, *, is_built: bool | None) -> tuple[Fix, ...]:
