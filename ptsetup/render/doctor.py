@@ -190,7 +190,8 @@ def _row(label: str, value: str, width: int) -> list[str]:
 def _expected(told: Report, width: int) -> list[str]:
     if told.expect is None:
         return []
-    return _row("Expected", f"{told.expect} ({told.expect_reason}; --expect says otherwise)", width)
+    another = "" if "--expect" in (told.expect_reason or "") else "; --expect says otherwise"
+    return _row("Expected", f"{told.expect} ({told.expect_reason}{another})", width)
 
 
 def _verdicts(told: Report, style: Style, width: int) -> list[str]:
