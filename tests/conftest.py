@@ -8,6 +8,9 @@ import sys
 
 import pytest
 
+# Some machines set it for all that runs on them; then each of the thousand children would compile the package anew
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 TORCH = ("torch==2.13.0", "numpy")
 """What the environment holds. The version is pinned: the newest build may be gigabytes of CUDA."""
 
