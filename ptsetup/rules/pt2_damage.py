@@ -342,13 +342,10 @@ def _watched(case: Case) -> list[Distribution]:
 def _no_program(case: Case) -> Hit | None:
     """Windows could not load some file of a package (193): the last module in the traceback is of that package."""
     hit = case.said(r"\[WinError 193\]")
-    found = [
-        Hit(hit.message, match)
-        for message in case.snapshot.messages
-        if hit and (message.line or 0) < (hit.message.line or 0)
-        for match in _MODULE.finditer(message.text)
-    ]
-    return found[-1] if found else None
+    said = case.snapshot.messages
+    before = said[: said.index(hit.message)] if hit and hit.message in said else ()
+    found = [match for message in before for match in _MODULE.finditer(message.text)]
+    return Hit(hit.message, found[-1]) if hit and found else None
 
 
 _MODULE = re.compile(r"site-packages[\\/](?P<file>(?:torch|torchvision|torchaudio|numpy)[\\/]\w+\.py)")

@@ -125,7 +125,7 @@ def _load(case: Case, *, is_built: bool | None) -> tuple[Fix, ...]:
 
 NOUVEAU = (
     r"NVRM:.{0,80}\bnouveau\b|\bnouveau, rivafb, nvidiafb or rivatv",
-    r"kernel driver in use: nouveau",
+    r"kernel driver in use: nouveau|falling back to nouveau",
     r"nouveau kernel driver (?:is currently in use|.{0,40}incompatible)",
     r"The Nouveau kernel driver is currently in use by your system",
 )

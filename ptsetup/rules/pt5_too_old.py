@@ -14,6 +14,9 @@ OLD_MINIMUM = {(9, 0): "384.81", (9, 1): "390.46", (9, 2): "396.26", (10, 0): "4
 OLD_DEFAULT = {"1.0": "9.0", "1.1": "9.0", "1.2": "10.0", "1.3": "10.1", "1.4": "10.1", "1.5": "10.2", "1.6": "10.2"}
 """CUDA of the wheels that the plain name gave before the index's first release (release notes)."""
 
+IN_WORDS = (
+    r"\b(?:nvidia|gpu|graphics|cuda) drivers?(?: version)? (?:is|was|are|were) too old\b|\bnvidia version is too old\b"
+)
 TOO_OLD = r"(?:NVIDIA )?driver on your system is too old(?: \(found version (?P<found>\d{4,5})\))?"
 INSUFFICIENT = r"CUDA driver version is insufficient for (?:the )?CUDA runtime version|cudaErrorInsufficientDriver"
 REQUIRES = r"\bcuda [\d.]+ (?:requires|needs) (?:an? )?(?:nvidia )?driver (?:version )?(?:>=? ?)?(?P<needs>\d{3}[\d.]*)"
@@ -28,7 +31,7 @@ UNSATISFIED = r"unsatisfied condition: (?:cuda|driver) ?>= ?(?P<needs>[\d.]+)"
     needs=("target.wheel|torch.cuda_build_version|messages",),
     hides=("PT603", "PT604", "PT513", "PT536", "PT307", "PT930", "PT408"),
     layer=25,
-    says=(TOO_OLD, INSUFFICIENT, UNSATISFIED),
+    says=(TOO_OLD, INSUFFICIENT, UNSATISFIED, IN_WORDS),
     is_starred=True,
 )
 def too_old(case: Case) -> Iterator[Finding]:

@@ -14,10 +14,13 @@ BANNER = r"the NVIDIA driver was not detected|failed to detect NVIDIA driver ver
 NO_KFD = r"unable to open /dev/kfd.{0,30}no such file"
 """What rocminfo says in a container that got no AMD GPU."""
 
+NO_GPUS = r"No CUDA GPUs are available"
+
 NOT_INSIDE = (
     BANNER,
     r"found no NVIDIA driver on your system",
-    r"nvidia-smi['\"]?: (?:command )?not found|executable file not found in \$PATH.{0,40}nvidia-smi|nvidia-smi: executable file not found",
+    r"nvidia-smi['\"]?:? (?:is |are |were )?(?:command )?not found|nvidia-smi: executable file not found",
+    r"executable file not found in \$PATH.{0,40}nvidia-smi",
     r"libcuda\.so\.1: cannot open shared object file",
     r"no CUDA-capable device is detected",
     NO_KFD,
@@ -92,8 +95,12 @@ def _is_started_bare(case: Case) -> Hit | None:
     """The command with which a report started its container hands over no GPU, and torch finds none."""
     torch = case.snapshot.torch
     is_blind = bool(torch and torch.is_cuda_available is False)
-    if case.snapshot.origin != "report" or not is_blind:
+    if case.snapshot.origin != "report":
         return None
+    # whoever said so, the host's nvidia-smi lists a GPU, and nothing hides it
+    none = case.said(NO_GPUS) if case.driver_version and case.env("CUDA_VISIBLE_DEVICES") is None else None
+    if not is_blind:
+        return none if case.is_container and not case.said(WITH_GPU) else None
     bare = case.said(r"\b(?:singularity|apptainer) (?:exec|run|shell)\b(?!.*--(?:nv|rocm))")
     if bare or case.said(WITH_GPU):
         return bare
