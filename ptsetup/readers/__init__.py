@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from ptsetup.facts import Message, Snapshot
-from ptsetup.readers import _dates, _documents, _hardware, _labels, _lines, _smi, _system, _traces
+from ptsetup.readers import _dates, _documents, _hardware, _labels, _lines, _prefixes, _smi, _system, _traces
 from ptsetup.readers._commands import Commands
-from ptsetup.readers._draft import Draft
+from ptsetup.readers._draft import HINTED, Draft
 from ptsetup.readers._lines import Line
 from ptsetup.readers._packages import Packages
 from ptsetup.readers._smi import Smi
@@ -69,6 +69,8 @@ def read(text: bytes | str) -> Snapshot:
     for line in _worth_reading(_lines.with_headings(lines)):
         _dates.scan(draft, line.prefix + line.text)
         commands.read(line)
+        if line.prefix and _prefixes.is_container(line.prefix):
+            draft.note("host.container", "docker", line.number, HINTED)
         is_done = smi.read(line) or packages.read(line) or _labels.read(draft, line)
         _smi.note_codes(draft, line.text, line.number)
         if not is_done:

@@ -65,10 +65,14 @@ def decode(data: bytes) -> str:
 def clean(text: str) -> tuple[Line, ...]:
     """The lines of a report that hold anything, cleaned."""
     text = text.replace("\r\n", "\n")
+    services = _prefixes.services(text)
     found = []
     for number, raw in enumerate(text.split("\n"), 1):
         for part in _parts(raw):
-            prefix, line = _prefixes.without(_clean_line(part))
+            cleaned = _clean_line(part)
+            prefix, line = _prefixes.of_service(cleaned, services) if services else ("", cleaned)
+            if not prefix:
+                prefix, line = _prefixes.without(cleaned)
             if line or prefix:
                 found.append(Line(number, line or prefix, prefix if line else ""))
     return tuple(found)

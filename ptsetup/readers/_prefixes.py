@@ -1,6 +1,7 @@
 """What logs put before each line: clocks, levels, names of containers and of processes."""
 
 import re
+from collections import Counter
 
 _CLOCK = r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z| ?[+-]\d\d:?\d\d)?"
 _LEVEL = r"(?: ?[-|:] ?[\w.]{1,40}(?= ?- ))? ?[-|:]? ?\[?(?:DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b\]? *[-|:]?"
@@ -19,7 +20,32 @@ _PREFIX = re.compile(
 )
 
 
+_SERVICE = re.compile(r"(?P<name>[A-Za-z][\w.-]{0,60}) {1,30}\|\s")
+_NUMBERED = re.compile(r"[\w.-]+[-_]\d+ {1,30}\|\s$")
+_OFTEN = 3
+"""In so many lines a word before a bar is the name of a service, and no cell of a table."""
+
+
 def without(text: str) -> tuple[str, str]:
     """A line's prefix, and the line without it."""
     prefix = _PREFIX.match(text)
     return (text[: prefix.end()], text[prefix.end() :]) if prefix else ("", text)
+
+
+def services(text: str) -> frozenset[str]:
+    """Names of the services whose lines Docker Compose marked: "web  | "."""
+    if " | " not in text:
+        return frozenset()
+    names = Counter(match["name"] for match in re.finditer(r"(?m)^" + _SERVICE.pattern, text))
+    return frozenset(name for name, count in names.items() if count >= _OFTEN)
+
+
+def of_service(text: str, names: frozenset[str]) -> tuple[str, str]:
+    """The same for the mark of one of these services."""
+    mark = _SERVICE.match(text)
+    return (text[: mark.end()], text[mark.end() :]) if mark and mark["name"] in names else ("", text)
+
+
+def is_container(prefix: str) -> bool:
+    """Docker Compose wrote it."""
+    return prefix.endswith("| ") and bool(_SERVICE.match(prefix) or _NUMBERED.match(prefix))

@@ -38,6 +38,8 @@ SPOKEN = (
     ("a container without the AMD GPU", CONTAINER, "root@0a1b2c3d4e5f:/work# rocminfo\nROCk module is loaded\nUnable to open /dev/kfd read-write: No such file or directory"),
     ("a kernel without the AMD GPU", ("PT801",), "me@home:~$ rocminfo\nUnable to open /dev/kfd read-write: No such file or directory"),
     ("a group that was not joined", PERMISSION, "Unable to open /dev/kfd read-write: Permission denied\nGPU: Radeon RX 6800"),
+    ("two programs that are not in the container", CONTAINER, "docker run -it pytorch/pytorch:2.1.0-cuda12.1-cudnn8-runtime sh\nboth nvcc and nvidia-smi not found in it"),
+    ("a container that has no GPU, on a host that has", CONTAINER, "docker compose up\nRuntimeError: No CUDA GPUs are available\nOn the host:\n| NVIDIA-SMI 550.54.15              Driver Version: 550.54.15      CUDA Version: 12.4     |\n|   0  NVIDIA GeForce RTX 4090        Off |   00000000:01:00.0 Off |                  Off |"),
     # --- AMD
     ("a crash on a target that the build lacks", GFX, "Segmentation fault (core dumped) at the first tensor on the GPU\n  Name:                    gfx803\ntorch==2.1.0+rocm5.6"),
     ("a crash on a target that the build has", (), "Segmentation fault (core dumped) at the first tensor on the GPU\n  Name:                    gfx90a\ntorch==2.1.0+rocm5.6"),
@@ -82,6 +84,9 @@ SPOKEN = (
     ("a wheel for another processor", (), "ERROR: torch-1.7.0-cp37-cp37m-linux_armv7l.whl was built by somebody\nLinux pi 5.10.17-v8+ #1414 SMP aarch64 GNU/Linux"),
     # --- Windows
     ("a file that is no program, by the traceback", ("PT212",), '  File "C:\\py\\Lib\\site-packages\\torch\\__init__.py", line 81, in <module>\n    ctypes.CDLL(dll)\n  File "C:\\py\\Lib\\ctypes\\__init__.py", line 364, in __init__\nOSError: [WinError 193] %1 is not a valid Win32 application'),
+    ("Fedora's screen at the start", NOT_LOADED, "Since kernel 6.6.11-200.fc39.x86_64 the screen says: NVIDIA kernel module missing. Falling back to nouveau.\ntorch.cuda.is_available() is False"),
+    ("a driver that is too old, in words", DRIVER_OLD, "It says that my nvidia driver is too old, and torch.cuda.is_available() is False"),
+    ("a GPU that is too old, in words", (), "My GPU is too old for this game, torch is fine"),
     # --- installers
     ("a build that conda chose", CPU_BUILD, "conda install pytorch=1.8.1 cudatoolkit=11.4 -c pytorch\nThe list has pytorch=1.8.1=py3.7_cpu_0\ntorch.cuda.is_available() == False"),
     ("an installer that called pip", NO_WHEEL, "Python 3.12.1 (tags/v3.12.1:2305ca5, Dec  7 2023, 22:03:25) [MSC v.1937 64 bit (AMD64)]\nRuntimeError: Couldn't install torch.\nCommand: python.exe -m pip install torch==2.0.1 torchvision==0.15.2 --extra-index-url https://download.pytorch.org/whl/cu118\nError code: 1"),

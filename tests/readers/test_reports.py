@@ -1,5 +1,6 @@
 """Reports of other machines: the right cause first, healthy ones quiet, and noise of transport does no harm."""
 
+import functools
 import html
 import json
 import random
@@ -12,7 +13,7 @@ from ptsetup import readers
 from ptsetup.readers import _hardware, _traces
 from ptsetup.readers._lines import speaks_of
 from ptsetup.rules import diagnose
-from tests.readers.reports import REPORTS
+from tests.readers.reports import CONTAINER, REPORTS
 from tests.readers.spoken import SPOKEN
 from tests.readers.tongues import TONGUES
 
@@ -20,6 +21,7 @@ INDEX = wheel_index.load()
 ALL = (*REPORTS, *SPOKEN, *TONGUES)
 
 
+@functools.cache
 def told(text):
     """Codes of the errors and warnings, root cause first."""
     found = diagnose(readers.read(text), INDEX)
@@ -74,7 +76,6 @@ NOISE = {
     "marks of Markdown": lambda text: text if "\\" in text else text.replace("_", r"\_").replace("[", r"\[").replace("*", r"\*"),
     "code in lines": each("`{}`"),
     "binary noise": lambda text: b"\x00\xff\xfe\x80\n" + text.encode() + b"\n\x00\x01\x02\xc3\x28",
-    "Docker Compose": each("app-1  | {}"),
     "GitHub Actions": each("2026-11-01T12:00:00.1234567Z {}"),
     "logging": each("2026-11-01 12:00:00,123 - ERROR - {}"),
     "loguru": each("2026-11-01 12:00:00.123 | ERROR    | app:run:12 - {}"),
@@ -100,6 +101,15 @@ def test_noise_of_transport_does_no_harm(noise):
         if text.isascii() or noise != "UTF-16 without a mark":
             clean = f"{text}\n2026-11-01T12:00:00" if noise in DATED else text
             assert told(NOISE[noise](text))[:shown] == told(clean)[:shown], name
+
+
+@pytest.mark.parametrize("mark", ["app-1  | ", "app_1    | ", "my.app  | "])
+def test_the_marks_of_docker_compose_tell_of_a_container(mark):
+    text = 'Traceback (most recent call last):\n  File "run.py", line 3, in <module>\nRuntimeError: Found no NVIDIA driver on your system.'
+    assert told("\n".join(mark + line for line in text.splitlines()))[0][0] in CONTAINER
+    assert told(text)[0][0] not in CONTAINER
+    table = "pip | 24.0 |\nnumpy | 1.26 |\nscipy | 1.13 |\n" + text
+    assert told(table) == told(text)
 
 
 def cut_at(width):
