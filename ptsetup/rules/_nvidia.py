@@ -21,7 +21,7 @@ CHIPS: tuple[tuple[int, int, tuple[int, int]], ...] = (
 """PCI device ids, with the capability of the chip family. Kepler to Ada: every id of these chips in the PCI id database
 (pci.ids of April 2023) stands in its block, and no Fermi does; Blackwell by NVIDIA's gpu-admin-tools (gpu/devid_chips.py)."""
 
-NOT_COMPILED = r"(?<!getting cuda arch: )torch not compiled with CUDA enabled"
+NOT_COMPILED = r"(?<!getting cuda arch: )torch not compiled with CUDA enabled?\b"
 """What ``.cuda()`` says. Inductor of torch 2.7 logs it after words of its own on every CPU build, harmlessly (pytorch/pytorch#151650)."""
 
 UBUNTU_BRANCHES = (470, 535, 550, 570, 580, 590, 595, 610)

@@ -175,7 +175,8 @@ def user_site(case: Case) -> Iterator[Finding]:
     origin = (target.torch_origin or "").replace("\\", "/") if target else ""
     is_first = bool(user and target and target.is_venv and origin.startswith(user + "/"))
     in_home = re.match(USER_FOLDER, origin)
-    if in_home and found and not _is_recorded(case, found):
+    is_active = in_home and not found and case.snapshot.origin == "report" and case.said(ACTIVE)
+    if in_home and ((found and not _is_recorded(case, found)) or is_active):
         user, is_first = in_home[0], True
     hit = case.heard(user_site)
     if target and target.is_user_site_enabled is False:
@@ -190,7 +191,11 @@ def user_site(case: Case) -> Iterator[Finding]:
         versions = ", ".join(d.version or "?" for d in found)
         evidence = (
             fact(case, "target.user_site", user, "site.getusersitepackages"),
-            fact(case, "target.distributions", f"torch {versions}", "metadata on the import path"),
+            *(
+                [fact(case, "target.distributions", f"torch {versions}", "metadata on the import path")]
+                if found
+                else []
+            ),
         )
         message = f"The torch in the user's folder ({where}) is mixed with this environment's."
     yield Finding(
@@ -202,6 +207,9 @@ def user_site(case: Case) -> Iterator[Finding]:
         certainty="certain" if mine or is_first else "likely",
     )
 
+
+ACTIVE = r"^\((?!base\))[\w.-]{1,40}\) (?:PS [A-Z]:\\|[A-Z]:\\|\S{1,60}[@:]\S{0,80} ?[$#%])"
+"""A prompt inside an environment, of conda or venv."""
 
 USER_FOLDER = r".*?(?:/\.local/lib/python3\.\d+/site-packages|/Roaming/Python/Python3\d+/site-packages)(?=/torch/)"
 """The user's own folder of packages, in the path from which torch was imported."""

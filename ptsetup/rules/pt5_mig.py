@@ -106,6 +106,7 @@ def mig_choice(case: Case) -> Iterator[Finding]:
         pytorch/pytorch#130181, #102715, #95784, #131650
     """
     asserted = case.said(MIG_ASSERT, r"invalid device ordinal")
+    asserted = asserted or (case.said(ONLY_ONE) if case.said(IN_PROSE) else None)
     split = [gpu for gpu in case.gpus if gpu.mig_current == 1 and (gpu.mig_devices or asserted)]
     named = case.said(r"\bMIG \d+[cg]\.\d+gb\b", IN_PROSE) if asserted else None
     if not split and not (asserted and named):

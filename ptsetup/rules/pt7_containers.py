@@ -20,6 +20,7 @@ NOT_INSIDE = (
     BANNER,
     r"found no NVIDIA driver on your system",
     r"nvidia-smi['\"]?:? (?:is |are |were )?(?:command )?not found|nvidia-smi: executable file not found",
+    r"nvidia-smi\W{1,4}(?:(?:did|does) ?n[o']?t|is not|isn't) work",
     r"executable file not found in \$PATH.{0,40}nvidia-smi",
     r"libcuda\.so\.1: cannot open shared object file",
     r"no CUDA-capable device is detected",

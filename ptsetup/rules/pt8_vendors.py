@@ -202,7 +202,9 @@ def render_group(case: Case) -> Iterator[Finding]:
 def _closed(case: Case) -> list[DeviceNode]:
     """Of a report in which torch finds no GPU: the AMD device files that only a group may open."""
     torch = case.snapshot.torch
-    is_blind = (torch and torch.is_cuda_available is False) or case.said(r"No (?:CUDA|HIP) GPUs are available")
+    is_blind = (torch and torch.is_cuda_available is False) or case.said(
+        r"No (?:CUDA|HIP) GPUs are available", r"\bonly (?:runs?|works?) (?:for|as|with) (?:root|sudo)\b"
+    )
     if case.snapshot.origin != "report" or not is_blind:
         return []
     nodes = (case.snapshot.host.device_nodes if case.snapshot.host else None) or ()

@@ -113,6 +113,7 @@ def no_compiler(case: Case) -> Iterator[Finding]:
     layer=76,
     says=(
         r"Python\.h['\"]?: no such file or directory|Python\.h['\"]? (?:file )?not found|cannot open include file: 'Python\.h'",
+        r"include file 'pyconfig\.h' not found|UserWarning: Failed to find Python libs",
     ),
 )
 def no_headers(case: Case) -> Iterator[Finding]:
