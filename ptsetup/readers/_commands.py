@@ -48,6 +48,9 @@ _DOCKER = re.compile(
 _PROMPT = re.compile(r"(?:^|[\s`\[(])[a-z_][\w-]{0,30}@[0-9a-f]{12}(?=[:\s~])")
 """A shell's prompt inside a container of docker or podman: its name is the first 12 digits of its number."""
 
+_IN_CONTAINER = re.compile(
+    r"\(container\)|\b(?:in|inside|within) (?:the |a |my |this )?(?:docker )?container\b|\b(?:in|inside) docker\b"
+)
 _CAPABILITIES = re.compile(r"--gpus\b[^\n]{0,60}?\bcapabilities=([a-z,]+?)(?=[\"'\s]|,device|,count|$)")
 _APPTAINER = re.compile(r"\b(?:apptainer|singularity) (?:exec|run|shell)\b")
 _IMAGE = re.compile(
@@ -106,7 +109,7 @@ class Commands:
 
     def _place(self, text: str, lower: str, number: int) -> None:
         """A prompt or words that tell that what follows was typed in a container."""
-        if "(container)" in lower or "inside the container" in lower or "in the container" in lower:
+        if _IN_CONTAINER.search(lower):
             self.draft.note("host.container", "docker", number, SAID)
         elif "@" in text and _PROMPT.search(text):
             self.draft.note("host.container", "docker", number, HINTED)

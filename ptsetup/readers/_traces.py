@@ -22,7 +22,7 @@ Trace = Callable[[Draft, str, int], None]
 _TRIGGER = re.compile(
     r"python|win32|windows|wsl|alpine|musl|glibc|jetson|jetpack|l4t|tegra|ubuntu|debian|fedora|centos|macos|mac os|\bmac(?:book|mini)?\b"
     r"|arch linux|opensuse|nixos|rocky|linux|shm|/dev/|microsoft|apple|site-packages|[a-z]:\\|win_amd64|macosx_|/usr/lib|/lib64"
-    r"|^/home/|\bapt\b|apt-get|systemd|\barmv[67]l\b",
+    r"|^/home/|\bapt\b|apt-get|systemd|\barmv[67]l\b|^\s*c[rwx-]{9}",
     re.IGNORECASE,
 )
 

@@ -18,6 +18,7 @@ from tests.readers.reports import (
     PERMISSION,
     SHADOW,
     SUSPEND,
+    TOOLCHAIN,
     TWO_TORCHES,
 )
 
@@ -59,6 +60,15 @@ SPOKEN = (
     ("a failure after a sleep", SUSPEND, "Since resuming from suspend: RuntimeError: CUDA error: unspecified launch failure\nGPU: RTX 3070, Ubuntu 22.04"),
     ("the same failure without a sleep", (), "RuntimeError: CUDA error: unspecified launch failure\nGPU: RTX 3070, Ubuntu 22.04"),
     ("no GPU after a sleep", SUSPEND, "After waking up the laptop:\n>>> torch.cuda.is_available()\nFalse\nnvidia-smi still shows the RTX 3070"),
+    # --- what half a word tells
+    ("a message without its last letter", CPU_BUILD, "Torch not compiled with CUDA enable\nI have a RTX 3060"),
+    ("the files of AMD for root alone", PERMISSION, "$ ls -l /dev | grep kfd\ncrw-------  1 root root 236, 0 Mai  3 08:00 kfd\nso it only works as root"),
+    ("a program that does not work in docker", CONTAINER, "I built the image, and torch.cuda.is_available() = False\n`nvidia-smi` doesn't work in docker"),
+    ("torch of the user's folder in an environment", TWO_TORCHES, '(seg) PS C:\\Users\\me> python -c "import torch; print(torch.__file__)"\nC:\\Users\\me\\AppData\\Roaming\\Python\\Python311\\site-packages\\torch\\__init__.py'),
+    ("torch of the user's folder without an environment", (), 'C:\\Users\\me> python -c "import torch; print(torch.__file__)"\nC:\\Users\\me\\AppData\\Roaming\\Python\\Python311\\site-packages\\torch\\__init__.py'),
+    ("one of several instances", MIG, "An A100 in MIG mode with two instances\ntorch.cuda.device_count() shows only one"),
+    ("one card without instances", (), "An A100 in the box\ntorch.cuda.device_count() shows only one"),
+    ("headers that Triton for Windows lacks", TOOLCHAIN, "triton\\windows_utils.py:254: UserWarning: Failed to find Python libs.\nC:/py/Include/Python.h:12: error: include file 'pyconfig.h' not found"),
     # --- AMD without a cause
     ("no device of ROCm, and why", CONTAINER, "root@0a1b2c3d4e5f:/# rocminfo\nUnable to open /dev/kfd read-write: No such file or directory\nRuntimeError: No HIP GPUs are available"),
     # --- packages
