@@ -173,7 +173,8 @@ def nightly_mix(case: Case) -> Iterator[Finding]:
         return
     apart = [(a, b) for a, b in combinations(nightly, 2) if abs(_days(nightly[a]) - _days(nightly[b])) > 3]
     stable = [d for d in found if d.name not in nightly and re.fullmatch(r"[\d.]+(?:\+\w[\w.]*)?", d.version or "")]
-    stable = [d for d in stable if not _has_lower_bound(d)]
+    # Triton's nightly builds have no day but the commit in their local part
+    stable = [d for d in stable if not (_has_lower_bound(d) or re.search(r"\+(?:git)?[0-9a-f]{8,}$", d.version or ""))]
     if not apart and not stable:
         return
     named = ", ".join(f"{d.name} {d.version}" for d in found)

@@ -77,7 +77,7 @@ def cpu_wheel(case: Case) -> Iterator[Finding]:
         return
     capabilities = [gpu.compute_capability for gpu in case.gpus if gpu.compute_capability]
     is_hopeless = bool(capabilities) and not any(_is_served_ever(case, c) for c in capabilities)
-    named = case.gpus[0].name if case.gpus and case.gpus[0].name else "An NVIDIA GPU"
+    named = case.gpus[0].name if case.gpus and case.gpus[0].name else "an NVIDIA GPU"
     evidence = [hit.evidence] if hit else [told.evidence] if told else []
     if case.family == "cpu":
         value = f"torch {version} without CUDA"
@@ -115,7 +115,7 @@ def _fell_back(case: Case, hit: Hit) -> Finding:
 
     A warning: it shows that torch offers no GPU, and that the build is one for the CPU is the likeliest reason only.
     """
-    named = case.gpus[0].name or "An NVIDIA GPU"
+    named = case.gpus[0].name or "an NVIDIA GPU"
     return Finding(
         title="A program computes on the processor, although a GPU is here",
         message=f"The program computes on the processor, although {named} is here: mostly torch is a build for the CPU then.",
