@@ -88,6 +88,11 @@ def _torch(draft: Draft, value: str, line: int, worth: int) -> None:
         draft.note("target.wheel.cuda", f"{index[1]}.{index[2]}", line, worth)
 
 
+def _built_with_cuda(draft: Draft, value: str, line: int, worth: int) -> None:
+    if value.strip().lower() in ("false", "no"):
+        draft.note("target.wheel.has_version_file", True, line, worth)
+
+
 def _cuda_build(draft: Draft, value: str, line: int, worth: int) -> None:
     """``CUDA used to build PyTorch``: of a torch that was imported, anything but a number means that the build has none."""
     version = re.match(r"\d+\.\d+", value)
@@ -243,6 +248,8 @@ COLLECT_ENV: dict[str, Handler] = {
     "pytorch version": _torch,
     "is debug build": _module_loading,
     "cuda used to build pytorch": _cuda_build,
+    "pytorch built with cuda": _built_with_cuda,
+    "built with cuda": _built_with_cuda,
     "rocm used to build pytorch": _rocm_build,
     "xpu used to build pytorch": _xpu_build,
     "os": _system.note_os,

@@ -60,6 +60,10 @@ SPOKEN = (
     ("a failure after a sleep", SUSPEND, "Since resuming from suspend: RuntimeError: CUDA error: unspecified launch failure\nGPU: RTX 3070, Ubuntu 22.04"),
     ("the same failure without a sleep", (), "RuntimeError: CUDA error: unspecified launch failure\nGPU: RTX 3070, Ubuntu 22.04"),
     ("no GPU after a sleep", SUSPEND, "After waking up the laptop:\n>>> torch.cuda.is_available()\nFalse\nnvidia-smi still shows the RTX 3070"),
+    # --- what programs of others print
+    ("a build without CUDA by a label", CPU_BUILD, "PyTorch built with CUDA:         False\nGPU: NVIDIA A100-SXM4-40GB\nDriver Version: 535.104.05"),
+    ("a build with CUDA by a label", (), "PyTorch built with CUDA:         True\nGPU: NVIDIA A100-SXM4-40GB\nDriver Version: 535.104.05"),
+    ("nightly builds of one day with their Triton", (), "pytorch-triton           3.1.0+5fe38ffd73\ntorch                    2.6.0.dev20241101+cu124\ntorchvision              0.20.0.dev20241101+cu124\nan undefined symbol in my own library"),
     # --- what half a word tells
     ("a message without its last letter", CPU_BUILD, "Torch not compiled with CUDA enable\nI have a RTX 3060"),
     ("the files of AMD for root alone", PERMISSION, "$ ls -l /dev | grep kfd\ncrw-------  1 root root 236, 0 Mai  3 08:00 kfd\nso it only works as root"),
