@@ -108,7 +108,8 @@ def test_a_terminal_without_colour_gets_none(words, tmp_path):
 def test_no_line_is_wider_than_the_terminal(name, columns, tmp_path):
     """But for a word that has no place to break: a path, an address. JSON is not broken; click's own help needs 50 columns."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", on_a_terminal(COMMANDS[name], tmp_path, columns))
-    wide = [line for line in text.splitlines() if len(line) > columns]
+    # lines to copy are never broken
+    wide = [line for line in text.splitlines() if len(line) > columns and not line.startswith("    ptsetup ")]
     assert not [line for line in wide if max(map(len, line.split())) < columns - 12], wide
 
 

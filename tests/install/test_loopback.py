@@ -12,6 +12,8 @@ from ptsetup.install import journal
 from tests.install.world import LINUX, torch_wheel
 from tests.loopback import QUIET, login, serve, wheel
 
+needs_311 = pytest.mark.skipif(sys.version_info < (3, 11), reason="torch 2.15.0 needs Python 3.11")
+
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the stand-in wheels are Linux wheels")
 
 
@@ -134,18 +136,25 @@ def test_credentials_of_the_configured_index_reach_it_and_are_never_shown(world)
     assert "s3cret" not in done.stdout + done.stderr
 
 
-def test_the_default_indexs_own_build_comes_from_the_users_index(world):
-    """Where a mirror is configured, nothing may be asked of the public index (here there is no way to it: the proxy refuses)."""
+@pytest.mark.parametrize(
+    ("version", "cuda"),
+    [pytest.param("2.15.0", "13.2", marks=needs_311, id="its own"), pytest.param("2.14.1", "13.0", id="the same")],
+)
+def test_a_build_of_the_default_index_comes_from_the_users_index(world, version, cuda):
+    """Where a mirror is configured, nothing may be asked of the public index (here there is no way to it: the proxy refuses).
+
+    Of 2.14.1 both indexes have the build for CUDA 13.0: the user's stands in for the PyTorch index, which is out of reach.
+    """
     files = {
         "torch/__init__.py": "",
-        "torch/version.py": "__version__ = '2.15.0'\ndebug = False\ncuda = '13.2'\nhip = None\nxpu = None\n",
+        "torch/version.py": f"__version__ = '{version}'\ndebug = False\ncuda = '{cuda}'\nhip = None\nxpu = None\n",
     }
-    world.default.add(
-        "simple/torch", wheel(world.wheels, "torch", "2.15.0", files=files, requires=("filelock",), tag=LINUX)
-    )
+    found = wheel(world.wheels, "torch", version, files=files, requires=("filelock",), tag=LINUX)
+    world.default.add("simple/torch", found)
     subprocess.run([world.python, "-m", "ensurepip"], check=True, capture_output=True)
     for installer in ("uv", "pip"):
-        argv = [*world.argv("torch==2.15.0", "--installer", installer), "--backend", "cu132"]
+        words = (f"torch=={version}", "--installer", installer, "--backend", f"cu{cuda.replace('.', '')}")
+        argv = world.argv(*words)
         at = argv.index("--mirror")
         done = subprocess.run(
             [*argv[:at], *argv[at + 2 :]],
@@ -156,8 +165,8 @@ def test_the_default_indexs_own_build_comes_from_the_users_index(world):
             stdin=subprocess.DEVNULL,
         )
         assert done.returncode == 0, done.stderr
-        assert world.installed().items() >= {"torch": "2.15.0", "filelock": "3.0"}.items()
-        for name in ("torch", "torch-2.15.0.dist-info"):
+        assert world.installed().items() >= {"torch": version, "filelock": "3.0"}.items()
+        for name in ("torch", f"torch-{version}.dist-info"):
             shutil.rmtree(world.site / name)
 
 
@@ -199,6 +208,7 @@ def test_without_any_wheel_one_error_names_the_host_and_three_ways_out(world):
     assert world.installed() == {}
 
 
+@needs_311
 @pytest.mark.parametrize("fault", [403, 404])
 def test_an_announced_build_that_is_not_there_gives_way_to_the_next_best(world, fault):
     world.offer("2.14.1+cpu")
