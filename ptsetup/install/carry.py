@@ -14,7 +14,7 @@ from ptsetup.facts import Snapshot
 from ptsetup.install import refusals, transaction
 from ptsetup.install.already import family_needs, folders, marker_environment
 from ptsetup.install.records import Outcome, Step
-from ptsetup.install.settings import Settings, arguments, asks_default_index, environment
+from ptsetup.install.settings import Settings, arguments, asks_default_index, environment, out_of_sight
 from ptsetup.plan import Plan
 
 Log = Callable[[str], None]
@@ -119,7 +119,8 @@ def _command(work: Work, command: Sequence[str], *, is_family: bool) -> None:
         # pip would not look at the user's index in the variables; ours hold nothing else that --isolated keeps out
         *(word for word in command[position:] if not (is_default and word == "--isolated")),
     ]
-    code = run.stream(argv, env=environment(work.settings, os.environ, is_default=is_default))
+    argv, secret = out_of_sight(argv, is_uv=is_uv)
+    code = run.stream(argv, env={**environment(work.settings, os.environ, is_default=is_default), **secret})
     if code == 0:
         return
     if code == 127:

@@ -5,6 +5,7 @@ under a higher version would win (the accident of December 2022).
 """
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 
 from ptsetup.facts import PipConfig, Record
@@ -92,3 +93,26 @@ def arguments(settings: Settings, *, is_uv: bool, is_family: bool, is_default: b
     for path in settings.constraints:
         found += ["--constraint", path]
     return tuple(found)
+
+
+VARIABLES = {"--index-url": ("UV_DEFAULT_INDEX", "PIP_INDEX_URL"), "--find-links": ("UV_FIND_LINKS", "PIP_FIND_LINKS")}
+"""Options that may hold a password, with the variables of uv and of pip that say the same."""
+
+_LOGIN = re.compile(r"https?://[^/@]+@")
+
+
+def out_of_sight(argv: Sequence[str], *, is_uv: bool) -> tuple[list[str], dict[str, str]]:
+    """(The command without addresses that hold a login, the variables that name these): arguments can be read by everybody (``ps``)."""
+    kept: list[str] = []
+    variables: dict[str, str] = {}
+    words = iter(argv)
+    for word in words:
+        value = next(words, "") if word in VARIABLES else ""
+        if not _LOGIN.match(value):
+            kept += [word, value] if word in VARIABLES else [word]
+            continue
+        name = VARIABLES[word][0 if is_uv else 1]
+        # uv lists with commas, pip with blanks
+        variables[name] = f"{variables[name]}{',' if is_uv else ' '}{value}" if name in variables else value
+    # pip does not look at variables then; ours hold nothing else that the option keeps out
+    return [word for word in kept if not (variables and word == "--isolated")], variables

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from ptsetup.install import journal
+from ptsetup.install.settings import Settings, arguments, environment, out_of_sight
 from tests.install.world import LINUX, torch_wheel
 from tests.loopback import QUIET, login, serve, wheel
 
@@ -351,10 +352,34 @@ def test_a_damaged_torch_of_the_same_version_is_repaired(world, installer):
     assert "2.14.1+cpu" in (world.site / "torch" / "version.py").read_text()
 
 
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_a_mirror_with_a_login(world, installer):
+    """Its password reaches the mirror and is in nobody's sight."""
+    if installer == "pip":
+        subprocess.run([world.python, "-m", "ensurepip"], check=True, capture_output=True)
+    world.offer("2.14.1+cpu")
+    world.pytorch.wants_login = login("user", "s3cret")
+    mirror = world.pytorch.url.replace("http://", "http://user:s3cret@") + "/whl"
+    done = world.install("torch==2.14.1", "--installer", installer, "--mirror", mirror)
+    assert done.returncode == 0, done.stderr
+    assert "s3cret" not in done.stdout + done.stderr
+    assert world.installed()["torch"] == "2.14.1+cpu"
+
+
+def test_addresses_with_a_login_become_variables():
+    secret, plain = "https://u:s3cret@host.example/simple", "https://host.example/simple"
+    argv = ["x", "--isolated", "--index-url", secret, "--find-links", secret, "--find-links", plain, "torch==1"]
+    kept = ["--find-links", plain, "torch==1"]
+    assert out_of_sight(argv, is_uv=True) == (["x", *kept], {"UV_DEFAULT_INDEX": secret, "UV_FIND_LINKS": secret})
+    assert out_of_sight(argv, is_uv=False) == (["x", *kept], {"PIP_INDEX_URL": secret, "PIP_FIND_LINKS": secret})
+    assert out_of_sight(["x", "--isolated", "--index-url", plain], is_uv=False) == (
+        ["x", "--isolated", "--index-url", plain],
+        {},
+    )
+
+
 def test_the_password_of_the_index_is_in_no_argument_of_the_installer():
     """Arguments can be read by everybody (``ps``)."""
-    from ptsetup.install.settings import Settings, arguments, environment
-
     settings = Settings(
         index_url="https://user:s3cret@host.example/simple", proxy="http://user:s3cret@proxy.example:3128"
     )
