@@ -1,6 +1,7 @@
 """How an index is asked: the user's proxy, certificates and login, and what a message may name of an address."""
 
 import re
+import sys
 import urllib.parse
 from typing import TYPE_CHECKING
 
@@ -22,26 +23,28 @@ def opener(*, proxy: str | None = None, cert: str | None = None) -> "OpenerDirec
     handlers: list[urllib.request.BaseHandler] = []
     if proxy:
         handlers.append(urllib.request.ProxyHandler({"http": proxy, "https": proxy}))
-    if cert:
+    # from Python 3.13 on the default is strict about extensions that the certificates of many companies lack; uv is not
+    if cert or sys.version_info >= (3, 13):
         handlers.append(urllib.request.HTTPSHandler(context=_trusting(cert)))
     return urllib.request.build_opener(*handlers)
 
 
-def _trusting(cert: str) -> "SSLContext":
-    """A context that trusts a file of certificates, or a folder of them as pip allows."""
+def _trusting(cert: str | None) -> "SSLContext":
+    """A context that trusts a file of certificates, or a folder of them as pip allows; without either those of the system."""
     import os
     import ssl
 
     try:
-        if os.path.isdir(cert):  # noqa: PTH112 - never raises
-            return ssl.create_default_context(capath=cert)
-        return ssl.create_default_context(cafile=cert)
+        is_folder = cert is not None and os.path.isdir(cert)  # noqa: PTH112 - never raises
+        context = ssl.create_default_context(cafile=None if is_folder else cert, capath=cert if is_folder else None)
     except OSError as problem:
         what = "holds no certificate" if isinstance(problem, ssl.SSLError) else f"cannot be read: {problem.strerror}"
         raise WheelIndexError(
             f"The file of trusted certificates, {cert}, {what}.",
             hint="Check --cert, the setting cert of pip (pip config list) and the variable PIP_CERT.",
         ) from None
+    context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
+    return context
 
 
 def host_of(url: str) -> str:
