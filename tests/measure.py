@@ -255,16 +255,13 @@ def installing(python: str, folder: pathlib.Path) -> None:
         # in turns: what else the machine does meets all three
         rounds = [{way: shop.once(way)[0] for way in ("ours", "uv", "pip")} for _ in range(3)]
         own, child = (int(word) / 1024 for word in shop.once("own")[1].split()[-2:])
-        right = timed(
-            [sys.executable, "-m", "ptsetup", *shop.ours, "--python", str(folder / "t" / "bin" / "python")], 5
-        )
+        again = [sys.executable, "-m", "ptsetup", *shop.ours, "--python", str(folder / "t" / "bin" / "python")]
+        right = in_turn({"again": again, "click": [sys.executable, "-c", "import click"]}, 5)
     ours, uv_s, pip_s = (statistics.median(each[way] for each in rounds) for way in ("ours", "uv", "pip"))
     row("install (without the proof) / uv pip install", ours / uv_s, 1.10)
     row("pip install / install (without the proof)", pip_s / ours, 2.0, is_at_least=True)
     row("install, its own peak memory", own, 120.0, unit="MB")
-    row(
-        "install where all is right already / import click", right / timed([sys.executable, "-c", "import click"]), 12.0
-    )
+    row("install where all is right / import click", right["again"].wall_s / right["click"].wall_s, 12.0)
     print(f"{'  and that of its largest child (uv)':<58} {child:8.2f} MB")
 
 
