@@ -104,7 +104,7 @@ def _sizes(plan: Plan) -> str:
     if plan.installed_bytes:
         parts.append(f"{gigabytes(plan.installed_bytes)} on disk")
     if plan.size_of and plan.size_of != plan.torch:
-        parts.append(f"as {plan.size_of} takes")
+        parts.append(f"the sizes of {plan.size_of}")
     if plan.requirements and plan.requirements[0].sha256:
         parts.append("sha256 known")
     return ", ".join(parts)

@@ -101,7 +101,7 @@ def test_sizes_are_those_of_this_release_where_they_are_known_and_say_so_where_t
     assert (own.download_bytes, own.size_of) == (file.size_bytes, None)
     stood_in = planned("torch==2.7.1", gpu="8.6", driver="550.54.14")
     assert stood_in.size_of == "2.15.0"
-    assert "as 2.15.0 takes" in render.as_text(stood_in, lambda line, **_: line)
+    assert "the sizes of 2.15.0" in render.as_text(stood_in, lambda line, **_: line)
 
 
 def test_on_purpose_a_mac_gets_the_newest_torch_even_where_mps_would_ask_for_an_older_one():
