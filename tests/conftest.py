@@ -3,6 +3,7 @@
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -10,6 +11,11 @@ import pytest
 
 # Some machines set it for all that runs on them; then each of the thousand children would compile the package anew
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# A run behind `&` or nohup has them ignored, and its children would inherit that
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 TORCH = ("torch==2.13.0", "numpy")
 """What the environment holds. The version is pinned: the newest build may be gigabytes of CUDA."""

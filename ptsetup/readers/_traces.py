@@ -29,7 +29,7 @@ _TRIGGER = re.compile(
 _WORDS = (
     "python", "win32", "windows", "wsl", "alpine", "musl", "glibc", "jetson", "jetpack", "l4t", "tegra", "ubuntu", "debian",
     "fedora", "centos", "mac", "opensuse", "nixos", "rocky", "linux", "shm", "/dev/", "microsoft", "apple", "site-packages", ":\\",
-    "win_amd64", "/usr/lib", "/lib64", "/home/", "apt", "systemd", "armv",
+    "win_amd64", "/usr/lib", "/lib64", "/home/", "apt", "systemd", "armv", "crw", "cr-", "c--",
 )  # fmt: skip
 """One of these is in whatever _TRIGGER finds."""
 
