@@ -43,7 +43,14 @@ def test_the_right_cause_first(codes, text):
 def test_what_is_passed_over_holds_no_trigger(reader):
     """The words that are asked for first, since that is cheap, are in whatever the pattern behind them finds."""
     lines = [line for _, _, text in ALL for line in text.splitlines()]
-    lines += ["it runs on my 3070", "two 3060 Ti cards", "a GB10 and a gpu", "Linux pi 6.1 armv7l", "arch linux", "c--------- 1 root root kfd"]
+    lines += [
+        "it runs on my 3070",
+        "two 3060 Ti cards",
+        "a GB10 and a gpu",
+        "Linux pi 6.1 armv7l",
+        "arch linux",
+        "c--------- 1 root root kfd",
+    ]
     found = [line for line in lines if reader._TRIGGER.search(line)]
     assert len(found) > 100
     assert [line for line in found if not speaks_of(line, reader._WORDS)] == []
