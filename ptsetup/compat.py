@@ -10,8 +10,6 @@ from ptsetup.index import WheelIndex
 
 Service = Literal["native", "ptx"]
 
-VENDORS = {"10de": "nvidia", "1002": "amd", "8086": "intel"}
-
 JETSON_CAPABILITIES = frozenset({(5, 3), (6, 2), (7, 2), (8, 7)})
 """Integrated GPUs of Tegra boards: server builds carry no code for them before CUDA 13.2 (torch/cuda/__init__.py of 2.15.0)."""
 

@@ -91,15 +91,17 @@ def load(name: str) -> Kept:
         raise PtsetupError(
             f"{name} cannot be read: {problem.strerror}.", hint=f"Make it first: ptsetup bench --save {name}"
         ) from None
-    except (msgspec.DecodeError, msgspec.ValidationError) as problem:
+    except (msgspec.DecodeError, msgspec.ValidationError, RecursionError) as problem:
         raise PtsetupError(
             f"{name} is no file of kept runs: {problem}.", hint="Name one that ptsetup bench --save wrote."
         ) from None
-    if kept.schema != SCHEMA or not kept.runs:
+    if kept.schema != SCHEMA:
         raise PtsetupError(
-            f"{name} has schema {kept.schema} and {len(kept.runs)} runs; this ptsetup reads schema {SCHEMA}.",
+            f"{name} has schema {kept.schema}; this ptsetup reads schema {SCHEMA}.",
             hint="Make it again: ptsetup bench --save FILE",
         )
+    if not kept.runs:
+        raise PtsetupError(f"{name} holds no runs.", hint="Make it: ptsetup bench --save FILE")
     return kept
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ptsetup.commands._deadlines import timeout_scale
 from ptsetup.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     "--only", multiple=True, metavar="NAME", help="Only these checks or groups (repeatable, or separated by commas)."
 )
 @click.option("--skip", multiple=True, metavar="NAME", help="Leave out these checks or groups.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of all random inputs.")
+@click.option("--seed", type=click.IntRange(0, 2**40), default=0, show_default=True, help="Of all random inputs.")
 @click.option("--list", "is_list", is_flag=True, help="List the checks and what each proves.")
 @click.option(
     "--format",
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 @click.option("--compare", metavar="FILE", help="Tell whether this machine became slower than the runs kept in FILE.")
 @click.option("--repeat", type=click.IntRange(1, 20), default=1, show_default=True, help="Time the speed part N times.")
 @click.option("--schema", "is_schema", is_flag=True, help="Print the JSON Schema of the result.")
-@click.option("--timeout-scale", type=float, default=1.0, metavar="X", help="Multiply every deadline (slow disks).")
+@timeout_scale
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -101,12 +101,15 @@ def examine(options: dict[str, Any], terminal: Terminal) -> Any:
     snapshot = read(options["source"]) if options["source"] else take(options, terminal)
     from ptsetup import __version__, index, rules
     from ptsetup.commands import _remedies
+    from ptsetup.errors import RequestError
     from ptsetup.render import doctor as render
 
     wheels = index.load(options["index_file"])
     diagnosis = rules.diagnose(
         snapshot, wheels, expect=options["expect"], select=options["select"], ignore=options["ignore"]
     )
+    if not diagnosis.verdicts:
+        raise RequestError("--select and --ignore leave no rule, so nothing was checked.", hint="Ignore fewer codes.")
     diagnosis = _remedies.fill(diagnosis, snapshot, wheels, with_notes=not _is_brief(options))
     seconds = None if options["source"] else time.monotonic() - started
     told = render.report(diagnosis, snapshot, version=__version__, seconds=seconds)

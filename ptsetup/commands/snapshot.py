@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from ptsetup.commands._deadlines import timeout_scale
 from ptsetup.terminal import Terminal
 
 
@@ -22,13 +23,7 @@ from ptsetup.terminal import Terminal
 @click.option(
     "--online", is_flag=True, help="Also ask the network: how wrong the clock is, whether MASTER_ADDR answers."
 )
-@click.option(
-    "--timeout-scale",
-    type=click.FloatRange(0.1, 100),
-    default=1.0,
-    metavar="X",
-    help="Multiply every deadline (slow disks: 5).",
-)
+@timeout_scale
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> None:
     """Print what is true of this machine as JSON: hardware, driver, interpreter, torch. doctor and plan read it with --from."""

@@ -34,13 +34,13 @@ def why(context: Context, cards: tuple[Card, ...]) -> str:
     tagged = [build for build in asked if wanted.backend in (None, build.backend)]
     if not tagged:
         tags = sorted({build.backend for build in asked}, key=tag_order)
-        return f"{_span(asked)} has no {wanted.backend} build for {_system(context)}, but {', '.join(tags)}"
+        return f"{_span(asked)} no {wanted.backend} build for {_system(context)}, but {', '.join(tags)}"
     family = VENDOR_FAMILY[cards[0].vendor] if cards else "cpu"
     kin = [build for build in tagged if compat.family(build.backend) == family]
     if not kin and wanted.backend:
         return f"{wanted.backend} builds are for {MAKERS[compat.family(wanted.backend)]}"
     if not kin:
-        return f"{_span(asked)} has no build for {MAKERS[family]} on {_system(context)}"
+        return f"{_span(asked)} no build for {MAKERS[family]} on {_system(context)}"
     return _no_common_driver(context, cards) or _nearest(context, cards, kin)
 
 
@@ -75,7 +75,7 @@ def _system(context: Context) -> str:
 
 def _span(builds: Sequence[Build]) -> str:
     versions = sorted({build.torch for build in builds}, key=version_of)
-    return versions[0] if len(versions) == 1 else f"none of {versions[0]} to {versions[-1]}"
+    return f"{versions[0]} has" if len(versions) == 1 else f"{versions[0]} to {versions[-1]} have"
 
 
 def _nearest(context: Context, cards: tuple[Card, ...], kin: Sequence[Build]) -> str:

@@ -62,7 +62,6 @@ _INSTALL = re.compile(
 _ASKED_TORCH = re.compile(r"(?<![\w-])(?:py)?torch={1,3}(?P<version>\d+\.\d+(?:\.\d+)?(?:\+\w+)?)", re.IGNORECASE)
 _INDEX = re.compile(r"download\.pytorch\.org/whl/(?:nightly/|test/)?(?P<tag>cu\d{2,3}|cpu|rocm[\d.]+|xpu)\b")
 _CUDATOOLKIT = re.compile(r"\b(?:cudatoolkit|pytorch-cuda)\s?=+\s?(?P<cuda>\d{1,2}\.\d)")
-_ENVIRONMENT_FILE = re.compile(r"\b(?:pytorch|torch)\s?[=]{1,2}\s?\d")
 _NVCC = re.compile(r"Cuda compilation tools, release (?P<release>\d+\.\d+)(?:, V(?P<version>[\d.]+))?")
 _INDEX_ARGUMENT = re.compile(
     r"(?P<kind>--index-url|-i|--extra-index-url|--index|-f|--find-links)[ =](?P<url>https?://\S+)"

@@ -16,7 +16,7 @@ def read(text: str) -> Snapshot | None:
         return None
     try:
         document = msgspec.json.decode(text.encode())
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         return None
     inner = document.get("snapshot", document)
     if not isinstance(inner, dict):
@@ -31,7 +31,7 @@ def read(text: str) -> Snapshot | None:
         )
     try:
         return msgspec.convert(inner, type=Snapshot)
-    except msgspec.ValidationError as problem:
+    except (msgspec.ValidationError, RecursionError) as problem:
         raise SnapshotError(
             f"This Snapshot has a wrong value: {problem}.", hint="Take it again: ptsetup snapshot"
         ) from None

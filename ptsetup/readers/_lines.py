@@ -14,7 +14,7 @@ LONG = 1_000_000
 """Characters of a line with line ends in it that are looked at."""
 
 _ANSI = re.compile(r"\x1b(?:\[[0-9;?]{0,16}[ -/]?[@-~]|\][^\x07\x1b\n]{0,200}(?:\x07|\x1b\\)|[()][0-9A-B]|[=>])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2028\u2029\ufeff]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
 _QUOTE = re.compile(r"^(?: {0,3}> ?)+")
 _FENCE = re.compile(r"^\s{0,6}(?:```+|~~~+)[\w .+-]*$")
 _TAG = re.compile(

@@ -28,10 +28,6 @@ _SUCCESS = re.compile(r"^[\s*`-]{0,8}Successfully installed (?P<list>.+)$")
 _GOES_ON = re.compile(r"^\s*(?:[A-Za-z][\w.]*(?:-[A-Za-z0-9_.]+)*-\d[\w.+]*(?:\s+|$))+$")
 """The same list on the next line: a terminal or a mail wrapped it."""
 
-_UNINSTALLED = re.compile(
-    rf"(?:Successfully uninstalled|Found existing installation:|Uninstalling) (?P<name>{FAMILY})[- ](?P<version>{VERSION})",
-    re.IGNORECASE,
-)
 _SATISFIED = re.compile(
     rf"Requirement already satisfied: (?P<name>{FAMILY})\S*.{{0,200}}?(?:in (?P<where>\S+) )?.{{0,200}}?\((?P<version>{VERSION})\)",
     re.IGNORECASE,

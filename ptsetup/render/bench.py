@@ -9,6 +9,7 @@ import msgspec
 
 from ptsetup.bench import Check, Entry, Report
 from ptsetup.render import rates
+from ptsetup.render.shell import quoted
 
 Style = Callable[..., str]
 
@@ -75,11 +76,15 @@ def _failure(check: Check, report: Report, style: Style, width: int) -> list[str
     lines += wrap(others, width, "    ") if (others := also_beyond(check)) else []
     if check.reveals:
         lines += wrap(f"points to {check.reveals}", width, "    ")
-    return [*lines, f"    ptsetup bench --only {check.name}{_device_option(report)}"]
+    return [*lines, f"    {again(check, report)}"]
 
 
-def _device_option(report: Report) -> str:
-    return "" if report.device in ("cpu", "auto", "cuda:0") else f" --device {report.device}"
+def again(check: Check, report: Report) -> str:
+    """The line that runs one check again as it was run: the same interpreter, device and random inputs."""
+    words = ["ptsetup", "bench", "--only", check.name]
+    words += ["--python", report.python] if report.python else []
+    words += [] if report.device in ("cpu", "auto", "cuda:0") else ["--device", report.device]
+    return quoted([*words, "--seed", str(report.seed)] if report.seed else words)
 
 
 def _table(report: Report, style: Style, width: int, *, is_unicode: bool) -> list[str]:

@@ -7,7 +7,7 @@ from ptsetup.bench.fastness import NODE_FLOOR, node_shares
 from ptsetup.bench.series import Metric, Speed, median
 from ptsetup.render import _charts, rates
 from ptsetup.render._page import page, section, table, text
-from ptsetup.render.bench import NOT_HERE, also_beyond, brief, difference
+from ptsetup.render.bench import NOT_HERE, again, also_beyond, brief, difference
 
 
 def as_html(report: Report) -> str:
@@ -73,8 +73,7 @@ def _finding(check: Check, report: Report) -> str:
         parts.append(f"<p>{text(others[0].upper() + others[1:])}</p>\n")
     if check.reveals:
         parts.append(f"<p>Points to {text(check.reveals)}.</p>\n")
-    device = "" if report.device in ("cpu", "cuda:0") else f" --device {report.device}"
-    action = f"ptsetup bench --only {check.name}{device}" + ("" if is_mild else "\nptsetup doctor")
+    action = again(check, report) + ("" if is_mild else "\nptsetup doctor")
     kind = "finding warn" if is_mild else "finding"
     return f'<div class="{kind}">\n{"".join(parts)}<pre>{text(action)}</pre>\n</div>\n'
 

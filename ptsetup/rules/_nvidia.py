@@ -193,7 +193,7 @@ def is_ubuntu(case: Case) -> bool:
 
 
 DEBIAN_NEWEST = 550
-"""Branch of the newest package of Debian's own: nvidia-graphics-drivers 550.163.01 in 13 and after it (sources.debian.org)."""
+"""Branch of the newest package of Debian's own: nvidia-graphics-drivers 550.163.01 in 13 and after it (its list of sources)."""
 
 
 def is_debian(case: Case) -> bool:
