@@ -65,7 +65,15 @@ def headline(diagnosis: Diagnosis, snapshot: Snapshot, outcome: str) -> str:
         return f"All well: torch {_torch_version(snapshot)} runs on {_device(snapshot)}."
     if snapshot.origin == "report":
         effect = _effect(snapshot, diagnosis.expect) if _gpus(snapshot) or not _is_imported(snapshot) else None
-        return f"{effect}, and this report does not show why." if effect else "No fault found in this report."
+        if effect:
+            return f"{effect}, and this report does not show why."
+        # an error that any healthy machine can raise (no memory left) is no fault of a set-up, and no clean bill either
+        more = (
+            " ptsetup explain says what its error text means."
+            if any("Error" in m.text for m in snapshot.messages)
+            else ""
+        )
+        return f"No fault of the set-up found in this report.{more}"
     version = _torch_version(snapshot)
     return f"No fault found: torch {version} is installed, but it was not imported." if version else "No fault found."
 

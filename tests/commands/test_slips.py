@@ -65,3 +65,9 @@ def test_a_tag_that_a_system_lacks_is_told_without_a_double_negative():
     headline = json.loads(done.stdout)["headline"]
     assert "have no cu126 build for macOS" in headline
     assert "none of" not in headline
+
+
+def test_an_error_that_is_no_fault_of_the_set_up_gets_no_clean_bill():
+    said = "RuntimeError: shapes (3,4) and (5,6) cannot be multiplied\nPyTorch version: 2.7.1+cu126\n"
+    done = ptsetup("doctor", "--from", "-", said=said)
+    assert "ptsetup explain" in done.stdout
