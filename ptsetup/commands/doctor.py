@@ -82,6 +82,8 @@ def _check(options: dict[str, Any]) -> None:
 
     if options["source"] and options["is_fix"]:
         raise RequestError("--fix cannot repair a machine that is only described.", hint="Run it on that machine.")
+    if not options["is_fix"] and (options.get("dry_run") or options.get("is_yes")):
+        raise RequestError("--dry-run and --yes go with --fix.", hint="Add --fix, or leave them out.")
     if options["no_import"] and options["deep"]:
         raise RequestError("--deep imports torch and --no-import forbids it.", hint="Give one of them.")
 

@@ -208,7 +208,7 @@ def read(file: pathlib.Path) -> bytes:
         return file.read_bytes()
     except OSError as problem:
         raise WheelIndexError(
-            f"{file} cannot be read: {problem.strerror}.", hint="Check the path after --index."
+            f"{file} cannot be read: {problem.strerror}.", hint="Check the path of the index."
         ) from None
 
 

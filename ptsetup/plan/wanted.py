@@ -183,6 +183,12 @@ def _requirement(text: str) -> Requirement:
         raise RequestError(
             f"{text!r} names a URL.", hint="Name a version; for wheels of your own use --find-links FOLDER."
         )
+    if requirement.marker is not None:
+        # it would have to be judged for the target; dropped, it would install what was not asked for
+        raise RequestError(
+            f"{text!r} carries a condition.",
+            hint="Name what you want on this machine: torch, torch==2.7.1, 'torch>=2.12'.",
+        )
     return requirement
 
 

@@ -26,6 +26,9 @@ def ptsetup(*argv, said=""):
         ("snapshot", "--timeout-scale", "nan"),
         ("check", "--no-import", "--select", "PT5", "--ignore", "PT5"),
         ("doctor", "--no-import", "--ignore", "PT"),
+        ("doctor", "--no-import", "--dry-run"),
+        ("doctor", "--no-import", "--yes"),
+        ("plan", "--gpu", "8.9", "--driver", "580.95", "torch; python_version < '3'"),
     ],
     ids=" ".join,
 )
