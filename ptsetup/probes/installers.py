@@ -48,14 +48,38 @@ def _is_python(word: str) -> bool:
 
 
 def _acts_on(proc: str, pid: int, words: list[str], places: set[str]) -> bool:
-    """By the interpreter that runs it, by --python or --prefix, or by the environment that was active when it was started."""
-    named = [word for word in words if word.startswith(("/", "--python=", "--prefix=", "--target="))]
-    for word in [*named, *_after(words, ("--python", "-p", "--prefix"))]:
-        path = word.partition("=")[2] if word.startswith("--") else word
-        if any(_is_below(os.path.abspath(path), place) for place in places):  # noqa: PTH100 - never raises
-            return True
+    """By what ``--python`` or ``--prefix`` names; else by the interpreter that runs it, or the environment that was active then."""
+    folder = _folder(proc, pid)
+    named = [word.partition("=")[2] for word in words if word.startswith(TARGETS_WITH_VALUE)]
+    named += _after(words, TARGETS)
+    if named:
+        return any(_leads_to(folder, path, places) for path in named)
+    # uv and conda may lie in one environment and work on another; pip works on its own
+    if any(_leads_to(folder, path, places) for path in words[:2] if not re.search(MANAGER, path)):
+        return True
     active = _variable(proc, pid, "VIRTUAL_ENV")
     return active is not None and os.path.realpath(active) in places
+
+
+TARGETS = ("--python", "-p", "--prefix", "--target")
+TARGETS_WITH_VALUE = tuple(f"{name}=" for name in TARGETS if name.startswith("--"))
+MANAGER = r"(?:^|[/\\])(?:uv|poetry|pdm|conda|mamba|micromamba)(?:\.exe)?$"
+
+
+def _leads_to(folder: str | None, path: str, places: set[str]) -> bool:
+    """``.venv/bin/python`` is seen from that process's folder, not from ours: another project has one, too."""
+    if not os.path.isabs(path):  # noqa: PTH117 - a text
+        if folder is None or "/" not in path:
+            return False
+        path = f"{folder}/{path}"
+    return any(_is_below(os.path.normpath(path), place) for place in places)
+
+
+def _folder(proc: str, pid: int) -> str | None:
+    try:
+        return os.readlink(f"{proc}/{pid}/cwd")  # noqa: PTH115 - a text
+    except OSError:
+        return None
 
 
 def _after(words: list[str], options: tuple[str, ...]) -> Iterator[str]:

@@ -166,8 +166,17 @@ def test_installations_in_this_environment(tmp_path):
     process(proc, 14, ["uv", "sync"], VIRTUAL_ENV=prefix)
     process(proc, 15, [f"{prefix}/bin/python", "train.py"])
     (proc / "16").mkdir()
+    # seen from the folder of the process: here, and in another project that has an environment of the same name
+    for pid, folder in ((17, tmp_path), (18, tmp_path / "other")):
+        process(proc, pid, ["env/bin/uv", "pip", "install", "--python", "env/bin/python", "torch"])
+        (proc / str(pid) / "cwd").symlink_to(folder)
+    process(proc, 19, ["env/bin/python", "-m", "pip", "install", "torch"])
+    (proc / "19" / "cwd").symlink_to(tmp_path)
+    # an installer that lies in this environment and works on another
+    process(proc, 20, [f"{prefix}/bin/uv", "pip", "install", "--python=/elsewhere/bin/python", "torch"])
+    process(proc, 21, [f"{prefix}/bin/uv", "sync"])
     found = installers.running(Target(prefix=str(prefix)), {}, [], proc=str(proc))
-    assert sorted(found) == [11, 13, 14]
+    assert sorted(found) == [11, 13, 14, 17, 19]
 
 
 def test_without_a_list_of_processes(tmp_path):
