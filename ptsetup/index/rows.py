@@ -1,5 +1,6 @@
 """Tables of wheels_index.json that most commands never look at: kept as JSON text until someone does."""
 
+import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from typing import Generic, TypeVar, overload
@@ -58,10 +59,9 @@ class Rows(Sequence[Row], Generic[Row]):
         """
         found = None if self._rows is not None else _parts(self._raw, first, second)
         if found is not None:
-            try:
+            # a bracket inside a text, or a wrong value: the whole table tells
+            with contextlib.suppress(msgspec.DecodeError):
                 return tuple(msgspec.json.decode(part, type=self._type) for part in found)
-            except msgspec.DecodeError:
-                pass  # a bracket inside a text, or a wrong value: the whole table tells
         return tuple(row for row in self.all() if msgspec.structs.astuple(row)[:2] == (first, second))
 
     def __len__(self) -> int:

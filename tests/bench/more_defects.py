@@ -1,6 +1,11 @@
 """More defects that a broken torch might have, found by looking for what the checks had missed; they follow those of ``mutations``."""
 
 MORE = """
+def qr_is_not_there(torch):
+    def change(old, *a, **k):
+        raise NotImplementedError("no LAPACK in this build")
+    wrap(torch.linalg, "qr", change)
+
 def dampening_always(torch):
     old = torch.optim.SGD.__init__
     torch.optim.SGD.__init__ = lambda self, params, *a, **k: old(self, params, *a, **(dict(k, dampening=0.1) if k.get("momentum") and not k.get("nesterov") else k))
@@ -368,6 +373,7 @@ def rate_not_restored(torch):
 """
 
 CAUGHT = {
+    "qr_is_not_there": ("linalg.residuals", "LAPACK"),
     "dampening_always": ("optim.sgd", "optimizer kernels"),
     "adam_step_one_late": ("optim.adam", "optimizer kernels"),
     "running_var_biased": ("norm.forms", "cuDNN"),
