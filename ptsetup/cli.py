@@ -3,10 +3,8 @@
 import atexit
 import contextlib
 import errno
-import gc
 import importlib
 import os
-import pathlib
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -28,9 +26,6 @@ COMMANDS = {
     "index": "Show, verify or update the index of wheels.",
 }
 """Name -> one line of help: shown without importing the command, so that ``--help`` and ``--version`` stay fast."""
-
-OBJECTS_BETWEEN_COLLECTIONS = 100_000
-"""After so many new objects that may form cycles they are looked for; 700 is usual."""
 
 
 class Commands(click.Group):
@@ -54,7 +49,8 @@ class Commands(click.Group):
 
 
 def _has_module(name: str) -> bool:
-    return pathlib.Path(__file__).with_name("commands").joinpath(f"{name}.py").is_file()
+    # texts: pathlib takes 4 ms to import, which a verdict in a blink does not have
+    return os.path.isfile(f"{os.path.dirname(__file__)}/commands/{name}.py")  # noqa: PTH113, PTH120
 
 
 @click.group(
@@ -74,8 +70,6 @@ def root(ctx: click.Context) -> None:
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run ptsetup and end the process with an exit code of STYLE.md: 0, 1, 2, 3, 4 (a bug) or 130."""
-    # what we import and read makes many objects and few cycles: looking for them that seldom saves 4 ms of a verdict
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     if argv is None:
         _in_utf8_mode()
         _end_as_after_ctrl_c()

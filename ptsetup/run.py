@@ -2,12 +2,10 @@
 
 import contextlib
 import os
-import pathlib
 import select
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, NamedTuple
@@ -259,20 +257,59 @@ def stream(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
 
 def script(name: str) -> str:
     """Path of one of the scripts in ``inside/``."""
-    return str(pathlib.Path(__file__).with_name("inside") / name)
+    return os.path.join(os.path.dirname(__file__), "inside", name)  # noqa: PTH118, PTH120 - texts, as below
 
 
 def _spool() -> IO[bytes]:
     """A file without a name for a child's output: on disk, or in memory where there is no room or no such folder (Linux)."""
     if sys.platform != "linux" or not hasattr(os, "memfd_create"):
+        import tempfile
+
         return tempfile.TemporaryFile()
     with contextlib.suppress(OSError):
-        file = tempfile.TemporaryFile()  # noqa: SIM115 - its Child closes it
-        system = os.fstatvfs(file.fileno())
+        descriptor = _nameless(temporary_folder())
+        system = os.fstatvfs(descriptor)
         if system.f_bavail * system.f_frsize >= SPOOL_MINIMUM:
-            return file
-        file.close()
+            return os.fdopen(descriptor, "w+b")
+        os.close(descriptor)
     return os.fdopen(os.memfd_create("ptsetup-output"), "w+b")
+
+
+def _nameless(folder: str) -> int:
+    """A new file in a folder that loses its name at once (O_TMPFILE is refused by the file systems of many containers)."""
+    name = os.path.join(folder, f"ptsetup-{os.urandom(8).hex()}")  # noqa: PTH118 - a text
+    descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    os.unlink(name)  # noqa: PTH108 - a text
+    return descriptor
+
+
+def temporary_folder() -> str:
+    """What ``tempfile.gettempdir`` says, in a tenth of the time of importing it on Linux: it brings every kind of archive."""
+    if sys.platform != "linux":
+        import tempfile
+
+        return tempfile.gettempdir()
+    named = [os.environ[name] for name in ("TMPDIR", "TEMP", "TMP") if os.environ.get(name)]
+    for folder in (*named, "/tmp", "/var/tmp", "/usr/tmp"):  # noqa: S108 - the folders that tempfile tries
+        if os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK):  # noqa: PTH112 - a text
+            return os.path.abspath(folder)  # noqa: PTH100 - a text
+    return os.getcwd()  # noqa: PTH109 - a text
+
+
+def which(name: str, path: str) -> str | None:
+    """The first program of that name on ``path`` (folders as in PATH); None when there is none.
+
+    ``shutil.which`` by itself on Windows, which adds endings; elsewhere importing it takes longer than all of looking.
+    """
+    if os.name == "nt":
+        import shutil
+
+        return shutil.which(name, path=path)
+    for folder in path.split(os.pathsep):
+        place = f"{folder or '.'}/{name}"
+        if os.path.isfile(place) and os.access(place, os.X_OK):  # noqa: PTH113 - never raises
+            return place
+    return None
 
 
 def _text(stream_file: IO[bytes]) -> str:

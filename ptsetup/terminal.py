@@ -58,9 +58,13 @@ class Terminal:
 
 
 def _columns() -> int:
-    import shutil  # slow: it brings every kind of archive
-
-    return shutil.get_terminal_size((80, 24)).columns
+    # as shutil.get_terminal_size, which brings every kind of archive
+    with contextlib.suppress(ValueError):
+        if (columns := int(os.environ.get("COLUMNS", "0"))) > 0:
+            return columns
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80  # type: ignore[union-attr]
+    return 80
 
 
 def _is_tty(stream: object) -> bool:

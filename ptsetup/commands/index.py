@@ -50,7 +50,6 @@ def show(terminal: Terminal, version: str | None, index_file: str | None, form: 
 @click.pass_context
 def verify(ctx: click.Context, file: str | None) -> None:
     """Check FILE (or the index in use): types, and values that no index can hold. Exit code 1 when something is wrong."""
-    import pathlib
 
     from ptsetup import index
     from ptsetup.errors import WheelIndexError
@@ -60,7 +59,7 @@ def verify(ctx: click.Context, file: str | None) -> None:
     terminal: Terminal = ctx.obj
     source = None if file else index.find()[1]
     path = source.path if source else str(file)
-    data = index.read(pathlib.Path(path))
+    data = index.read(path)
     try:
         wheels = index.parse(data, path)
         problems = problems_of(wheels)

@@ -1,10 +1,11 @@
 """Where wheels_index.json lies, and how it is read: shipped, cached by ``index update``, or named by the user."""
 
+import contextlib
 import functools
 import os
-import pathlib
 import sys
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,6 +13,10 @@ from ptsetup.errors import WheelIndexError
 from ptsetup.facts import Record
 from ptsetup.index.records import SCHEMA, CompanionBuild, GpuName, Peak, WheelFile, WheelIndex
 from ptsetup.index.rows import WAY_OUT, Rows
+
+if TYPE_CHECKING:
+    # it takes 4 ms to import, which a verdict in a blink does not have: files are read by their names here
+    import pathlib
 
 FILE_NAME = "wheels_index.json"
 
@@ -35,35 +40,51 @@ class Source(Record, frozen=True, kw_only=True):
     """Why another file was passed over."""
 
 
-def locate() -> pathlib.Path:
+def locate() -> "pathlib.Path":
     """The shipped file: beside the package's modules (a wheel), or one level above the package in a checkout.
 
     Raises:
         WheelIndexError: it is in neither place.
     """
-    package = pathlib.Path(__file__).parent.parent
-    beside, above = package / FILE_NAME, package.parent / FILE_NAME
-    if beside.is_file():
+    import pathlib
+
+    return pathlib.Path(_shipped())
+
+
+def _shipped() -> str:
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+    above = os.path.dirname(package)  # noqa: PTH120
+    beside, above_it, project = _in(package, FILE_NAME), _in(above, FILE_NAME), _in(above, "pyproject.toml")
+    if os.path.isfile(beside):  # noqa: PTH113
         return beside
-    if above.is_file() and (package.parent / "pyproject.toml").is_file():
-        return above
+    if os.path.isfile(above_it) and os.path.isfile(project):  # noqa: PTH113
+        return above_it
     raise WheelIndexError(
-        f"{FILE_NAME} is missing: neither {beside} nor {above} is there.",
+        f"{FILE_NAME} is missing: neither {beside} nor {above_it} is there.",
         hint="Install ptsetup again, or name a copy with --index FILE.",
     )
 
 
-def cache_path(env: Mapping[str, str] | None = None, system: str = sys.platform) -> pathlib.Path:
+def cache_path(env: Mapping[str, str] | None = None, system: str = sys.platform) -> "pathlib.Path":
     """Where ``index update`` keeps the user's copy."""
-    env = os.environ if env is None else env
-    home = pathlib.Path(env.get("HOME") or env.get("USERPROFILE") or pathlib.Path.home())
+    import pathlib
+
+    return pathlib.Path(_cache(os.environ if env is None else env, system))
+
+
+def _cache(env: Mapping[str, str], system: str) -> str:
+    home = env.get("HOME") or env.get("USERPROFILE") or os.path.expanduser("~")  # noqa: PTH111
     if system == "win32":
-        base = pathlib.Path(env.get("LOCALAPPDATA") or home / "AppData" / "Local")
+        base = env.get("LOCALAPPDATA") or _in(home, "AppData", "Local")
     elif system == "darwin":
-        base = home / "Library" / "Caches"
+        base = _in(home, "Library", "Caches")
     else:
-        base = pathlib.Path(env.get("XDG_CACHE_HOME") or home / ".cache")
-    return base / "ptsetup" / FILE_NAME
+        base = env.get("XDG_CACHE_HOME") or _in(home, ".cache")
+    return _in(base, "ptsetup", FILE_NAME)
+
+
+def _in(folder: str, *names: str) -> str:
+    return os.path.join(folder, *names)  # noqa: PTH118
 
 
 def parse(data: bytes, name: str) -> WheelIndex:
@@ -161,18 +182,18 @@ def find(path: str | None = None) -> tuple[WheelIndex, Source]:
     Raises:
         WheelIndexError: as ``load``.
     """
-    return _find(path, str(cache_path()))
+    return _find(path, _cache(os.environ, sys.platform))
 
 
 @functools.lru_cache(maxsize=4)
 def _find(path: str | None, cache: str) -> tuple[WheelIndex, Source]:
     if path is not None:
-        return _read(pathlib.Path(path), "named")
-    shipped, copy = locate(), pathlib.Path(cache)
+        return _read(path, "named")
+    shipped = _shipped()
     note = None
-    if copy.is_file():
+    if os.path.isfile(cache):  # noqa: PTH113
         try:
-            cached = _read(copy, "cached")
+            cached = _read(cache, "cached")
             # a copy that was made on the day of the shipped one knows more
             if cached[0].date >= _head(read(shipped)).date:
                 _look_at_all(cached[0])
@@ -195,26 +216,27 @@ def digest(path: str) -> str:
     """sha256 of a file, in hexadecimal."""
     import hashlib
 
-    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
+    return hashlib.sha256(read(path)).hexdigest()
 
 
-def read(file: pathlib.Path) -> bytes:
+def read(path: str) -> bytes:
     """The content of an index file.
 
     Raises:
         WheelIndexError: it cannot be read.
     """
     try:
-        return file.read_bytes()
+        with open(path, "rb") as file:  # noqa: PTH123
+            return file.read()
     except OSError as problem:
         raise WheelIndexError(
-            f"{file} cannot be read: {problem.strerror}.", hint="Check the path of the index."
+            f"{path} cannot be read: {problem.strerror}.", hint="Check the path of the index."
         ) from None
 
 
-def _read(file: pathlib.Path, kind: str) -> tuple[WheelIndex, Source]:
-    data = read(file)
-    return parse(data, str(file)), Source(path=str(file), kind=kind, size_bytes=len(data))
+def _read(path: str, kind: str) -> tuple[WheelIndex, Source]:
+    data = read(path)
+    return parse(data, path), Source(path=path, kind=kind, size_bytes=len(data))
 
 
 def whole(index: WheelIndex) -> WheelIndex:
@@ -240,7 +262,7 @@ def dump(index: WheelIndex) -> bytes:
     return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
 
 
-def save(index: WheelIndex, path: pathlib.Path) -> None:
+def save(index: WheelIndex, path: "pathlib.Path") -> None:
     """Write an index atomically: whole, or not at all.
 
     Raises:
@@ -256,10 +278,11 @@ def save(index: WheelIndex, path: pathlib.Path) -> None:
             file.write(dump(index))
             file.flush()
             os.fsync(file.fileno())
-        pathlib.Path(temporary).replace(path)
+        os.replace(temporary, path)  # noqa: PTH105
     except OSError as problem:
         if temporary:
-            pathlib.Path(temporary).unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)  # noqa: PTH108
         raise WheelIndexError(
             f"{path} cannot be written: {problem.strerror}.", hint="Free some room, or set XDG_CACHE_HOME."
         ) from None

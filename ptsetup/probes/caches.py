@@ -1,7 +1,6 @@
 """The folders in which torch.hub and Hugging Face keep models: can they be used?"""
 
 import os
-import shutil
 from collections.abc import Mapping
 
 FREE_MINIMUM = 1024**3
@@ -28,6 +27,8 @@ def problem(env: Mapping[str, str]) -> str | None:
             return f"{folder} ({name}) is no folder."
         if not os.access(place, os.W_OK | os.X_OK):
             return f"{folder} ({name}) cannot be written to."
+        import shutil
+
         try:
             free = shutil.disk_usage(place).free
         except OSError:

@@ -1,7 +1,6 @@
 """What Windows and macOS share: programs, interfaces by psutil, the processor's name by py-cpuinfo in a child."""
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Mapping
 
@@ -49,7 +48,7 @@ def interfaces(tree: Tree) -> tuple[Interface, ...] | None:
 
 def which(env: Mapping[str, str], name: str) -> str | None:
     """First program of that name on PATH (with the endings of PATHEXT on Windows)."""
-    found = shutil.which(name, path=env.get("PATH"))
+    found = run.which(name, env.get("PATH", ""))
     return clean(found) if found else None
 
 

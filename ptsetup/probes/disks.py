@@ -3,7 +3,6 @@
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Mapping
 
 from ptsetup import run
@@ -47,7 +46,7 @@ def usual(env: Mapping[str, str] | None = None) -> dict[str, str]:
         caches = f"{home}/Library/Caches/pip" if is_mac else f"{base}/pip", f"{base}/uv"
     return {
         "home": home,
-        "temp": tempfile.gettempdir(),
+        "temp": run.temporary_folder(),
         "cache": env.get("PIP_CACHE_DIR") or caches[0],
         "uv_cache": env.get("UV_CACHE_DIR") or caches[1],
         "inductor_cache": inductor_cache(env),
@@ -60,7 +59,7 @@ def inductor_cache(env: Mapping[str, str]) -> str:
         return env["TORCHINDUCTOR_CACHE_DIR"]
     names = (env.get(name) for name in ("LOGNAME", "USER", "LNAME", "USERNAME"))
     name = next((n for n in names if n), None) or users.user_name(Tree()) or _no_name()
-    return os.path.join(tempfile.gettempdir(), "torchinductor_" + re.sub(r'[\\/:*?"<>|]', "_", name))  # noqa: PTH118
+    return os.path.join(run.temporary_folder(), "torchinductor_" + re.sub(r'[\\/:*?"<>|]', "_", name))  # noqa: PTH118
 
 
 def _no_name() -> str:

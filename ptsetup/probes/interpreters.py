@@ -1,7 +1,6 @@
 """Other interpreters within reach that have a torch: looked up in their folders, none of them is started."""
 
 import os
-import pathlib
 import re
 from collections.abc import Iterator, Mapping
 
@@ -92,7 +91,7 @@ def _prefixes(target: Target, env: Mapping[str, str]) -> Iterator[tuple[str, str
     if target.base_prefix:
         yield target.base_prefix, None
     for folder in choose.managed_folders(env):
-        yield from ((str(folder / name), None) for name in _names(folder))
+        yield from ((os.path.join(folder, name), None) for name in _names(folder))  # noqa: PTH118 - texts
     yield from ((prefix, None) for prefix in _conda(env))
     home = env.get("HOME") or env.get("USERPROFILE")
     if home:
@@ -103,7 +102,7 @@ def _prefixes(target: Target, env: Mapping[str, str]) -> Iterator[tuple[str, str
 def _on_path(path: str) -> Iterator[str]:
     """Interpreters on PATH, and those that a pip on PATH belongs to (its first line names them)."""
     for folder in dict.fromkeys(path.split(os.pathsep)):
-        if not folder or pathlib.Path(folder).name == "shims":
+        if not folder or choose.is_shims(folder):
             continue
         for name in _names(folder):
             if name.startswith(("python", "pip")) and re.fullmatch(NAMES, name):
@@ -136,7 +135,8 @@ def prefix_of(interpreter: str) -> str:
 
 def _conda(env: Mapping[str, str]) -> Iterator[str]:
     home = env.get("HOME") or env.get("USERPROFILE") or ""
-    bases = [str(pathlib.Path(env["CONDA_EXE"]).parent.parent)] if env.get("CONDA_EXE") else []
+    program = env.get("CONDA_EXE")
+    bases = [os.path.dirname(os.path.dirname(program))] if program else []  # noqa: PTH120 - a text
     bases += [os.path.join(home, name) for name in CONDA_HOMES] if home else []  # noqa: PTH118 - a text
     for base in bases:
         if os.path.isdir(base):  # noqa: PTH112 - never raises

@@ -1,5 +1,6 @@
 """What distributed training needs of the network: names, interfaces, RDMA, the rendezvous port (Linux; the rest by psutil)."""
 
+import _socket  # what socket wraps; that makes its enumerations first, which takes eight times as long
 import os
 import re
 import sys
@@ -87,11 +88,9 @@ def host_name(tree: Tree) -> str | None:
 
 def resolve(name: str) -> tuple[str, ...] | None:
     """Addresses of a name, () when it has none."""
-    import socket
-
     try:
         # as bytes: a text would load the tables of international names first
-        found = socket.getaddrinfo(name.encode() if name.isascii() else name, None, type=socket.SOCK_STREAM)
+        found = _socket.getaddrinfo(name.encode() if name.isascii() else name, None, type=_socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return ()
     return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
@@ -132,9 +131,7 @@ def addresses_v6(text: str) -> dict[str, tuple[str, ...]]:
 
 def compressed(digits: str) -> str:
     """32 hexadecimal digits as an IPv6 address is written."""
-    import socket
-
-    return socket.inet_ntop(socket.AF_INET6, bytes.fromhex(digits))
+    return _socket.inet_ntop(_socket.AF_INET6, bytes.fromhex(digits))
 
 
 def _addresses_v4(names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
@@ -143,16 +140,18 @@ def _addresses_v4(names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     if sys.platform == "win32":
         return found
     import fcntl
-    import socket
 
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
+    handle = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)
+    try:
         for name in names:
             request = os.fsencode(name)[:15].ljust(256, b"\0")
             try:
                 answer = fcntl.ioctl(handle.fileno(), 0x8915, request)
             except OSError:
                 continue
-            found[name] = (socket.inet_ntoa(answer[20:24]),)
+            found[name] = (_socket.inet_ntoa(answer[20:24]),)
+    finally:
+        handle.close()
     return found
 
 

@@ -13,6 +13,9 @@ from ptsetup.probes._tree import Tree, clean
 VERSIONED = ("g++", "clang++", "gcc", "cc", "ninja")
 """Asked for their version: they answer within milliseconds. Docker and nvidia-ctk take far longer, and no rule needs theirs."""
 
+C_ALONE = ("gcc", "cc")
+"""Asked only where there is no g++, which comes with them and is what extensions are built with."""
+
 LOCATED = ("docker", "podman", "nvidia-ctk", "nvidia-modprobe", "nvidia-cuda-mps-control")
 
 TOOLKIT_VARIABLES = ("CUDA_HOME", "CUDA_PATH")
@@ -30,9 +33,10 @@ def start(tree: Tree, env: Mapping[str, str], *, deadline_scale: float = 1.0) ->
     children: dict[int, run.Child] = {}
     started: dict[str, int] = {}
     same: dict[int, int] = {}
+    has_cxx = any(program.name == "g++" and program.path for program in found)
     for number, program in enumerate(found):
         command = _question(program, env)
-        if command is None or not tree.is_real:
+        if command is None or not tree.is_real or (has_cxx and program.name in C_ALONE):
             continue
         # g++, c++ and cc are often one file: it is asked once
         real = "\0".join([os.path.realpath(command[0]), *command[1:]])

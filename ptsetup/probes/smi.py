@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 from collections.abc import Mapping
 
 from ptsetup import run
@@ -24,7 +23,7 @@ ELSEWHERE = ("/usr/lib/wsl/lib/nvidia-smi", "/usr/bin/nvidia-smi", "/run/current
 
 def find(env: Mapping[str, str]) -> str | None:
     """The program on PATH or where Windows, WSL and NixOS keep it."""
-    found = shutil.which("nvidia-smi", path=env.get("PATH", ""))
+    found = run.which("nvidia-smi", env.get("PATH", ""))
     if found:
         return found
     windows = os.path.join(env.get("SYSTEMROOT", r"C:\Windows"), "System32", "nvidia-smi.exe")  # noqa: PTH118 - a text

@@ -41,16 +41,25 @@ def test_versions_are_asked_and_parsed(tmp_path):
 
 def test_a_program_that_fails_hangs_or_dies_is_told_and_costs_only_itself(tmp_path):
     script(tmp_path, "/bin/g++", "echo broken toolchain >&2; exit 3")
-    script(tmp_path, "/bin/gcc", "sleep 100")
-    script(tmp_path, "/bin/cc", "kill -SEGV $$")
     executable(tmp_path, "/bin/clang++", "\x7fELF not really")
     script(tmp_path, "/bin/ninja", "echo 1.12.0")
-    listed = found({"PATH": f"{tmp_path}/bin:/usr/bin:/bin"}, deadline_scale=0.5)
+    script(tmp_path, "/c/gcc", "sleep 100")
+    script(tmp_path, "/c/cc", "kill -SEGV $$")
+    listed = found({"PATH": f"{tmp_path}/bin:/usr/bin:/bin"})
     assert listed["g++"].error.endswith("exit code 3: broken toolchain")
-    assert "no answer in time" in listed["gcc"].error
-    assert "signal 11" in listed["cc"].error
     assert "does not start" in listed["clang++"].error
     assert listed["ninja"].version == "1.12.0"
+    only_c = found({"PATH": f"{tmp_path}/c"}, deadline_scale=0.5)
+    assert "no answer in time" in only_c["gcc"].error
+    assert "signal 11" in only_c["cc"].error
+
+
+def test_c_compilers_are_asked_only_where_there_is_no_compiler_of_cxx(tmp_path):
+    for name in ("g++", "gcc", "cc"):
+        script(tmp_path, f"/bin/{name}", f"echo '{name} 12.2.0'")
+    listed = found({"PATH": f"{tmp_path}/bin"})
+    assert (listed["g++"].version, listed["gcc"].version, listed["cc"].version) == ("12.2.0", None, None)
+    assert listed["gcc"].path == f"{tmp_path}/bin/gcc"
 
 
 def test_noise_and_floods_are_no_version(tmp_path):
