@@ -278,7 +278,7 @@ def _spool() -> IO[bytes]:
 def _nameless(folder: str) -> int:
     """A new file in a folder that loses its name at once (O_TMPFILE is refused by the file systems of many containers)."""
     name = os.path.join(folder, f"ptsetup-{os.urandom(8).hex()}")  # noqa: PTH118 - a text
-    descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     os.unlink(name)  # noqa: PTH108 - a text
     return descriptor
 

@@ -2,6 +2,7 @@
 
 import os
 import select
+import shutil
 import signal
 import sys
 import tempfile
@@ -165,12 +166,43 @@ def test_a_child_has_a_group_of_its_own():
 
 
 @pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="files in memory are of Linux")
-def test_without_a_folder_for_temporary_files_output_is_kept_in_memory(monkeypatch):
-    def none_at_all():
-        raise FileNotFoundError(2, "No usable temporary directory found")
-
-    monkeypatch.setattr(tempfile, "TemporaryFile", none_at_all)
+def test_without_a_folder_for_temporary_files_output_is_kept_in_memory(monkeypatch, tmp_path):
+    monkeypatch.setattr(run, "temporary_folder", lambda: str(tmp_path / "gone"))
     assert python("print('here')").stdout == "here\n"
+
+
+def test_the_folder_for_temporary_files_is_the_one_of_tempfile(monkeypatch, tmp_path):
+    for number, names in enumerate(((), ("TMPDIR",), ("TEMP",), ("TMP",), ("TMPDIR", "TMP"))):
+        for name in ("TMPDIR", "TEMP", "TMP"):
+            monkeypatch.delenv(name, raising=False)
+        for name in names:
+            (tmp_path / f"{number}{name}").mkdir()
+            monkeypatch.setenv(name, str(tmp_path / f"{number}{name}"))
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        assert run.temporary_folder() == tempfile.gettempdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "missing"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    assert run.temporary_folder() == tempfile.gettempdir()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere tempfile makes them")
+def test_the_files_for_output_leave_no_name_behind(monkeypatch, tmp_path):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    child = run.Child([sys.executable, "-c", "print('here')"], deadline_s=60.0)
+    assert list(tmp_path.iterdir()) == []
+    assert child.finish().stdout == "here\n"
+
+
+@posix
+def test_programs_are_found_as_shutil_finds_them(tmp_path):
+    for folder, mode in (("a", 0o644), ("b", 0o755), ("c", 0o755)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "tool").write_text("")
+        (tmp_path / folder / "tool").chmod(mode)
+    (tmp_path / "d" / "tool").mkdir(parents=True)
+    for folders in ("abcd", "cb", "d", "a", ""):
+        path = os.pathsep.join(str(tmp_path / name) for name in folders)
+        assert run.which("tool", path) == shutil.which("tool", path=path)
 
 
 @pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="files in memory are of Linux")

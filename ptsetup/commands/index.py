@@ -50,7 +50,6 @@ def show(terminal: Terminal, version: str | None, index_file: str | None, form: 
 @click.pass_context
 def verify(ctx: click.Context, file: str | None) -> None:
     """Check FILE (or the index in use): types, and values that no index can hold. Exit code 1 when something is wrong."""
-
     from ptsetup import index
     from ptsetup.errors import WheelIndexError
     from ptsetup.index.verify import verify as problems_of

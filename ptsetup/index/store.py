@@ -2,9 +2,10 @@
 
 import contextlib
 import functools
+import itertools
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,11 +23,12 @@ FILE_NAME = "wheels_index.json"
 
 LATE: dict[str, type[msgspec.Struct]] = {
     "companions": CompanionBuild,
-    "files": WheelFile,
     "nvidia_gpus": GpuName,
     "peaks": Peak,
+    "files": WheelFile,
 }
-"""Tables that are decoded when they are looked at: a plan needs few of their rows, and they are most of the file."""
+"""Tables that are decoded when they are looked at, as they follow each other in the file: few of their rows are needed, and they
+are most of it."""
 
 
 class Source(Record, frozen=True, kw_only=True):
@@ -118,7 +120,7 @@ def _apart(data: bytes) -> tuple[bytes, dict[str, bytes]]:
     Even passing over them would take half of the time that reading an index takes.
     """
     parts, late, place = [], {}, 0
-    for start, table in sorted((_start(data, table), table) for table in LATE):
+    for start, table in sorted(_starts(data)):
         end = data.find(b"\n]", start)
         if start >= place and end >= 0:
             parts += [data[place : start + 1], b"]"]
@@ -127,13 +129,18 @@ def _apart(data: bytes) -> tuple[bytes, dict[str, bytes]]:
     return b"".join((*parts, data[place:])), late
 
 
-def _start(data: bytes, table: str) -> int:
-    """Where the bracket of a table stands; -1 where it is not at the end of a line that begins with the table's name."""
-    for head in (f'\n"{table}":[\n', f'\n"{table}": [\n'):
-        place = data.find(head.encode())
-        if place >= 0:
-            return place + len(head) - 2
-    return -1
+def _starts(data: bytes) -> Iterator[tuple[int, str]]:
+    """Where the brackets of the tables stand, of those at the end of a line that begins with the table's name."""
+    after = 0
+    for table in LATE:
+        heads = (f'\n"{table}":[\n'.encode(), f'\n"{table}": [\n'.encode())
+        # they stand in this order as a rule: all that comes before was looked through already
+        for head, begin in itertools.product(heads, (after, 0)):
+            place = data.find(head, begin)
+            if place >= 0:
+                after = place + len(head) - 2
+                yield after, table
+                break
 
 
 class _Stored(WheelIndex, frozen=True, kw_only=True):

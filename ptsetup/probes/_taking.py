@@ -60,8 +60,12 @@ class Work:
     def _start(self, crew: Crew) -> None:
         """The probes that need nothing of the target."""
         scale, deadline_s = self._scale, deadlines.THREAD_S * self._scale
-        # its child has a deadline of its own
-        crew.start("torch", self._torch, deadline_s=deadlines.TORCH_DEEP_S * scale + deadline_s)
+        importing = self._importing
+        if importing is None:
+            crew.do("torch", lambda: Found(status="skipped", detail="Importing torch was not asked for."))
+        else:
+            # its child has a deadline of its own
+            crew.start("torch", lambda: torch.finish(importing), deadline_s=deadlines.TORCH_DEEP_S * scale + deadline_s)
         # its children take a while
         crew.start("nvidia", self._nvidia, deadline_s=deadline_s)
         quick: dict[str, Callable[[], Found]] = {
@@ -86,12 +90,6 @@ class Work:
         paths = {"target": looked.purelib} if looked and looked.purelib else {}
         record = disks.probe({**paths, **disks.usual()}, deadline_scale=self._scale, unknowns=unknowns)
         return Found(record=record, unknowns=tuple(unknowns))
-
-    def _torch(self) -> Found:
-        """What importing torch said."""
-        if self._importing is None:
-            return Found(status="skipped", detail="Importing torch was not asked for.")
-        return torch.finish(self._importing)
 
     def _deepened(self, found: Found, looked: Target | None) -> Found:
         """The same with its companions and copies between GPUs (``--deep``)."""

@@ -1,6 +1,7 @@
 """A Diagnosis for people (text), for programs (JSON); the record that both are made from."""
 
 import re
+import textwrap
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -121,11 +122,6 @@ def as_text(told: Report, style: Style, *, width: int = 80, is_verbose: bool = F
 
 def wrap(text: str, width: int, first: str = "", rest: str | None = None) -> list[str]:
     """A text broken into lines; nothing is cut, long words (paths, URLs) stay whole."""
-    if text and len(first) + len(text) <= width and text == " ".join(text.split()):
-        # a line as it is needs none of textwrap, whose patterns take 1 ms
-        return [first + text]
-    import textwrap
-
     after = first if rest is None else rest
     return textwrap.wrap(
         text, width, initial_indent=first, subsequent_indent=after, break_long_words=False, break_on_hyphens=False
