@@ -20,6 +20,12 @@ class SnapshotError(PtsetupError):
     """A Snapshot could not be read: not JSON, wrong types, or an unknown schema."""
 
 
+class NoSnapshot(SnapshotError):  # noqa: N818 - like InstallFailed
+    """What was given in place of a Snapshot is something else, readable as that."""
+
+    exit_code = 2
+
+
 class WheelIndexError(PtsetupError):
     """wheels_index.json is missing, damaged, or of an unknown schema."""
 

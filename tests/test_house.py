@@ -16,7 +16,7 @@ ALLOWED = {
     "replay": {"facts", "errors"},
     "index": {"facts", "errors"},
     "compat": {"facts", "index"},
-    "readers": {"facts", "errors"},
+    "readers": {"facts", "errors", "replay"},
     "probes": {"facts", "run", "errors"},
     "rules": {"facts", "index", "compat"},
     "plan": {"facts", "compat", "index", "errors"},

@@ -100,7 +100,7 @@ def exit_code(told: Any, fail_on: str) -> int:
 def examine(options: dict[str, Any], terminal: Terminal) -> Any:
     """Look, judge, and fill the fixes in: a render.doctor.Report."""
     started = time.monotonic()
-    snapshot = read(options["source"]) if options["source"] else take(options, terminal)
+    snapshot = read(options["source"], terminal) if options["source"] else take(options, terminal)
     from ptsetup import __version__, index, rules
     from ptsetup.commands import _remedies
     from ptsetup.errors import RequestError
@@ -153,26 +153,16 @@ def _warm(index_file: str | None) -> None:
         from ptsetup.render import doctor  # noqa: F401
 
 
-def read(source: str) -> Any:
+def read(source: str, terminal: Terminal) -> Any:
     """Read somebody's report; ``-`` is stdin.
 
     Raises:
-        SnapshotError: it cannot be read.
+        SnapshotError: it cannot be read, or is a JSON document of another kind.
     """
-    import sys
-
     from ptsetup import readers
-    from ptsetup.errors import SnapshotError
+    from ptsetup.commands import _input
 
-    if source == "-":
-        return readers.read(sys.stdin.buffer.read())
-    try:
-        with open(source, "rb") as file:  # noqa: PTH123 - a name from the command line
-            return readers.read(file.read())
-    except OSError as problem:
-        raise SnapshotError(
-            f"{source} cannot be read: {problem.strerror}.", hint="Check the path after --from."
-        ) from None
+    return readers.read(_input.content(source, terminal))
 
 
 def show(told: Any, options: dict[str, Any], terminal: Terminal) -> None:

@@ -1,7 +1,6 @@
 """``ptsetup explain``: the page of a rule, or what an error text means."""
 
 import re
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,12 +32,22 @@ def command(ctx: click.Context, /, asked: tuple[str, ...], is_all: bool, form: s
             "Nothing to explain was given.",
             hint="Give a code (ptsetup explain PT502), an error text in quotes, or --all.",
         )
-    text = sys.stdin.read() if asked == ("-",) else " ".join(asked)
     from ptsetup.bench.teaching import lessons
 
+    text = _given(asked, terminal)
     found, taught = guess(text), lessons(text)
     _guesses(found, taught, form, terminal)
     ctx.exit(0 if found or taught else 1)
+
+
+def _given(asked: tuple[str, ...], terminal: Terminal) -> str:
+    """The error text: the words, or what stdin holds."""
+    if asked != ("-",):
+        return " ".join(asked)
+    from ptsetup.commands import _input
+    from ptsetup.readers import decode
+
+    return decode(_input.content("-", terminal))
 
 
 def _is_name(word: str) -> bool:

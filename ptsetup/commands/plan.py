@@ -45,7 +45,7 @@ def request_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--wsl", "is_wsl", is_flag=True, help="It is WSL2: the driver is the Windows driver."),
         click.option("--jetson", "is_jetson", is_flag=True, help="It is a Jetson board."),
         click.option(
-            "--from", "snapshot_file", metavar="FILE", help="Plan for a Snapshot (ptsetup snapshot --output FILE)."
+            "--from", "snapshot_file", metavar="FILE|-", help="Plan for a Snapshot (ptsetup snapshot --output FILE)."
         ),
     )
     for option in reversed(options):
@@ -132,13 +132,15 @@ def snapshot_for(options: dict[str, Any], wheels: Any, terminal: Terminal) -> An
 
         if described.is_given:
             raise RequestError("--from and a description were given together.", hint="Give one of them.")
-        try:
-            with open(options["snapshot_file"], "rb") as file:  # noqa: PTH123 - a name from the command line
-                return replay.load(file.read())
-        except OSError as problem:
+        from ptsetup.commands import _input
+
+        snapshot = replay.load(_input.content(options["snapshot_file"], terminal))
+        if not snapshot.has_facts:
             raise SnapshotError(
-                f"{options['snapshot_file']} cannot be read: {problem.strerror}.", hint="Check the path after --from."
-            ) from None
+                "This Snapshot holds no facts, so nothing can be planned for that machine.",
+                hint="Take it again there: ptsetup snapshot --output FILE",
+            )
+        return snapshot
     if described.is_given:
         from ptsetup.plan.describe import describe
 

@@ -73,6 +73,12 @@ class Snapshot(Record, frozen=True, kw_only=True):
     sources: dict[str, str] = {}
     """Of a report: path of a fact -> where it stands in the text, ``report line 12``."""
 
+    @property
+    def has_facts(self) -> bool:
+        """Something is told of the machine or its interpreter; fields that stand at their defaults tell nothing."""
+        sections = (self.host, self.nvidia, self.amd, self.intel, self.apple, self.target, self.torch)
+        return bool(self.env or self.messages) or any(section is not None and _tells(section) for section in sections)
+
     def why_unknown(self, path: str) -> Unknown | None:
         """Why the fact at ``path`` (or a section above it) is None; None when no reason is recorded."""
         by_path = {unknown.path: unknown for unknown in self.unknowns}
@@ -81,6 +87,13 @@ class Snapshot(Record, frozen=True, kw_only=True):
                 return by_path[path]
             path = path.rpartition(".")[0]
         return None
+
+
+def _tells(section: Record) -> bool:
+    return any(
+        field.required or getattr(section, field.name) not in (field.default, (), {})
+        for field in msgspec.structs.fields(type(section))
+    )
 
 
 def replace(record: AnyRecord, /, **changes: Any) -> AnyRecord:

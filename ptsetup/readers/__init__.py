@@ -4,13 +4,14 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from ptsetup.facts import Message, Snapshot
+from ptsetup.facts import Message, Snapshot, replace
 from ptsetup.readers import _dates, _documents, _hardware, _labels, _lines, _prefixes, _smi, _system, _traces
 from ptsetup.readers._commands import Commands
 from ptsetup.readers._draft import HINTED, Draft
 from ptsetup.readers._lines import Line
 from ptsetup.readers._packages import Packages
 from ptsetup.readers._smi import Smi
+from ptsetup.replay import documents
 
 WHOLE_LINES = 10_000
 """So many lines of a long log are read from each end; of the rest only those that speak of trouble, as many at most."""
@@ -23,6 +24,8 @@ REPEATS = 40
 
 PARAGRAPH_LINES = 12
 """Lines of one wrapped sentence that are joined."""
+
+decode = _lines.decode
 
 TERMINALS = (80, 100, 120, 132, 160)
 """Columns of terminals as they mostly are."""
@@ -56,15 +59,26 @@ def read(text: bytes | str) -> Snapshot:
     """The facts that a report shows, each with its line; what it does not show is unknown, never assumed.
 
     Raises:
+        NoSnapshot: it is a JSON document that is neither a Snapshot, nor a doctor's, nor a list of packages.
         SnapshotError: it is a JSON document of ours, but of another schema or with a wrong value.
     """
     plain = _lines.decode(text) if isinstance(text, bytes) else text
-    ours = _documents.read(plain)
-    if ours is not None:
-        return ours
+    document = documents.parse(plain)
+    if document is None or _documents.wraps_a_text(document):
+        return _told(plain, _lines.clean(plain))
+    packages = _documents.package_lines(document)
+    if packages is None:
+        return documents.snapshot_in(document)
+    listed = _told("", packages)
+    return replace(
+        listed, sources={path: place.replace("report line", "entry") for path, place in listed.sources.items()}
+    )
+
+
+def _told(plain: str, lines: tuple[Line, ...]) -> Snapshot:
+    """The facts in the lines of a text."""
     draft = Draft()
     packages, commands, smi = Packages(draft), Commands(draft), Smi(draft)
-    lines = _lines.clean(plain)
     draft.is_collect_env = any(words in line.text for line in lines for words in _COLLECT_ENV)
     for line in _worth_reading(_lines.with_headings(lines)):
         _dates.scan(draft, line.prefix + line.text)

@@ -1,37 +1,44 @@
-"""Documents that ptsetup itself wrote: a Snapshot, or a doctor's JSON with one inside."""
+"""Lists of packages that pip, uv and conda print as JSON, and JSON around a text: what may be read though it is no Snapshot."""
 
-import msgspec
+from collections.abc import Mapping
+from typing import Any
 
-from ptsetup.errors import SnapshotError
-from ptsetup.facts import SCHEMA, Snapshot
+from ptsetup.readers._lines import Line
+
+TEXTS = ("body", "log", "message", "msg", "text", "stdout", "stderr", "output", "traceback", "error")
+"""Under one of these names an issue tracker or a log keeps a text: the document is read as the text that it wraps."""
 
 
-def read(text: str) -> Snapshot | None:
-    """The Snapshot in a JSON document of ours; None when the text is something else.
+def wraps_a_text(document: object) -> bool:
+    """A GitHub issue as its API gives it, or a line of a container's log."""
+    return isinstance(document, dict) and "schema" not in document and any(_is_text(document, name) for name in TEXTS)
 
-    Raises:
-        SnapshotError: it is one of ours, but of another schema or with a wrong value.
+
+def _is_text(document: Mapping[str, Any], name: str) -> bool:
+    value = document.get(name)
+    return isinstance(value, str) and bool(value.strip())
+
+
+def package_lines(document: object) -> tuple[Line, ...] | None:
+    """A list of packages as the same tool prints it for people, each with the number of its entry; None when it is none.
+
+    pip and uv name ``name`` and ``version``; conda also ``build_string`` and ``channel``.
     """
-    if text.lstrip()[:1] != "{":
+    if not isinstance(document, list) or not document:
         return None
-    try:
-        document = msgspec.json.decode(text.encode())
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+    lines = [Line(0, "Package Version")]
+    for number, entry in enumerate(document, 1):
+        words = _words(entry)
+        if words is None:
+            return None
+        lines.append(Line(number, " ".join(words)))
+    return tuple(lines)
+
+
+def _words(entry: object) -> list[str] | None:
+    if not isinstance(entry, dict):
         return None
-    inner = document.get("snapshot", document)
-    if not isinstance(inner, dict):
+    told = [entry.get(name) for name in ("name", "version", "build_string", "channel")]
+    if not all(isinstance(word, str) and word.strip() for word in told[:2]):
         return None
-    is_ours = {"schema", "origin"} <= inner.keys() or document.keys() == {"schema"}
-    if not is_ours:
-        return None
-    if inner["schema"] != SCHEMA:
-        raise SnapshotError(
-            f"This Snapshot has schema {inner['schema']!r}; this ptsetup reads schema {SCHEMA}.",
-            hint="Take it again with this version of ptsetup, or use the version that wrote it.",
-        )
-    try:
-        return msgspec.convert(inner, type=Snapshot)
-    except (msgspec.ValidationError, RecursionError) as problem:
-        raise SnapshotError(
-            f"This Snapshot has a wrong value: {problem}.", hint="Take it again: ptsetup snapshot"
-        ) from None
+    return [word.strip() for word in told if isinstance(word, str) and word.strip()]

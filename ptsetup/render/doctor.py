@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from ptsetup.facts import Record, Snapshot, to_json
+from ptsetup.facts import Record, Snapshot, replace, to_json
 from ptsetup.render import machine
 from ptsetup.rules import BY_CODE, Diagnosis, Evidence, Fix, Ranked
 
@@ -25,7 +25,7 @@ class Report(Record, frozen=True, kw_only=True):
     ptsetup_version: str
     outcome: str
     """``ill`` (an error), ``warned`` (a warning), ``well`` (torch was seen at work), ``quiet`` (no fault found, but not all was seen),
-    ``unread`` (the text says nothing about a set-up)."""
+    ``unread`` (the text or the Snapshot says nothing about a set-up)."""
     headline: str
     expect: str | None = None
     """The device that is wanted; ``expect_reason`` says how that is known."""
@@ -44,25 +44,23 @@ class Report(Record, frozen=True, kw_only=True):
 
 UNREAD = "Nothing about a PyTorch set-up was recognised in this text, so nothing can be said about it."
 
+EMPTY = "This Snapshot holds no facts, so nothing can be said about that machine."
+
 _SPEAKS = re.compile(
     r"torch|cuda|nvidia|rocm|\bhip|python|\bpip\b|conda|error|warning|traceback|driver|gpu", re.IGNORECASE
 )
 
 
 def says_nothing(snapshot: Snapshot) -> bool:
-    """A report in which no fact was found, and no line that speaks of anything that we know."""
-    sections = (
-        snapshot.host,
-        snapshot.nvidia,
-        snapshot.amd,
-        snapshot.intel,
-        snapshot.apple,
-        snapshot.target,
-        snapshot.torch,
-    )
-    if snapshot.origin != "report" or any(section is not None for section in sections):
-        return False
-    return not any(_SPEAKS.search(message.text) for message in snapshot.messages)
+    """No fact is in it, and, of a report, no line that speaks of anything that we know."""
+    if snapshot.origin != "report":
+        return not snapshot.has_facts
+    is_bare = not replace(snapshot, messages=(), env=None).has_facts
+    return is_bare and not any(_SPEAKS.search(message.text) for message in snapshot.messages)
+
+
+def _unread(snapshot: Snapshot) -> str:
+    return UNREAD if snapshot.origin == "report" else EMPTY
 
 
 def report(diagnosis: Diagnosis, snapshot: Snapshot, *, version: str, seconds: float | None = None) -> Report:
@@ -74,7 +72,7 @@ def report(diagnosis: Diagnosis, snapshot: Snapshot, *, version: str, seconds: f
     return Report(
         ptsetup_version=version,
         outcome=outcome,
-        headline=UNREAD if outcome == "unread" else machine.headline(diagnosis, snapshot, outcome),
+        headline=_unread(snapshot) if outcome == "unread" else machine.headline(diagnosis, snapshot, outcome),
         expect=diagnosis.expect,
         expect_reason=diagnosis.expect_reason,
         as_of=diagnosis.as_of,

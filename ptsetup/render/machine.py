@@ -75,7 +75,9 @@ def headline(diagnosis: Diagnosis, snapshot: Snapshot, outcome: str) -> str:
         )
         return f"No fault of the set-up found in this report.{more}"
     version = _torch_version(snapshot)
-    return f"No fault found: torch {version} is installed, but it was not imported." if version else "No fault found."
+    if version:
+        return f"No fault found: torch {version} is installed, but it was not imported."
+    return "No fault found." if snapshot.target else "No fault found, but nothing is known of the Python and its torch."
 
 
 def _is_plain(title: str) -> bool:

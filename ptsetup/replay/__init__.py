@@ -5,8 +5,8 @@ from typing import TypeVar
 
 import msgspec
 
-from ptsetup.errors import SnapshotError
-from ptsetup.facts import SCHEMA, Record, Snapshot, to_json
+from ptsetup.errors import NoSnapshot, SnapshotError
+from ptsetup.facts import Record, Snapshot, to_json
 
 SharedT = TypeVar("SharedT", bound=Record)
 
@@ -17,29 +17,23 @@ def dump(snapshot: Snapshot) -> bytes:
 
 
 def load(data: bytes) -> Snapshot:
-    """Read a Snapshot back.
+    """Read a Snapshot back, or the one in a doctor's JSON.
 
     Raises:
-        SnapshotError: not JSON, a field of the wrong type (its path is named), or an unknown schema.
+        NoSnapshot: a text, or a JSON document of another kind, which the message names.
+        SnapshotError: damaged, a field of the wrong type (its path is named), or an unknown schema.
     """
+    from ptsetup.replay import documents
+
     try:
-        head = msgspec.json.decode(data, type=dict)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as problem:
-        raise SnapshotError(
-            f"This is no Snapshot: {problem}.", hint="Make one with: ptsetup snapshot --output FILE"
-        ) from None
-    schema = head.get("schema")
-    if schema != SCHEMA:
-        raise SnapshotError(
-            f"This Snapshot has schema {schema!r}; this ptsetup reads schema {SCHEMA}.",
-            hint="Take it again with this version of ptsetup, or use the version that wrote it.",
-        )
-    try:
-        return msgspec.json.decode(data, type=Snapshot)
-    except (msgspec.DecodeError, RecursionError) as problem:
-        raise SnapshotError(
-            f"This Snapshot has a wrong value: {problem}.", hint="Take it again: ptsetup snapshot"
-        ) from None
+        text = documents.utf8(data).decode()
+    except UnicodeDecodeError as problem:
+        raise SnapshotError(f"This Snapshot is damaged: {problem}.", hint=documents.TAKE) from None
+    document = documents.parse(text)
+    if document is None:
+        what = "a text" if text.strip() else "an empty file"
+        raise NoSnapshot(f"This is {what}, not a Snapshot.", hint=documents.TAKE)
+    return documents.snapshot_in(document, wanted="a Snapshot", way_out=documents.TAKE)
 
 
 def schema() -> bytes:

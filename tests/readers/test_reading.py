@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ptsetup import readers, replay
-from ptsetup.errors import SnapshotError
+from ptsetup.errors import NoSnapshot, SnapshotError
 from tests import builders
 from tests.readers import forms
 
@@ -141,10 +141,18 @@ def test_what_a_report_does_not_show_is_unknown():
 
 
 @pytest.mark.parametrize(
-    "text", ["", " \n\n", "\x00\x01", b"", b"\xff\xfe", b"\x80" * 50, "{", "{}", "[]", "null", '{"a": 1}']
+    "text", ["", " \n\n", "\x00\x01", b"", b"\xff\xfe", b"\x80" * 50, "{", "null", '"a"', "[a]", "{a: 1}"]
 )
 def test_no_report_at_all(text):
     assert readers.read(text).origin == "report"
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", "[]", '{"a": 1}', "[[1]]", '\ufeff{"a": [1]}\n', b"\xff\xfe" + '{"a": 1}'.encode("utf-16-le")]
+)
+def test_a_document_of_another_kind_is_no_report(text):
+    with pytest.raises(NoSnapshot, match="not a Snapshot or a report"):
+        readers.read(text)
 
 
 def test_our_own_snapshot():
