@@ -280,6 +280,9 @@ def as_list(entries: Sequence[Entry], *, width: int = 80) -> str:
     """All checks with what each proves and the profile that runs it."""
     lines = []
     for entry in entries:
-        lines.append(f"{entry.name:<20} {entry.profile:<6} {entry.title}".rstrip())
-        lines += wrap(f"{entry.proves}; a failure points to {entry.reveals}", max(width, 40), "    ")
+        head = f"{entry.name:<20} {entry.profile:<6}"
+        lines += (
+            [head.rstrip(), *wrap(entry.title, width, "    ")] if width < NARROW else [f"{head} {entry.title}".rstrip()]
+        )
+        lines += wrap(f"{entry.proves}; a failure points to {entry.reveals}", width, "    ")
     return "\n".join(lines) + "\n"

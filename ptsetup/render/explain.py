@@ -18,6 +18,9 @@ HEADINGS = ("What is wrong", "Why it matters", "See it yourself", "Fix", "Source
 SCHEMA = 1
 
 
+UNKNOWN = "No rule knows this text."
+
+
 class Page(Record, frozen=True, kw_only=True):
     """The page of one rule."""
 
@@ -126,17 +129,21 @@ def lessons(told: Sequence[Lesson], style: Style, *, width: int = 80) -> str:
         lines += wrap(style(lesson.name, bold=True), width)
         lines += wrap(lesson.fact, width, "  ", "  ")
         lines += wrap(f"Use {lesson.use}.", width, "  ", "  ")
-        lines += [f"  Tested by: ptsetup bench --only {lesson.check}", ""]
+        lines += [*_labelled("Tested by:", f"ptsetup bench --only {lesson.check}", width), ""]
     return "\n".join(lines) + "\n"
+
+
+def _labelled(label: str, command: str, width: int) -> list[str]:
+    """A line to copy beside its label; below it where both do not fit, since such a line is never broken."""
+    line = f"  {label} {command}"
+    return [line] if len(line) <= width else [f"  {label}", f"    {command}"]
 
 
 def guesses(told: Sequence[Guess], style: Style, *, width: int = 80) -> str:
     """What an error text points to, the likeliest first."""
     if not told:
-        return (
-            "No rule knows this text.\n"
-            "Give more of it (the last lines of the traceback, the environment): ptsetup doctor --from FILE\n"
-        )
+        more = wrap("Give more of it (the last lines of the traceback, the environment):", width)
+        return "\n".join((UNKNOWN, *more, "  ptsetup doctor --from FILE")) + "\n"
     lines = ["This points to:", ""]
     for guess in told:
         mark = "found by its facts" if guess.is_found else "its words fit"

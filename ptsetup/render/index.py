@@ -17,6 +17,9 @@ LEGEND = {
 }
 
 
+DEFAULT = "* what the plain name installs from the default package index, by system"
+
+
 def all_as_json(index: WheelIndex) -> bytes:
     """The whole index without its file table."""
     return _json(whole(msgspec.structs.replace(index, files=())))
@@ -47,10 +50,8 @@ def _json(value: object) -> bytes:
 
 def all_as_text(index: WheelIndex, source: Source, width: int = 80) -> str:
     """A line per release, the newest first."""
-    lines = [
-        f"{len(index.releases)} releases, {len(index.builds)} builds, {len(index.files):,} wheels; checked {index.date}",
-        f"{source.kind}: {source.path}",
-    ]
+    counts = f"{len(index.releases)} releases, {len(index.builds)} builds, {len(index.files):,} wheels"
+    lines = [*_wrapped(f"{counts}; checked {index.date}", width, ""), f"{source.kind}: {source.path}"]
     if index.updated_from:
         lines.append(f"last read from {index.updated_from}")
     if source.note:
@@ -60,12 +61,11 @@ def all_as_text(index: WheelIndex, source: Source, width: int = 80) -> str:
         builds = [build for build in index.builds if build.torch == release.version]
         head = f"{release.version:<8} {release.date}  "
         lines += _wrapped(_tags(builds), width, head)
-    lines += [
-        "",
-        "* what the plain name installs from the default package index, by system",
-        f"mirrors: {', '.join(mirror.name for mirror in index.mirrors)}",
-        "One release in detail: ptsetup index show VERSION",
-    ]
+    mirrors = f"mirrors: {', '.join(mirror.name for mirror in index.mirrors)}"
+    lines.append("")
+    for text in (DEFAULT, mirrors):
+        lines += _wrapped(text, width, "")
+    lines += ["One release in detail:", "  ptsetup index show VERSION"]
     return "\n".join(lines) + "\n"
 
 
