@@ -23,11 +23,11 @@ def command(ctx: click.Context, /, dry_run: bool, is_yes: bool, no_prove: bool, 
 
     terminal: Terminal = ctx.obj
     wheels = index.load(options["index_file"])
+    request = request_for(options)
     snapshot = _with_environment(
         snapshot_for(options, wheels, terminal), options, wheels, terminal, is_sure=is_yes and not dry_run
     )
     check_picks(options, snapshot, wheels)
-    request = request_for(options)
     is_elsewhere = described_by(options).is_given or bool(options["snapshot_file"])
     if is_elsewhere:
         _refuse_elsewhere(dry_run=dry_run)

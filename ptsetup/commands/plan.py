@@ -78,9 +78,9 @@ def command(ctx: click.Context, /, form: str, verbose: bool, **options: Any) -> 
 
     terminal: Terminal = ctx.obj
     wheels = index.load(options["index_file"])
+    request = request_for(options)
     snapshot = snapshot_for(options, wheels, terminal)
     check_picks(options, snapshot, wheels)
-    request = request_for(options)
     if request.find_links or (snapshot.origin == "probe" and not options["snapshot_file"]):
         from ptsetup import install
 
@@ -150,22 +150,6 @@ def snapshot_for(options: dict[str, Any], wheels: Any, terminal: Terminal) -> An
     return probes.take(options["python"], with_torch=False, progress=terminal.log if terminal.is_moving else None)
 
 
-def check_folder(place: str | None) -> None:
-    """A folder of wheels must be there; an address is the installer's to ask.
-
-    Raises:
-        RequestError: it is not.
-    """
-    import pathlib
-
-    from ptsetup.errors import RequestError
-
-    if place is None or place.startswith(("http://", "https://")):
-        return
-    if not pathlib.Path(place.removeprefix("file://")).exists():
-        raise RequestError(f"There is no folder {place}.", hint="Check the path after --find-links.")
-
-
 def check_picks(options: dict[str, Any], snapshot: Any, wheels: Any) -> None:
     """A bare number after --gpu picks a GPU that is there: else a GPU would be left idle without a word.
 
@@ -194,17 +178,17 @@ def check_picks(options: dict[str, Any], snapshot: Any, wheels: Any) -> None:
 
 def request_for(options: dict[str, Any]) -> Any:
     """The Request in the options."""
+    from ptsetup.commands import _places
     from ptsetup.plan import Request
 
-    check_folder(options["find_links"])
-    mirror = options["mirror"]
+    places = _places.checked(options)
     return Request(
         packages=tuple(options["packages"]) or ("torch",),
         backend=options["backend"],
         gpus=tuple(int(gpu) for gpu in options["gpus"] if gpu.isdigit()),
         is_pre=options["is_pre"],
-        index_url=options["index_url"],
-        mirror=mirror if mirror is None or "://" in mirror else mirror.lower(),
-        find_links=options["find_links"],
+        index_url=places.index_url,
+        mirror=places.mirror,
+        find_links=places.find_links,
         installer="pip" if options.get("installer") == "pip" else "uv",
     )

@@ -25,6 +25,14 @@ def ptsetup(*argv):
         ("--gpu", "8.6", "--driver", "580.95.05", "--python", "3.11"),
         ("--mirror", "nosuch", "--os", "linux"),
         ("--find-links", "/no/such/folder", "--os", "linux"),
+        ("--find-links", "ftp://host.example/whl", "--os", "linux"),
+        ("--index-url", "ftp://host.example/whl", "--os", "linux"),
+        ("--index-url", "/srv/simple", "--os", "linux"),
+        ("--index-url", "https://", "--os", "linux"),
+        ("--index-url", "http://host example/", "--os", "linux"),
+        ("--index-url", "", "--os", "linux"),
+        ("--mirror", "sftp://host.example/whl", "--os", "linux"),
+        ("--mirror", "nju", "--index-url", "https://host.example/whl", "--os", "linux"),
         ("--pre", "torch==2.9.0", "--os", "linux"),
     ],
 )
@@ -38,6 +46,22 @@ def test_a_password_in_an_address_is_not_shown(form):
     done = ptsetup("plan", "--os", "linux", "--index-url", "https://user:s3cret@host.example/whl", "--format", form)
     assert done.returncode == 0
     assert "s3cret" not in done.stdout
+
+
+def test_nor_is_one_in_an_address_that_is_refused():
+    done = ptsetup("plan", "--index-url", "ftp://user:s3cret@host.example/whl")
+    assert (done.returncode, "s3cret" in done.stderr) == (2, False)
+
+
+def test_a_folder_as_index_is_told_how_an_address_names_it(tmp_path):
+    done = ptsetup("plan", "--os", "linux", "--index-url", str(tmp_path))
+    assert (done.returncode, tmp_path.as_uri() in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("address", ["HTTPS://host.example/whl", "file:///srv/whl"])
+def test_addresses_that_installers_can_ask_are_taken(address):
+    done = ptsetup("plan", "--os", "linux", "--index-url", address, "--format", "shell")
+    assert f"--index-url {address.replace('HTTPS', 'https')} " in done.stdout
 
 
 def test_a_full_disk_is_no_bug_of_ours():
