@@ -52,10 +52,11 @@ def describe(description: Description, index: WheelIndex) -> Snapshot:
     """The Snapshot of the described machine. What is not said is taken as an ordinary current machine has it.
 
     Raises:
-        RequestError: a GPU, libc or Python version cannot be understood.
+        RequestError: a GPU, libc or Python version cannot be understood, or the options contradict each other.
     """
+    _no_contradiction(description)
     system = description.system or "linux"
-    machine = _machine(system, description.arch)
+    machine = _machine(system, description.arch or ("aarch64" if description.is_jetson else None))
     is_apple = system == "macos" and machine == "arm64"
     apple = tuple(gpu for gpu in description.gpus if is_apple and _APPLE.fullmatch(gpu))
     nvidia, amd, intel = _gpus(tuple(gpu for gpu in description.gpus if gpu not in apple), index)
@@ -73,6 +74,34 @@ def describe(description: Description, index: WheelIndex) -> Snapshot:
         target=_target(description.python_version, machine),
         env={},
     )
+
+
+def _no_contradiction(description: Description) -> None:
+    """No plan is made for a machine that cannot be: one of the two words is a slip, and nobody can tell which.
+
+    Raises:
+        RequestError: it cannot be.
+    """
+    system, arch = description.system or "linux", description.arch
+    linux_only = {
+        "--wsl": description.is_wsl,
+        "--jetson": description.is_jetson,
+        "--libc": description.libc is not None,
+    }
+    word = next((name for name, is_given in linux_only.items() if is_given), None)
+    if word and system != "linux":
+        way_out = f"Leave {word} or --os {system} out."
+        raise RequestError(
+            f"{word} describes a Linux, and --os {system} another system.",
+            hint=f"WSL2 is a Linux that runs inside Windows. {way_out}" if word == "--wsl" else way_out,
+        )
+    if description.is_jetson and arch not in (None, "aarch64", "arm64"):
+        raise RequestError(
+            f"--jetson describes a board with an aarch64 processor, and --arch {arch} another one.",
+            hint=f"Leave --jetson or --arch {arch} out.",
+        )
+    if description.is_jetson and description.is_wsl:
+        raise RequestError("--jetson and --wsl cannot both be: no Jetson board runs Windows.", hint="Give one of them.")
 
 
 def _machine(system: str, arch: str | None) -> str:

@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from ptsetup import index
+from ptsetup.facts import replace
 from ptsetup.plan import Plan, Request, plan
 from ptsetup.plan.describe import Description, describe
 
@@ -43,6 +44,16 @@ DRIVERS = (
 )
 OTHERS = ("gfx900", "gfx1030", "gfx1100", "gfx1103", "gfx942", "Arc A770", "UHD Graphics 770", "Iris Xe")
 
+
+def possible(machine: Description) -> Description:
+    """The drawn machine without what contradicts its other properties: describe() takes none that cannot be."""
+    if machine.is_jetson:
+        return replace(machine, system="linux", arch="aarch64", is_wsl=False)
+    if machine.is_wsl:
+        return replace(machine, system="linux")
+    return machine if machine.system == "linux" else replace(machine, libc=None)
+
+
 machines = st.builds(
     Description,
     system=st.sampled_from(("linux", "windows", "macos")),
@@ -56,7 +67,7 @@ machines = st.builds(
     gpus=st.lists(st.sampled_from((*CAPABILITIES, *OTHERS)), max_size=3).map(tuple),
     is_wsl=st.booleans(),
     is_jetson=st.booleans(),
-)
+).map(possible)
 
 
 def _is_readable(request: Request) -> bool:

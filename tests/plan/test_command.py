@@ -1,5 +1,6 @@
 """``ptsetup plan`` as a person types it: what is wrong use is told, and nothing secret is shown."""
 
+import json
 import pathlib
 import re
 import shlex
@@ -34,6 +35,13 @@ def ptsetup(*argv):
         ("--mirror", "sftp://host.example/whl", "--os", "linux"),
         ("--mirror", "nju", "--index-url", "https://host.example/whl", "--os", "linux"),
         ("--pre", "torch==2.9.0", "--os", "linux"),
+        ("--wsl", "--os", "windows"),
+        ("--wsl", "--os", "macos"),
+        ("--jetson", "--os", "windows"),
+        ("--jetson", "--os", "macos", "--arch", "arm64"),
+        ("--jetson", "--arch", "x86_64"),
+        ("--jetson", "--wsl"),
+        ("--libc", "glibc-2.35", "--os", "macos"),
     ],
 )
 def test_wrong_use_is_code_2_and_never_a_plan(argv):
@@ -62,6 +70,11 @@ def test_a_folder_as_index_is_told_how_an_address_names_it(tmp_path):
 def test_addresses_that_installers_can_ask_are_taken(address):
     done = ptsetup("plan", "--os", "linux", "--index-url", address, "--format", "shell")
     assert f"--index-url {address.replace('HTTPS', 'https')} " in done.stdout
+
+
+def test_a_jetson_board_has_an_arm_processor_without_saying_so():
+    done = ptsetup("plan", "--jetson", "--gpu", "11.0", "--driver", "38.2", "--format", "json")
+    assert json.loads(done.stdout)["platform"] == "linux_aarch64"
 
 
 def test_a_full_disk_is_no_bug_of_ours():
