@@ -124,6 +124,8 @@ def _plan(snapshot: Any, request: Any, wheels: Any, settings: Any, terminal: Ter
     # what is right already needs no network at all
     if is_elsewhere or (made.outcome == "install" and install.is_there(made, snapshot)):
         return made
+    if made.outcome == "install" and install.is_family_there(made, snapshot):
+        return install.only_beside(made)
     return install.prepare(snapshot, request, wheels, settings, terminal.log)
 
 
@@ -160,7 +162,7 @@ def _announcement(plan: Any, snapshot: Any, width: int) -> str:
     """What will be done and why; broken into lines for a terminal (a width of 0: not broken)."""
     target = snapshot.target
     old = target.wheel.version if target.wheel else None
-    replaces = f" Replaces torch {old}." if old else ""
+    replaces = f" Replaces torch {old}." if old and {"--reinstall", "--force-reinstall"} & set(plan.commands[0]) else ""
     lines = [
         f"{plan.headline}, into {target.prefix} (Python {target.version}, chosen by {target.chosen_by}).{replaces}"
     ]

@@ -17,7 +17,12 @@ from ptsetup.plan import FAMILY, ONE_BUILD, Plan
 
 
 def is_there(plan: Plan, snapshot: Snapshot) -> bool:
-    """The planned torch and companions are installed whole, with all that they require, by their own files; torch is not imported."""
+    """All that was asked for is installed, by its own files: the planned build, and what was named beside it."""
+    return is_family_there(plan, snapshot) and not lacking_beside(plan, snapshot)
+
+
+def is_family_there(plan: Plan, snapshot: Snapshot) -> bool:
+    """The planned torch and companions are installed whole, with all that they require; torch is not imported."""
     target = snapshot.target
     wheel = target.wheel if target else None
     if target is None or wheel is None or plan.torch is None or plan.backend is None:
@@ -28,10 +33,36 @@ def is_there(plan: Plan, snapshot: Snapshot) -> bool:
         _is_whole(target.distributions or (), requirement.name, requirement.version)
         for requirement in plan.requirements
     )
-    # site-packages of the system where the environment sees them
-    others = [entry.path for entry in target.sys_path or () if entry.kind not in ("stdlib", "cwd")]
     names = [requirement.name for requirement in plan.requirements]
-    return is_whole and not unmet((*others, *folders(target)), names, marker_environment(snapshot))
+    return is_whole and not unmet(_sites(target), names, marker_environment(snapshot))
+
+
+def lacking_beside(plan: Plan, snapshot: Snapshot) -> tuple[str, ...]:
+    """Of what was named beside the family (``pandas``), and of what its extras bring, what is not there or of another version."""
+    target = snapshot.target
+    infos = {project(path.name): path for site in _sites(target) for path in _infos(site)} if target else {}
+    asked = [Requirement(other) for other in plan.others]
+    for requirement in plan.requirements:
+        extras = Requirement(requirement.pin).extras
+        if extras and requirement.name in infos:
+            plain = requirements_of(infos[requirement.name], marker_environment(snapshot))
+            with_them = requirements_of(infos[requirement.name], marker_environment(snapshot), *extras)
+            asked += [need for need in with_them if need not in plain]
+    return tuple(
+        str(need)
+        for need in asked
+        if (info := infos.get(canonicalize_name(need.name))) is None or not _is_met(need, info.name)
+    )
+
+
+def _sites(target: Target) -> tuple[str, ...]:
+    """The folders of packages that the environment sees, those of the system included; its own last."""
+    others = [entry.path for entry in target.sys_path or () if entry.kind not in ("stdlib", "cwd")]
+    return (*others, *folders(target))
+
+
+def _infos(site: str) -> Iterable[pathlib.Path]:
+    return pathlib.Path(site).glob("*-info")
 
 
 def folders(target: Target) -> tuple[str, ...]:
@@ -42,7 +73,7 @@ def folders(target: Target) -> tuple[str, ...]:
 
 def unmet(sites: Iterable[str], names: Iterable[str], environment: Mapping[str, str]) -> tuple[str, ...]:
     """What these installed projects require, directly or not, and what is not there or of another version."""
-    infos = {project(path.name): path for site in sites for path in pathlib.Path(site).glob("*-info")}
+    infos = {project(path.name): path for site in sites for path in _infos(site)}
     lacking: list[str] = []
     looked: set[str] = set()
     ahead = list(names)
@@ -143,12 +174,16 @@ _INFO = re.compile(r"(.+?)-(\d[^-]*)(?:-py[\d.]+)?\.(?:dist|egg)-info")
 """``typing_extensions-4.16.0.dist-info``."""
 
 
-def requirements_of(dist_info: pathlib.Path, environment: Mapping[str, str]) -> tuple[Requirement, ...]:
-    """Requires-Dist of an installed distribution that hold in that environment (markers); () when METADATA cannot be read."""
+def requirements_of(dist_info: pathlib.Path, environment: Mapping[str, str], *extras: str) -> tuple[Requirement, ...]:
+    """Requires-Dist of an installed distribution that hold in that environment (markers) and with those extras.
+
+    () when METADATA cannot be read.
+    """
     return tuple(
         requirement
         for requirement in _all_requirements(dist_info / "METADATA")
-        if requirement.marker is None or requirement.marker.evaluate({"extra": "", **environment})
+        if requirement.marker is None
+        or any(requirement.marker.evaluate({"extra": extra, **environment}) for extra in ("", *extras))
     )
 
 

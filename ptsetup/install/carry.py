@@ -81,12 +81,11 @@ def carry_out(plan: Plan, snapshot: Snapshot, settings: Settings, log: Log, prov
 
 def _install(work: Work) -> None:
     started = time.monotonic()
-    commands = work.plan.commands
-    _command(work, commands[0], is_family=True)
-    for extra in _closure(work, commands[0]):
-        _command(work, extra, is_family=True)
-    for command in commands[1:]:
-        _command(work, command, is_family=False)
+    for command in work.plan.commands:
+        is_family = not {"--isolated", "--no-config"}.isdisjoint(command)
+        _command(work, command, is_family=is_family)
+        for extra in _closure(work, command) if is_family else ():
+            _command(work, extra, is_family=True)
     work.done("installed", started, f"torch {work.plan.name} and what it needs; the old is kept until the proof")
 
 

@@ -46,6 +46,15 @@ def prepare(snapshot: Snapshot, request: Request, index: WheelIndex, settings: S
     return made
 
 
+def only_beside(made: Plan) -> Plan:
+    """Of a Plan whose family is there already: the command for what was named beside it, from the user's default index."""
+    why = f"torch {made.name} is there already; what is lacking beside it is installed"
+    rest: Plan = replace(
+        made, commands=made.commands[1:], reasons=(why,), download_bytes=None, installed_bytes=None, size_of=None
+    )
+    return rest
+
+
 def confirm(snapshot: Snapshot, request: Request, index: WheelIndex, settings: Settings) -> Plan:
     """The Plan; where it rests on an announced build or a nightly, the live index is asked, and the next best taken if it is not there.
 

@@ -47,7 +47,7 @@ def chosen(
         index_url=requirements[0].index_url,
         requirements=requirements,
         others=others_of(context, build),
-        commands=commands_of(context, requirements, others_of(context, build), build.backend),
+        commands=commands_of(context, requirements, others_of(context, build), build),
         reasons=_reasons(context, best, misfits, devices),
         warnings=_warnings(context, best),
         rejected=_rejected(best, fits, _told(context, misfits)),

@@ -9,7 +9,7 @@ from ptsetup.index import Build, WheelFile
 from ptsetup.plan.context import Context
 from ptsetup.plan.judge import Fit, full_version
 from ptsetup.plan.records import Requirement
-from ptsetup.plan.wanted import ONE_BUILD
+from ptsetup.plan.wanted import EXTRAS, ONE_BUILD
 
 
 def requirements_of(context: Context, best: Fit) -> tuple[Requirement, ...]:
@@ -21,7 +21,7 @@ def requirements_of(context: Context, best: Fit) -> tuple[Requirement, ...]:
 
 def _requirement(context: Context, name: str, version: str, build: Build) -> Requirement:
     url = index_url(context, build)
-    extras = context.wanted.extras.get(name, "")
+    extras = "" if _comes_whole(context, build) else context.wanted.bracket(name)
     if context.wanted.is_pre:
         return Requirement(name=name, pin=f"{name}{extras}", index_url=url)
     file = _file(context, name, version, build)
@@ -87,14 +87,27 @@ def _file_url(context: Context, file: WheelFile) -> str | None:
 def others_of(context: Context, build: Build) -> tuple[str, ...]:
     """The other requirements; a build made for NumPy 1 keeps NumPy 2 out where anything would bring it or has brought it."""
     wanted, target = context.wanted, context.snapshot.target
+    others = (*wanted.others, *_by_extras(context, build))
     if build.numpy_abi != "numpy1-only" or not wanted.takes_numpy_2:
-        return wanted.others
-    named = [Named(other) for other in wanted.others]
+        return others
+    named = [Named(other) for other in others]
     if any(canonicalize_name(one.name) == "numpy" for one in named):
         return tuple(_below_2(one) for one in named)
     installed = [d for d in (target.distributions or ()) if d.name == "numpy"] if target else []
     has_new = any(compat.at_least(d.version, "2") for d in installed)
-    return (*wanted.others, "numpy<2") if has_new or NEED_NUMPY & set(wanted.companions) else wanted.others
+    return (*others, "numpy<2") if has_new or NEED_NUMPY & set(wanted.companions) else others
+
+
+def _by_extras(context: Context, build: Build) -> tuple[str, ...]:
+    """What the extras of a build bring that comes whole from one index: that has not all of them, the user's own index does."""
+    extras = context.wanted.extras.items() if _comes_whole(context, build) else ()
+    found = [package for name, asked in extras for extra in asked for package in EXTRAS[name][extra]]
+    return tuple(dict.fromkeys(found))
+
+
+def _comes_whole(context: Context, build: Build) -> bool:
+    """With all that it requires, by one command."""
+    return needs_one_index(build.backend) or context.wanted.is_pre
 
 
 NEED_NUMPY = frozenset(("torchvision", "torchtext"))
@@ -108,7 +121,7 @@ def _below_2(requirement: Named) -> str:
 
 
 def commands_of(
-    context: Context, requirements: tuple[Requirement, ...], others: tuple[str, ...], backend: str
+    context: Context, requirements: tuple[Requirement, ...], others: tuple[str, ...], build: Build
 ) -> tuple[tuple[str, ...], ...]:
     """First the torch family, alone, from its own index; then its dependencies, from the user's default index.
 
@@ -118,7 +131,7 @@ def commands_of(
     head, source = _installer(context), _source(context, requirements[0])
     # variables and a file of the user may name an extra index: the family is asked for without them
     alone = ("--isolated",) if context.request.installer == "pip" else ("--no-config",)
-    if (needs_one_index(backend) or context.wanted.is_pre) and source[:1] == ("--index-url",):
+    if _comes_whole(context, build) and source[:1] == ("--index-url",):
         only = (*head, *alone, *source, *_again(context), *pins)
         return (only, (*head, *others)) if others else (only,)
     first = (*head, "--no-deps", *alone, *source, *_again(context), *pins)

@@ -211,7 +211,7 @@ def _packages(context: Context, way: Loosened) -> tuple[str, ...]:
             name in versions and "+" in str(named.specifier) and context.wanted.backend != way.wanted.backend
         )
         if name in freed or is_other_build:
-            extras = context.wanted.extras.get(name, "")
+            extras = context.wanted.bracket(name)
             packages.append(f"{name}{extras}=={versions[name]}")
         elif name == "numpy" and is_numpy_freed:
             packages.append("numpy<2")

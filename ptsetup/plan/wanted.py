@@ -18,6 +18,17 @@ COMPANIONS = ("torchvision", "torchaudio", "torchtext", "torchcodec")
 ONE_BUILD = frozenset(("torchtext",))
 """Companions without GPU code: the page of every tag has the same wheels, named ``+cpu`` or without a local part (pytorch/text#1320)."""
 
+EXTRAS: dict[str, dict[str, tuple[str, ...]]] = {
+    "torch": {"dynamo": ("jinja2",), "opt-einsum": ("opt-einsum",), "optree": ("optree",), "pyyaml": ("pyyaml",)},
+    "torchvision": {"gdown": ("gdown",), "scipy": ("scipy",)},
+    "torchcodec": {"dev": ("numpy", "pytest", "pillow")},
+}
+"""Extras with what they bring (Requires-Dist of the wheels: torch 1.13.1 to 2.13.0, torchvision 0.29.2, torchcodec 0.17.0).
+
+Others are refused: an installer passes over an extra that it does not know with a line of warning, and whoever wrote ``torch[cuda]``
+or ``torch[gpu]`` would take the build that he got for the one that he meant.
+"""
+
 FAMILY = frozenset(
     (
         "torch",
@@ -48,8 +59,8 @@ class Wanted(Record, frozen=True, kw_only=True):
 
     specifiers: dict[str, SpecifierSet]
     """Family package -> specifiers without local parts; ``torch`` is always there."""
-    extras: dict[str, str]
-    """Family package -> ``[extra]`` as written, or nothing."""
+    extras: dict[str, tuple[str, ...]]
+    """Family package -> the extras asked for, sorted."""
     others: tuple[str, ...]
     backend: str | None
     """None: to be chosen."""
@@ -65,6 +76,11 @@ class Wanted(Record, frozen=True, kw_only=True):
     def companions(self) -> tuple[str, ...]:
         """The companions asked for."""
         return tuple(name for name in COMPANIONS if name in self.specifiers)
+
+    def bracket(self, name: str) -> str:
+        """``[optree]`` behind the name of a package, or nothing."""
+        extras = self.extras.get(name)
+        return f"[{','.join(extras)}]" if extras else ""
 
     @property
     def is_pre(self) -> bool:
@@ -125,7 +141,7 @@ def parse(request: Request, index: WheelIndex, constraint_lines: tuple[str, ...]
         RequestError: a requirement cannot be read, names a URL, two ask for different builds, or the tag is not known.
     """
     specifiers: dict[str, SpecifierSet] = {}
-    extras: dict[str, str] = {}
+    extras: dict[str, tuple[str, ...]] = {}
     others: list[str] = []
     numpy = SpecifierSet()
     tags = {request.backend} - {"auto"}
@@ -139,7 +155,7 @@ def parse(request: Request, index: WheelIndex, constraint_lines: tuple[str, ...]
         spec, local = _without_local(requirement.specifier, text)
         tags |= {local} if local else set()
         specifiers[name] = specifiers.get(name, SpecifierSet()) & spec
-        extras[name] = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+        extras[name] = tuple(sorted({*extras.get(name, ()), *_known_extras(name, requirement.extras)}))
     specifiers.setdefault("torch", SpecifierSet())
     if request.is_pre and any(str(spec) for spec in specifiers.values()):
         raise RequestError(
@@ -190,6 +206,27 @@ def _requirement(text: str) -> Requirement:
             hint="Name what you want on this machine: torch, torch==2.7.1, 'torch>=2.12'.",
         )
     return requirement
+
+
+def _known_extras(name: str, extras: set[str]) -> list[str]:
+    """The extras by their normal names.
+
+    Raises:
+        RequestError: the package has no such extra.
+    """
+    known = EXTRAS.get(name, {})
+    found = [str(canonicalize_name(extra)) for extra in extras]
+    for extra in sorted(found):
+        if extra not in known:
+            of_a_build = re.match(r"cuda|cu\d|gpu|cpu|rocm|hip|xpu|mps", extra) is not None
+            build = (
+                "The build is chosen by what the machine has, or by its tag: --backend cu126 (or cpu, rocm7.2, xpu)."
+            )
+            there = f"It has {', '.join(known)}; name" if known else "Name"
+            raise RequestError(
+                f"{name} has no extra {extra!r}.", hint=build if of_a_build else f"{there} other packages beside it."
+            )
+    return found
 
 
 def _without_local(specifier: SpecifierSet, text: str) -> tuple[SpecifierSet, str | None]:

@@ -63,7 +63,8 @@ def _is_numpy(requirement: str) -> bool:
 
 def _requirement_line(requirement: Requirement) -> str:
     if requirement.url and requirement.sha256:
-        return f"{requirement.name} @ {requirement.url}#sha256={requirement.sha256}"
+        # with its extras
+        return f"{requirement.pin.partition('==')[0]} @ {requirement.url}#sha256={requirement.sha256}"
     known = f"  # sha256 {requirement.sha256}" if requirement.sha256 else ""
     return requirement.pin + known
 

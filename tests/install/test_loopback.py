@@ -39,6 +39,22 @@ def test_what_is_right_already_is_left_alone_and_no_index_is_asked(world):
     assert (world.files(), len(world.pytorch.asked)) == (before, asked)
 
 
+def test_what_is_named_beside_a_torch_that_is_right_is_installed_and_torch_is_left_alone(world):
+    world.offer("2.14.1+cpu", requires=("filelock", "optree>=1; extra == 'optree'"))
+    assert world.install("torch==2.14.1").returncode == 0
+    for name in ("optree", "pandas"):
+        world.default.add(f"simple/{name}", wheel(world.wheels, name, "2.0", files={f"{name}.py": ""}))
+    asked, stamp = len(world.pytorch.asked), (world.site / "torch" / "version.py").stat()
+    done = world.install("torch[optree]==2.14.1", "pandas>=1")
+    assert done.returncode == 0, done.stderr
+    assert "Replaces" not in done.stderr
+    assert world.installed().items() >= {"torch": "2.14.1+cpu", "optree": "2.0", "pandas": "2.0"}.items()
+    # no index of the family is asked, and not a file of it is written anew
+    assert (len(world.pytorch.asked), (world.site / "torch" / "version.py").stat().st_ino) == (asked, stamp.st_ino)
+    assert "Nothing to do" in world.install("torch[optree]==2.14.1", "pandas>=1").stdout
+    assert "Nothing to do" not in world.install("torch==2.14.1", "pandas>=3").stdout
+
+
 def test_a_torch_without_what_it_requires_is_not_right(world):
     """As a run leaves it that was killed between torch and its dependencies."""
     world.offer("2.14.1+cpu")
