@@ -89,6 +89,11 @@ def cuda_of_tag(backend: str) -> tuple[int, int] | None:
     return (int(match[1]), int(match[2])) if match else None
 
 
+def tag_order(backend: str) -> tuple[str, tuple[int, ...]]:
+    """Sort key of backend tags: by family, then by number."""
+    return family(backend), cuda_of_tag(backend) or version_tuple(backend.removeprefix("rocm"))
+
+
 def tag_of_cuda(version: str) -> str:
     """Backend tag of a CUDA release, ``12.6.3`` -> ``cu126``."""
     major, minor = (*version_tuple(version), 0, 0)[:2]

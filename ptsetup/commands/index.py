@@ -154,9 +154,9 @@ def _count(number: int, what: str) -> str:
 
 def _tags(wheels: "WheelIndex", asked: tuple[str, ...]) -> tuple[str, ...]:
     """The tags asked for, else those of the three newest releases: older pages do not change any more."""
+    from ptsetup.compat import tag_order
     from ptsetup.errors import RequestError
     from ptsetup.index.verify import BACKEND
-    from ptsetup.plan.compose import tag_order
 
     newest = {release.version for release in wheels.releases[-3:]}
     usual = sorted({b.backend for b in wheels.builds if b.torch in newest and b.origin == "pytorch"}, key=tag_order)

@@ -267,7 +267,7 @@ def group(judged: Sequence[tuple[Build, No]]) -> tuple[Rejection, ...]:
             kind=kind,
             reason=reason,
             torch=tuple(sorted({b.torch for b in builds}, key=version_of, reverse=True)),
-            backends=tuple(sorted({b.backend for b in builds}, key=tag_order)),
+            backends=tuple(sorted({b.backend for b in builds}, key=compat.tag_order)),
             count=len(builds),
         )
         for (kind, reason), builds in rows.items()
@@ -275,9 +275,3 @@ def group(judged: Sequence[tuple[Build, No]]) -> tuple[Rejection, ...]:
     return tuple(
         sorted(found, key=lambda r: (ORDER.index(r.kind), tuple(-n for n in version_of(r.torch[0]).release), r.reason))
     )
-
-
-def tag_order(backend: str) -> tuple[str, tuple[int, ...]]:
-    """Sort key of backend tags: by family, then by number."""
-    digits = compat.cuda_of_tag(backend) or compat.version_tuple(backend.lstrip("rocmxpu"))
-    return compat.family(backend), digits

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from ptsetup import compat
 from ptsetup.index import Build
-from ptsetup.plan.compose import tag_order
 from ptsetup.plan.context import Context
 from ptsetup.plan.judge import MAKERS, VENDOR_FAMILY, No, branch_row, cuda_of, in_the_way
 from ptsetup.plan.machine import SYSTEM_NAMES, Card, labels
@@ -33,7 +32,7 @@ def why(context: Context, cards: tuple[Card, ...]) -> str:
         return _no_release(context)
     tagged = [build for build in asked if wanted.backend in (None, build.backend)]
     if not tagged:
-        tags = sorted({build.backend for build in asked}, key=tag_order)
+        tags = sorted({build.backend for build in asked}, key=compat.tag_order)
         return f"{_span(asked)} no {wanted.backend} build for {_system(context)}, but {', '.join(tags)}"
     family = VENDOR_FAMILY[cards[0].vendor] if cards else "cpu"
     kin = [build for build in tagged if compat.family(build.backend) == family]
@@ -97,7 +96,7 @@ def _closeness(judged: tuple[Build, tuple[No, ...]]) -> tuple[object, ...]:
     cuda = cuda_of(build) or (0, 0)
     is_changeable = all(no.kind not in ("gpu", "vendor") for no in facts)
     modest = (-cuda[0], -cuda[1]) if is_changeable else cuda
-    return -len(facts), is_changeable, version_of(build.torch), modest, tag_order(build.backend)
+    return -len(facts), is_changeable, version_of(build.torch), modest, compat.tag_order(build.backend)
 
 
 def _no_common_driver(context: Context, cards: Sequence[Card]) -> str | None:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from ptsetup.compat import tag_order
 from ptsetup.index import Build, Release, Source, WheelIndex, whole
-from ptsetup.plan.compose import tag_order
 
 COMPANIONS = ("torchvision", "torchaudio", "torchtext", "torchcodec")
 

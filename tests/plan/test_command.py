@@ -121,15 +121,26 @@ LEAN = """
 import contextlib, io, sys
 from ptsetup import cli
 with contextlib.redirect_stdout(io.StringIO()):
-    cli.run(["plan", "--gpu", "8.9", "--driver", "580.95.05"])
+    cli.run(sys.argv[1:])
 print(*sorted(name for name in sys.modules if name.startswith("ptsetup.")))
 """
 
 
+def loaded_by(*arguments):
+    done = subprocess.run([sys.executable, "-c", LEAN, *arguments], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def test_the_index_is_shown_without_the_planner():
+    """It would be half of the time that this takes."""
+    loaded = loaded_by("index", "show")
+    assert "ptsetup.index.store" in loaded
+    assert not [name for name in loaded if name.startswith("ptsetup.plan")]
+
+
 def test_a_described_machine_is_planned_for_without_rules_and_probes():
     """They would be two thirds of the time that a plan takes."""
-    done = subprocess.run([sys.executable, "-c", LEAN], capture_output=True, text=True, check=True)
-    loaded = done.stdout.split()
+    loaded = loaded_by("plan", "--gpu", "8.9", "--driver", "580.95.05")
     assert "ptsetup.plan.choose" in loaded
     assert [
         name for name in loaded if name.split(".")[1] in ("rules", "probes", "readers", "bench", "install", "run")
