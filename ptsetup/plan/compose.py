@@ -132,16 +132,17 @@ def _newest(context: Context, best: Fit, misfits: Sequence[tuple[Build, No]]) ->
     wanted = context.wanted
     if wanted.is_pre:
         return f"nightlies have the backend tags of {wanted.nightly}: the one"
-    newest = "the newest torch" + (f" that satisfies {wanted.text}" if wanted.is_pinned else "")
+    newest = "the newest torch" + (f" that satisfies {wanted.narrowed}" if wanted.narrowed else "")
     # a package that goes with few releases, and so decides, has to be named
+    unnamed = [name for name in wanted.companions if not str(wanted.specifiers[name])]
     is_held_back = any(
         no.kind == "companion"
         and version_of(build.torch) > version_of(best.build.torch)
         and compat.family(build.backend) == compat.family(best.build.backend)
         for build, no in misfits
     )
-    verb = "exist" if len(wanted.companions) > 1 else "exists"
-    return f"{newest} beside which {' and '.join(wanted.companions)} {verb}," if is_held_back else newest
+    verb = "exist" if len(unnamed) > 1 else "exists"
+    return f"{newest} beside which {' and '.join(unnamed)} {verb}," if is_held_back and unnamed else newest
 
 
 def _told(context: Context, misfits: Sequence[tuple[Build, No]]) -> Sequence[tuple[Build, No]]:

@@ -80,14 +80,32 @@ def _span(builds: Sequence[Build]) -> str:
 def _nearest(context: Context, cards: tuple[Card, ...], kin: Sequence[Build]) -> str:
     """Of the builds with the fewest facts against them the newest one, and those facts."""
     judged = [(build, tuple(in_the_way(build, context.machine, context.wanted, context.index, cards))) for build in kin]
-    build, facts = max(judged, key=_closeness)
-    said = " and ".join(dict.fromkeys(no.reason for no in facts))
+    build, facts = max(_least_demanding(judged), key=_closeness)
     name = f"the {build.backend} nightly" if context.wanted.is_pre else f"{build.torch}+{build.backend}"
     is_jetson = context.machine.is_jetson
     own = any(card.capability in compat.JETSON_CAPABILITIES or (is_jetson and not card.capability) for card in cards)
     if own and cuda_of(build) is not None:
-        return f"builds before CUDA 13.2 hold no code for a Jetson's own GPU, and {name} {said}"
-    return f"{name} {said}"
+        return f"builds before CUDA 13.2 hold no code for a Jetson's own GPU, and {name} {_said(facts)}"
+    return f"{name} {_said(facts)}"
+
+
+def _least_demanding(judged: Sequence[tuple[Build, tuple[No, ...]]]) -> list[tuple[Build, tuple[No, ...]]]:
+    """Of the builds that wait for a newer driver alone only those that wait for the oldest: what they need is where it begins."""
+    waiting = [facts[0].driver for _, facts in judged if len(facts) == 1 and facts[0].driver]
+    oldest = min(waiting, key=compat.version_tuple, default=None)
+    return [(build, facts) for build, facts in judged if len(facts) > 1 or facts[0].driver in (None, oldest)]
+
+
+def _said(facts: Sequence[No]) -> str:
+    """The facts against a build as one clause."""
+    is_too_old = any(no.kind == "macos" for no in facts)
+    reasons = [no.reason for no in facts if not (is_too_old and no.kind == "gpu")]
+    said = ""
+    for reason in dict.fromkeys(reasons):
+        # after "this machine has ..." an "and" would go on about the machine
+        join = "" if not said else "; it also " if ", this " in said else " and "
+        said += f"{join}{reason}"
+    return said
 
 
 def _closeness(judged: tuple[Build, tuple[No, ...]]) -> tuple[object, ...]:

@@ -20,6 +20,8 @@ class No(Record, frozen=True):
 
     kind: str
     reason: str
+    driver: str | None = None
+    """Where only a newer driver is missing: the oldest that would do."""
 
 
 class Fit(Record, frozen=True, kw_only=True):
@@ -127,13 +129,13 @@ def _driver(build: Build, machine: Machine, index: WheelIndex, cards: tuple[Card
         row = branch_row(card, index)
         # a CUDA release may ask for more than the card does
         if problem and (is_carried or (row and row.last)):
-            return No("driver", problem)
+            return No("driver", problem, row.first if row else None)
     if is_carried or cuda is None:
         return None
     _, loose = compat.minimum_driver(cuda, index, is_windows=machine.is_windows_driver)
     firsts = [row.first for card in cards if (row := branch_row(card, index)) and row.first]
     least = max((one for one in (loose, *firsts) if one), key=compat.version_tuple, default=loose)
-    return No("driver", f"needs driver {least} or newer, this machine has {machine.driver_text}")
+    return No("driver", f"needs driver {least} or newer, this machine has {machine.driver_text}", least)
 
 
 def cuda_of(build: Build) -> tuple[int, int] | None:

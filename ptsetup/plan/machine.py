@@ -136,7 +136,7 @@ FIRST_DESKTOP_BRANCH = 100
 
 def _driver_text(driver: str, host: Host | None, *, is_jetson: bool) -> str:
     if is_jetson and compat.version_tuple(driver)[0] < FIRST_DESKTOP_BRANCH:
-        return f"Jetson Linux {driver}, which carries what desktop driver {_as_desktop(driver, is_jetson=True)} does"
+        return f"Jetson Linux {driver} (as desktop driver {_as_desktop(driver, is_jetson=True)})"
     return f"{driver} in Windows" if host and host.wsl else driver
 
 

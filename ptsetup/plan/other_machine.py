@@ -9,6 +9,7 @@ from ptsetup.plan.context import Context
 from ptsetup.plan.judge import Fit, branch_row, covers
 from ptsetup.plan.machine import Card, Machine, labels
 from ptsetup.plan.records import Option
+from ptsetup.plan.survey import builds_of
 from ptsetup.plan.wanted import version_of
 
 
@@ -61,7 +62,7 @@ def driver_option(context: Context, cards: tuple[Card, ...], taken: Fit | None) 
 
 def _or_newer(context: Context, cards: tuple[Card, ...]) -> str:
     ends = [row.last for card in cards if (row := branch_row(card, context.index)) and row.last]
-    return f"or newer, up to branch {min(ends, key=compat.version_tuple)}" if ends else "or newer"
+    return f"or newer, up to branch {min(ends, key=compat.version_tuple)}," if ends else "or newer"
 
 
 def _by_driver(context: Context, driver: str, fit: Fit, suffix: str) -> Option:
@@ -141,18 +142,25 @@ def system_option(context: Context, cards: tuple[Card, ...], taken: Fit | None) 
     changed: list[tuple[str, Machine]] = []
     if machine.libc_version and compat.at_least(machine.libc_version, "2.28") is False:
         changed.append(("a system with glibc 2.28 or newer", replace(machine, libc_version="2.28")))
-    if machine.macos:
-        changed += [
-            (f"macOS {floor} or newer", replace(machine, macos=floor))
-            for floor in ("12.3", "13.0", "14.0")
-            if compat.at_least(machine.macos, floor) is False
-        ]
-    found = []
-    for what, other in changed:
-        fit = _best(context, other, cards, taken)
-        if fit is not None:
-            found.append(_option("system", context, what, fit))
-    return found[-1:]
+    changed += [
+        (f"macOS {floor} or newer", replace(machine, macos=floor))
+        for floor in _macos_floors(context)
+        if compat.at_least(machine.macos, floor) is False
+    ]
+    opened = [(what, fit) for what, other in changed if (fit := _best(context, other, cards, taken)) is not None]
+    if not opened:
+        return []
+    # of several that open the same torch the first: the oldest system
+    what, fit = max(opened, key=lambda one: version_of(one[1].build.torch))
+    return [_option("system", context, what, fit)]
+
+
+def _macos_floors(context: Context) -> list[str]:
+    """Versions of macOS at which something changes, the oldest first."""
+    floors = {floor.macos for floor in context.index.mps}
+    for build in builds_of(context.machine.platform, context.index):
+        floors |= {floor for floor in (build.min_macos, *build.min_macos_by_python.values()) if floor}
+    return sorted(floors, key=compat.version_tuple)
 
 
 def driver_and_python(context: Context, cards: tuple[Card, ...]) -> list[Option]:

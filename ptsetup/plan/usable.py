@@ -44,4 +44,5 @@ def _unserved_by_all(card: Card, machine: Machine) -> str:
         return f"MPS needs macOS 12.3 or newer, this Mac has {machine.macos}"
     if card.vendor == "amd" and card.gfx is None:
         return "its gfx target is not known"
-    return f"no build of any release is confirmed to hold code for {card.detail or card.name}"
+    where = SYSTEM_NAMES.get(machine.platform or "", "this system")
+    return f"no build for {where} is confirmed to hold code for {card.detail or card.name}"

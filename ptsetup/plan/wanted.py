@@ -104,9 +104,9 @@ class Wanted(Record, frozen=True, kw_only=True):
         return any(self.numpy.contains(version, prereleases=True) for version in tried)
 
     @property
-    def is_pinned(self) -> bool:
-        """Something narrows the versions."""
-        return any(str(spec) for spec in self.specifiers.values())
+    def narrowed(self) -> str:
+        """Only what narrows the versions, as a person would write it."""
+        return " ".join(f"{name}{spec}" for name, spec in self.specifiers.items() if str(spec))
 
     @property
     def text(self) -> str:

@@ -36,7 +36,9 @@ def _vendor_wheels(context: Context, cards: tuple[Card, ...]) -> list[Option]:
     for card in context.machine.cards:
         if card.vendor != "amd" or (card.is_integrated and cards) or not never(card, context.machine, context.index):
             continue
-        text = f"AMD publishes wheels per GPU architecture for {card.label} (ROCm's own index); ptsetup does not install those"
+        if context.machine.platform not in ("linux_x86_64", "win_amd64"):
+            continue
+        text = f"AMD publishes wheels of its own per GPU architecture: look there for {card.label}; ptsetup does not install those"
         if card.gfx and card.gfx.startswith("gfx103") and context.machine.system == "linux":
             text += "; HSA_OVERRIDE_GFX_VERSION=10.3.0 is common practice for it, unsupported, and not done here"
         found.append(Option(kind="vendor_wheel", text=text))

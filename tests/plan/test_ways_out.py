@@ -197,7 +197,7 @@ def test_a_person_with_a_free_threaded_python_is_told_of_another_such_build():
 def test_a_newer_driver_is_not_promised_beyond_the_branch_that_a_card_ends_with():
     done = planned(gpu="6.1", driver="470.256.02")
     assert [option.text for option in done.advice] == [
-        "driver 525.60.13 or newer, up to branch 580 opens 2.14.1 for CUDA 12.6"
+        "driver 525.60.13 or newer, up to branch 580, opens 2.14.1 for CUDA 12.6"
     ]
 
 
@@ -212,6 +212,21 @@ HEADLINES = [
         "builds before CUDA 13.2 hold no code for a Jetson's own GPU, and 2.14.1+cu132 needs driver 580",
     ),
     ({"gpu": "8.6", "driver": "580.95.05"}, "torchtext==0.99", "has no torchtext==0.99 that belongs to it"),
+    # of the drivers that would do the oldest is where it begins
+    ({"gpu": "8.6", "driver": "450.80.01"}, "torch", "2.7.1+cu118 needs driver 450.80.02 or newer"),
+    ({"gpu": "8.6", "driver": "470.57.02", "python_version": "3.14"}, "torch", "2.14.1+cu126 needs driver 525.60.13"),
+    ({"gpu": "12.0", "driver": "566.36", "system": "windows"}, "torch", "2.11.0+cu128 needs driver 570 or newer"),
+    # two facts against one build do not run into each other
+    (
+        {"gpu": ("5.2", "12.0"), "driver": "550.54.14"},
+        "torch",
+        "needs driver 580 or newer, this machine has 550.54.14; it also holds no code for NVIDIA GPU (5.2).",
+    ),
+    (
+        {"system": "macos", "os_version": "13.6"},
+        "torch==2.12.0",
+        "2.12.0+cpu needs macOS 14.0 or newer, this Mac has 13.6.",
+    ),
 ]
 
 
@@ -220,6 +235,24 @@ def test_the_headline_names_what_rules_the_closest_build_out(machine, package, s
     done = planned(package, **machine)
     assert done.outcome == "refuse"
     assert said in done.headline
+
+
+def test_the_oldest_macos_that_opens_the_newest_torch_is_named():
+    """Intel Macs need 10.9 at least: nobody is sent to 14.0, which opens nothing more."""
+    mac = planned(system="macos", arch="x86_64", os_version="10.8", python_version="3.9")
+    assert [option.text for option in mac.options] == ["macOS 10.9 or newer opens 2.2.2 for the CPU"]
+    arm = planned(system="macos", os_version="13.6")
+    assert [option.text for option in arm.advice] == ["macOS 14.0 or newer opens 2.15.0 with MPS"]
+
+
+def test_amds_own_wheels_are_spoken_of_where_amd_has_some():
+    def told(**machine):
+        return [option for option in planned(**machine).advice if option.kind == "vendor_wheel"]
+
+    assert told(gpu="gfx1103")
+    assert told(gpu="gfx1100", system="windows")
+    assert not told(gpu="gfx90a", arch="aarch64")
+    assert not told(gpu="Radeon Pro 5500M", system="macos", arch="x86_64")
 
 
 def test_a_tag_that_a_release_does_not_have_is_answered_with_those_that_it_has():

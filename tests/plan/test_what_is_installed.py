@@ -28,6 +28,11 @@ def test_the_package_that_holds_torch_back_is_named_and_others_are_not():
     assert "torchvision" not in planned("torch", "torchvision", gpu="8.6", driver="595.58.03").reasons[0]
 
 
+def test_a_companion_that_was_named_with_its_version_is_what_torch_has_to_satisfy():
+    done = planned("torchaudio==2.8.0", gpu="8.6", driver="580.95.05")
+    assert done.reasons[0].startswith("the newest torch that satisfies torchaudio==2.8.0 with code for")
+
+
 @pytest.mark.parametrize(
     ("torch", "driver", "pin"),
     [
