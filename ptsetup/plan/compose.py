@@ -132,17 +132,22 @@ def _newest(context: Context, best: Fit, misfits: Sequence[tuple[Build, No]]) ->
     wanted = context.wanted
     if wanted.is_pre:
         return f"nightlies have the backend tags of {wanted.nightly}: the one"
-    newest = "the newest torch" + (f" that satisfies {wanted.narrowed}" if wanted.narrowed else "")
-    # a package that goes with few releases, and so decides, has to be named
-    unnamed = [name for name in wanted.companions if not str(wanted.specifiers[name])]
-    is_held_back = any(
-        no.kind == "companion"
-        and version_of(build.torch) > version_of(best.build.torch)
-        and compat.family(build.backend) == compat.family(best.build.backend)
+    # what holds torch back has to be named
+    holding = {
+        no.kind
         for build, no in misfits
-    )
-    verb = "exist" if len(unnamed) > 1 else "exists"
-    return f"{newest} beside which {' and '.join(unnamed)} {verb}," if is_held_back and unnamed else newest
+        if version_of(build.torch) > version_of(best.build.torch)
+        and compat.family(build.backend) == compat.family(best.build.backend)
+    }
+    clauses = [f"that satisfies {wanted.narrowed}"] if wanted.narrowed else []
+    clauses += ["that your pip constraints let in"] if "constraint" in holding else []
+    limits = " ".join(f"{name}{spec}" for name, spec in wanted.limits.items())
+    clauses += [f"that goes with {limits or 'what your pip constraints ask for'}"] if "requires" in holding else []
+    unnamed = [name for name in wanted.companions if not str(wanted.specifiers[name])]
+    if "companion" in holding and unnamed:
+        clauses.append(f"beside which {' and '.join(unnamed)} exist{'' if len(unnamed) > 1 else 's'}")
+    newest = " ".join(("the newest torch", " and ".join(clauses))).rstrip()
+    return f"{newest}," if "companion" in holding and unnamed else newest
 
 
 def _told(context: Context, misfits: Sequence[tuple[Build, No]]) -> Sequence[tuple[Build, No]]:
@@ -250,6 +255,7 @@ ORDER = (
     "macos",
     "companion",
     "numpy",
+    "requires",
     "idle",
     "rank",
     "vendor",

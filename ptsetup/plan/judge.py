@@ -3,10 +3,13 @@
 import functools
 from collections.abc import Iterator
 
+from packaging.specifiers import SpecifierSet
+
 from ptsetup import compat
 from ptsetup.facts import Record
 from ptsetup.index import Build, CompanionBuild, DriverBranch, WheelIndex
 from ptsetup.plan.machine import Card, Machine
+from ptsetup.plan.needs import go_together, required_by
 from ptsetup.plan.wanted import COMPANIONS, ONE_BUILD, Wanted, version_of
 
 VENDOR_FAMILY = {"nvidia": "cuda", "amd": "rocm", "intel": "xpu", "apple": "cpu"}
@@ -70,6 +73,7 @@ def in_the_way(
     yield from _some(_driver(build, machine, index, cards))
     yield from _some(_unserving(build, machine, wanted, index, cards))
     yield from _some(_numpy(build, wanted))
+    yield from _some(_required(build, machine, wanted, index))
     yield from _some(_missing(_companions(build, machine, wanted, index)))
 
 
@@ -217,6 +221,17 @@ def _unserving(build: Build, machine: Machine, wanted: Wanted, index: WheelIndex
 def _numpy(build: Build, wanted: Wanted) -> No | None:
     if build.numpy_abi == "numpy1-only" and not wanted.takes_numpy_1:
         return No("numpy", f"was built for NumPy 1, and numpy{wanted.numpy} is asked for")
+    return None
+
+
+def _required(build: Build, machine: Machine, wanted: Wanted, index: WheelIndex) -> No | None:
+    """What it requires beside itself does not go together with what else was asked for, or with the user's constraints."""
+    if not wanted.limits and not wanted.constraints:
+        return None
+    for name, spec in required_by(build, machine.python, index):
+        asked = wanted.limits.get(name, SpecifierSet()) & wanted.constraints.get(name, SpecifierSet())
+        if str(asked) and not go_together(spec, asked):
+            return No("requires", f"goes with {name}{spec}, not with {name}{asked}")
     return None
 
 

@@ -56,7 +56,7 @@ class Rejection(Record, frozen=True, kw_only=True):
 
     kind: str
     """``system``, ``python``, ``driver``, ``gpu``, ``libc``, ``macos``, ``request``, ``constraint``, ``backend``, ``companion``, ``numpy``,
-    ``idle``, ``vendor``, ``older``, ``rank``, ``absent``."""
+    ``requires``, ``idle``, ``vendor``, ``older``, ``rank``, ``absent``."""
     reason: str
     """What the fact is, without the builds: ``needs driver 580 or newer, this machine has 550.54.14``."""
     torch: tuple[str, ...] = ()

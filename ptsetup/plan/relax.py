@@ -24,7 +24,8 @@ class Change(Record, frozen=True, kw_only=True):
     """One thing that is given up."""
 
     kind: str
-    """``version`` (of a package), ``package`` (left out), ``backend``, ``constraint`` (of pip's), ``numpy``, ``nightly``."""
+    """``version`` (of a package), ``package`` (left out), ``backend``, ``constraint`` (of pip's), ``numpy``, ``limit`` (of a package
+    that torch requires, such as ``triton``), ``nightly``."""
     name: str = ""
 
 
@@ -72,6 +73,7 @@ def _changes(wanted: Wanted) -> Iterator[Change]:
         yield Change(kind="nightly")
     if not wanted.takes_numpy_1:
         yield Change(kind="numpy")
+    yield from (Change(kind="limit", name=name) for name in wanted.limits)
     yield from (Change(kind="constraint", name=name) for name in wanted.constraints if name != "numpy")
     yield from (Change(kind="package", name=name) for name in wanted.companions)
 
@@ -97,6 +99,8 @@ def _given_up(wanted: Wanted, change: Change) -> Wanted:
         loose = replace(wanted, nightly=None)
     elif change.kind == "numpy":
         loose = replace(wanted, numpy=SpecifierSet())
+    elif change.kind == "limit":
+        loose = replace(wanted, limits={name: spec for name, spec in wanted.limits.items() if name != change.name})
     else:
         kept = {name: spec for name, spec in wanted.constraints.items() if name != change.name}
         loose = replace(wanted, constraints=kept)
@@ -138,6 +142,7 @@ def free(wanted: Wanted) -> Wanted:
         backend=None,
         constraints={},
         numpy=SpecifierSet(),
+        limits={},
     )
     return loose
 
@@ -156,6 +161,8 @@ def _given_up_in_words(way: Loosened, wanted: Wanted) -> str:
             words.append(" in place of a nightly")
         elif change.kind == "numpy":
             words.append(f" with numpy<2 in place of numpy{wanted.numpy}")
+        elif change.kind == "limit":
+            words.append(f" with its own {name} in place of {name}{wanted.limits[name]}")
         elif change.kind == "constraint":
             words.append(f" without the pip constraint {name}{wanted.constraints[name]}")
         else:
@@ -202,6 +209,7 @@ def _packages(context: Context, way: Loosened) -> tuple[str, ...]:
     """The packages as they were asked for, but with the version found where one was given up."""
     versions = {"torch": way.fit.build.torch, **dict(way.fit.companions)}
     freed = {change.name for change in way.changes if change.kind == "version"}
+    unlimited = {change.name for change in way.changes if change.kind == "limit"}
     is_numpy_freed = any(change.kind == "numpy" for change in way.changes)
     packages = []
     for text in context.request.packages:
@@ -215,6 +223,8 @@ def _packages(context: Context, way: Loosened) -> tuple[str, ...]:
             packages.append(f"{name}{extras}=={versions[name]}")
         elif name == "numpy" and is_numpy_freed:
             packages.append("numpy<2")
+        elif name in unlimited:
+            packages.append(named.name)
         elif name in versions or name not in context.wanted.specifiers:
             packages.append(text)
     return tuple(packages) or ("torch",)

@@ -11,6 +11,7 @@ from packaging.version import InvalidVersion, Version
 from ptsetup.errors import RequestError
 from ptsetup.facts import Record
 from ptsetup.index import WheelIndex
+from ptsetup.plan.needs import limited_names
 from ptsetup.plan.records import Request
 
 COMPANIONS = ("torchvision", "torchaudio", "torchtext", "torchcodec")
@@ -67,6 +68,8 @@ class Wanted(Record, frozen=True, kw_only=True):
     constraints: dict[str, SpecifierSet] = {}
     numpy: SpecifierSet = SpecifierSet()
     """What is asked of NumPy, by the request and by constraints."""
+    limits: dict[str, SpecifierSet] = {}
+    """What is asked of the packages that some torch requires with a limit of its own (``triton``)."""
     nightly: str | None = None
     """With ``--pre``: the newest release, whose tags the nightlies have."""
     absent: frozenset[str] = frozenset()
@@ -144,13 +147,17 @@ def parse(request: Request, index: WheelIndex, constraint_lines: tuple[str, ...]
     extras: dict[str, tuple[str, ...]] = {}
     others: list[str] = []
     numpy = SpecifierSet()
+    limits: dict[str, SpecifierSet] = {}
     tags = {request.backend} - {"auto"}
     for text in request.packages or ("torch",):
         requirement = _requirement(text)
         name = canonicalize_name(requirement.name)
         if name not in ("torch", *COMPANIONS):
             others.append(str(requirement))
-            numpy &= requirement.specifier if name == "numpy" and requirement.marker is None else SpecifierSet()
+            if name == "numpy":
+                numpy &= requirement.specifier
+            elif str(requirement.specifier):
+                limits[name] = limits.get(name, SpecifierSet()) & requirement.specifier
             continue
         spec, local = _without_local(requirement.specifier, text)
         tags |= {local} if local else set()
@@ -171,6 +178,7 @@ def parse(request: Request, index: WheelIndex, constraint_lines: tuple[str, ...]
         backend=_one_tag(tags, index),
         constraints=constraints,
         numpy=numpy & constraints.get("numpy", SpecifierSet()),
+        limits={name: spec for name, spec in limits.items() if name in limited_names(index)} if limits else {},
         nightly=index.releases[-1].version if request.is_pre else None,
         absent=frozenset(request.absent),
         only=frozenset(request.only),

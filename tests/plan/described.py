@@ -91,6 +91,8 @@ requests = st.builds(
             ("torch==2.12.0", "torchvision==0.26.0"),
             ("torch>=2.1,<2.9", "numpy>=2"),
             ("torch==2.7.1+cu118", "torchvision"),
+            ("torch>=2.5", "triton==3.2.0"),
+            ("torch==2.9.1", "setuptools<60", "sympy==1.12"),
         )
     ),
     backend=st.sampled_from(("auto",) * 6 + ("cpu", "cu118", "cu126", "cu128", "rocm7.2", "xpu")),
