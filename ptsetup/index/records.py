@@ -200,6 +200,10 @@ class XpuSupport(Record, frozen=True, kw_only=True):
 
     supported: tuple[str, ...] = ()
     not_supported: tuple[str, ...] = ()
+    windows: str | None = None
+    """The oldest Windows that PyTorch's page names for them, ``11``."""
+    ubuntu: str | None = None
+    """The oldest Ubuntu that it names, ``24.04``; of other distributions it is silent."""
     source: str | None = None
 
 

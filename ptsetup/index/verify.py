@@ -252,6 +252,8 @@ def _names(index: WheelIndex) -> Problems:
     for position, target in enumerate(index.gfx_targets):
         yield from _one(f"gfx_targets[{position}].gfx", target.gfx, _GFX, "no gfx target")
         yield from _one(f"gfx_targets[{position}].override", target.override, _NUMBERS, "no override")
+    yield from _one("xpu.windows", index.xpu.windows, _NUMBERS, "no version of Windows")
+    yield from _one("xpu.ubuntu", index.xpu.ubuntu, _TWO, "no version of Ubuntu")
     for position, floor in enumerate(index.mps):
         yield from _version(f"mps[{position}].torch", floor.torch)
         yield from _one(f"mps[{position}].macos", floor.macos, _TWO, "no macOS version")

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from ptsetup import compat
 from ptsetup.facts import replace
 from ptsetup.index import Build
+from ptsetup.plan import cautions
 from ptsetup.plan.context import Context
-from ptsetup.plan.judge import MAKERS, UNCONFIRMED_GFX, Fit, No, cuda_of
+from ptsetup.plan.judge import UNCONFIRMED_GFX, Fit, No, cuda_of
 from ptsetup.plan.machine import Card
 from ptsetup.plan.pins import commands_of, footprint, others_of, requirements_of
 from ptsetup.plan.records import Device, Option, Plan, Rejection
@@ -49,7 +50,7 @@ def chosen(
         others=others_of(context, build),
         commands=commands_of(context, requirements, others_of(context, build), build),
         reasons=_reasons(context, best, misfits, devices),
-        warnings=_warnings(context, best),
+        warnings=cautions.of(context, best),
         rejected=_rejected(best, fits, _told(context, misfits)),
         devices=tuple(replace(d, service=served.get((d.vendor, d.index))) if d.problem is None else d for d in devices),
         cuda=build.cuda if compat.family(build.backend) == "cuda" else None,
@@ -174,46 +175,6 @@ def _names(cards: Sequence[Card]) -> str:
     for card in cards:
         counted[card.label] = counted.get(card.label, 0) + 1
     return " and ".join(f"{count} x {label}" if count > 1 else label for label, count in counted.items())
-
-
-def _warnings(context: Context, best: Fit) -> tuple[str, ...]:
-    build = best.build
-    lines = []
-    if build.status == "announced" and not context.wanted.is_pre:
-        lines.append(
-            f"{build.torch}+{build.backend} is announced for the PyTorch index but was not seen there on {context.index.date}; "
-            "install asks the index first"
-        )
-    if build.numpy_abi == "numpy1-only":
-        lines.append(f"torch {build.torch} was built for NumPy 1: numpy<2 goes with it")
-    lines += _older_audio(context, best)
-    if any(card.capability == (7, 5) for card, _ in best.services) and version_of(build.torch) >= version_of("2.7"):
-        lines.append(
-            "torch.compile is doubtful on a Turing GPU: by one source Triton left it out from 3.3 on; all else runs"
-        )
-    if not best.services and compat.family(build.backend) != "cpu":
-        lines.append(
-            f"nothing here can use a build for {MAKERS[compat.family(build.backend)]}: it was asked for and runs on the CPU until "
-            "that changes"
-        )
-    if context.machine.is_jetson:
-        lines.append("not yet confirmed in practice on a Jetson board; NVIDIA's JetPack wheels are the tried way")
-    if any(card.capability is None and card.vendor == "nvidia" for card, _ in best.services):
-        lines.append("the compute capability of the GPU is not known, so its kernels could not be checked")
-    return tuple(lines)
-
-
-def _older_audio(context: Context, best: Fit) -> list[str]:
-    """The last torchaudio: it goes beside newer torches without having been compiled for them."""
-    audio = dict(best.companions).get("torchaudio")
-    first = next((r.version for r in context.index.releases if audio in r.torchaudio), None)
-    if (
-        first is None
-        or context.wanted.is_pre
-        or version_of(first).release[:2] >= version_of(best.build.torch).release[:2]
-    ):
-        return []
-    return [f"torchaudio ended with {audio}: it was compiled beside torch {first} and asks for no certain one"]
 
 
 def _rejected(best: Fit, fits: Sequence[Fit], misfits: Sequence[tuple[Build, No]]) -> tuple[Rejection, ...]:

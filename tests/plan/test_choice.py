@@ -290,6 +290,45 @@ def test_short_names_of_boards_tell_what_decides_about_kernels(name, detail):
     assert card.detail == detail
 
 
+@pytest.mark.parametrize(
+    ("machine", "said"),
+    [
+        (
+            {"system": "windows", "os_version": "10"},
+            "PyTorch names Windows 11 or newer for Intel GPUs, this machine has 10",
+        ),
+        ({"system": "windows", "os_version": "10.0.19045"}, "Windows 11 or newer for Intel GPUs, this machine has 10"),
+        ({"system": "windows", "os_version": "10.0.22631"}, None),
+        ({"system": "windows", "os_version": "11"}, None),
+        ({"system": "windows"}, None),
+        ({"os_version": "22.04"}, "Ubuntu 24.04 or newer for Intel GPUs, this machine has 22.04"),
+        ({"os_version": "24.04"}, None),
+        # the page is silent about Fedora, and in WSL the version is that of the guest
+        ({"os_version": "41"}, None),
+        ({"os_version": "22.04", "is_wsl": True}, None),
+    ],
+)
+def test_an_intel_gpu_on_a_system_that_pytorch_does_not_name_is_planned_with_a_word(machine, said):
+    made = planned(gpu="Arc B580", **machine)
+    assert (made.outcome, made.backend) == ("install", "xpu")
+    words = [warning for warning in made.warnings if "Intel" in warning]
+    assert len(words) == (said is not None)
+    assert said is None or said in words[0]
+
+
+def test_only_where_a_server_build_is_taken_for_a_jetsons_own_gpu_it_is_called_unconfirmed():
+    board = {"arch": "aarch64", "is_jetson": True}
+    said = [
+        any("not yet confirmed in practice" in warning for warning in planned(**board, **rest).warnings)
+        for rest in (
+            {"gpu": "8.7", "driver": "595.58.03"},
+            {"gpu": "11.0", "driver": "580.95.05"},
+            {"gpu": "8.7", "driver": "36.4", "backend": "cpu"},
+        )
+    ]
+    assert said == [True, False, False]
+
+
 def test_an_apple_chip_may_be_named_on_a_mac_and_nowhere_else():
     assert planned(system="macos", gpu="Apple M2 Max").devices[0].name == "Apple M2 Max"
     with pytest.raises(RequestError):
