@@ -290,7 +290,7 @@ def capability_by_name(name: str, index: WheelIndex) -> tuple[int, int] | None:
     exact = index.gpu_capability(name)
     if exact is not None:
         return exact
-    have = set(_nvidia_words(name))
+    have = set(_nvidia_words(_board(name)))
     best: tuple[int, tuple[int, int]] | None = None
     wider: set[tuple[int, int]] = set()
     for gpu in index.nvidia_gpus:
@@ -303,6 +303,11 @@ def capability_by_name(name: str, index: WheelIndex) -> tuple[int, int] | None:
         return best[1]
     # a short form (Orin, RTX PRO 6000 Blackwell) tells enough when all products that it may mean agree
     return wider.pop() if len(wider) == 1 else _capability_by_series(name)
+
+
+def _board(name: str) -> str:
+    """The board behind a virtual GPU, whose profile and variant NVIDIA appends: ``GRID V100D-16Q`` -> ``GRID V100``."""
+    return re.sub(r"(?i)([a-z]\d+)[a-z]{0,2}-\d{1,3}[abcq]$", r"\1", name.strip())
 
 
 _SERIES = (
@@ -343,6 +348,7 @@ def _nvidia_words(name: str) -> tuple[str, ...]:
         "generation",
     }
     spaced = re.sub(r"\b(rtx|gtx|gt|mx)(\d)", r"\1 \2", re.sub(r"[^a-z0-9]+", " ", name.lower()))
+    spaced = re.sub(r"(\d)(ti|super)\b", r"\1 \2", spaced)
     return tuple(word for word in spaced.split() if word not in drop)
 
 
@@ -388,6 +394,10 @@ _AMD_ALIASES = (
     (("ryzen", "ai", "max"), "gfx1151"),
     (("mi", "50"), "gfx906"),
     (("mi", "60"), "gfx906"),
+    (("mi", "300"), "gfx942"),
+    (("mi", "325"), "gfx942"),
+    (("mi", "350"), "gfx950"),
+    (("mi", "355"), "gfx950"),
     (("steam", "deck"), "gfx1033"),
 )
 """Names that the table gives by family only (Vega 10, Polaris, Strix Point, Strix Halo), as shops and drivers write them."""
@@ -396,6 +406,7 @@ _AMD_ALIASES = (
 def _words(name: str) -> list[str]:
     drop = {"amd", "radeon", "instinct", "graphics", "integrated", "gpu", "ati", "advanced", "micro", "devices"}
     spaced = re.sub(r"([a-z])(\d)", r"\1 \2", re.sub(r"[^a-z0-9]+", " ", name.lower()))
+    spaced = re.sub(r"(\d)(xtx|xt|gre)\b", r"\1 \2", spaced)
     return [word for word in spaced.split() if word not in drop]
 
 

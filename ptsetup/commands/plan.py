@@ -32,7 +32,7 @@ def request_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "gpus",
             multiple=True,
             metavar="GPU",
-            help="A GPU: name, 8.6, gfx1100; a bare number picks one of this machine's.",
+            help="A GPU: name, 8.6, gfx1100; a small number picks one of this machine's.",
         ),
         click.option("--os", "system", type=SYSTEMS, help="Describe a machine: its system."),
         click.option("--os-version", metavar="VERSION", help="Its version of macOS, Windows or the distribution."),
@@ -100,6 +100,11 @@ def command(ctx: click.Context, /, form: str, verbose: bool, **options: Any) -> 
     ctx.exit(0 if made.outcome == "install" else 1)
 
 
+def picks(gpus: tuple[str, ...]) -> tuple[int, ...]:
+    """The numbers after --gpu that pick a GPU of this machine; from three digits on it is a name (``4090``)."""
+    return tuple(int(gpu) for gpu in gpus if gpu.isdigit() and len(gpu) < 3)
+
+
 def described_by(options: dict[str, Any]) -> Any:
     """The Description in the options; bare numbers after --gpu pick a GPU and describe nothing."""
     from ptsetup.plan.describe import Description
@@ -111,7 +116,7 @@ def described_by(options: dict[str, Any]) -> Any:
         libc=options["libc"],
         python_version=options["python_version"],
         driver=options["driver"],
-        gpus=tuple(gpu for gpu in options["gpus"] if not gpu.isdigit()),
+        gpus=tuple(gpu for gpu in options["gpus"] if not picks((gpu,))),
         is_wsl=options["is_wsl"],
         is_jetson=options["is_jetson"],
     )
@@ -159,16 +164,16 @@ def check_picks(options: dict[str, Any], snapshot: Any, wheels: Any) -> None:
     from ptsetup.errors import RequestError
     from ptsetup.plan.machine import view
 
-    picks = [int(gpu) for gpu in options["gpus"] if gpu.isdigit()]
-    if not picks:
+    picked = picks(options["gpus"])
+    if not picked:
         return
     if described_by(options).is_given:
         raise RequestError(
-            f"--gpu {picks[0]} picks a GPU by its number, and a machine is described beside it.",
+            f"--gpu {picked[0]} picks a GPU by its number, and a machine is described beside it.",
             hint="Describe the GPU by its name (GeForce RTX 4090), its capability (8.9) or its target (gfx1100).",
         )
     cards = view(snapshot, wheels).cards
-    for pick in picks:
+    for pick in picked:
         if all(pick not in (position, card.index) for position, card in enumerate(cards)):
             seen = ", ".join(f"{card.index} ({card.label})" for card in cards) or "none"
             raise RequestError(
@@ -185,7 +190,7 @@ def request_for(options: dict[str, Any]) -> Any:
     return Request(
         packages=tuple(options["packages"]) or ("torch",),
         backend=options["backend"],
-        gpus=tuple(int(gpu) for gpu in options["gpus"] if gpu.isdigit()),
+        gpus=picks(options["gpus"]),
         is_pre=options["is_pre"],
         index_url=places.index_url,
         mirror=places.mirror,

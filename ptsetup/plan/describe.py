@@ -183,7 +183,7 @@ def _gpus(names: tuple[str, ...], index: WheelIndex) -> tuple[list[Gpu], list[Am
     intel: list[IntelGpu] = []
     for name in names:
         capability = _capability(name, index)
-        gfx = None if capability else compat.gfx_of(name, index)
+        gfx = None if capability else _gfx(name, index)
         if capability is not None:
             shown = name if not re.fullmatch(r"(sm_)?\d+(\.\d+)?a?", name) else "NVIDIA GPU"
             nvidia.append(Gpu(index=len(nvidia), name=shown, compute_capability=capability, source="described"))
@@ -210,6 +210,12 @@ def _capability(name: str, index: WheelIndex) -> tuple[int, int] | None:
     if match:
         return int(match[1]), int(match[2])
     return compat.capability_of(name.lower()) or compat.capability_by_name(name, index)
+
+
+def _gfx(name: str, index: WheelIndex) -> str | None:
+    """By its target, its product's name, or what a person calls a Radeon card for short: ``9070``, ``7900 XT``."""
+    is_short = re.fullmatch(r"\d{3,4} ?(?:xtx?|gre|m|s)?", name, re.IGNORECASE)
+    return compat.gfx_of(f"RX {name}" if is_short else name, index)
 
 
 _APUS = frozenset(("gfx90c", "gfx1033", "gfx1035", "gfx1036", "gfx1103", "gfx1150", "gfx1151", "gfx1152", "gfx1153"))

@@ -281,6 +281,19 @@ def test_of_two_cards_the_one_that_can_be_served_is_offered():
         ("MI60", "gfx906"),
         ("Steam Deck", "gfx1033"),
         ("AMD Ryzen AI Max+ 395", "gfx1151"),
+        ("MI300", "gfx942"),
+        ("RX7900XTX", "gfx1100"),
+        ("7900 XT", "gfx1100"),
+        ("9070", "gfx1201"),
+        ("5090", "12.0"),
+        ("1080ti", "6.1"),
+        ("rtx3080ti", "8.6"),
+        ("4090 laptop", "8.9"),
+        # virtual GPUs are named after their board, its variant and their profile
+        ("GRID V100D-16Q", "7.0"),
+        ("H100XM-80C", "9.0"),
+        ("NVIDIA A40-48Q", "8.6"),
+        ("NVIDIA A100-SXM4-40GB MIG 1g.5gb", "8.0"),
     ],
 )
 def test_short_names_of_boards_tell_what_decides_about_kernels(name, detail):

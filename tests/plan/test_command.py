@@ -20,7 +20,8 @@ def ptsetup(*argv):
 @pytest.mark.parametrize(
     "argv",
     [
-        ("--gpu", "4090", "--driver", "580.95.05"),
+        # Quadro RTX 4000, RTX 4000 Ada or RTX PRO 4000
+        ("--gpu", "4000", "--driver", "580.95.05"),
         ("--os", "linux", "--gpu", "0"),
         ("--gpu", "97"),
         ("--gpu", "8.6", "--driver", "580.95.05", "--python", "3.11"),
@@ -47,6 +48,11 @@ def ptsetup(*argv):
 def test_wrong_use_is_code_2_and_never_a_plan(argv):
     done = ptsetup("plan", *argv)
     assert (done.returncode, done.stdout) == (2, ""), done
+
+
+def test_a_cards_number_is_its_name_and_a_small_number_picks_a_gpu():
+    done = ptsetup("plan", "--gpu", "4090", "--driver", "580.95.05")
+    assert done.stdout.startswith("torch 2.15.0 for CUDA 13.0")
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
