@@ -9,7 +9,7 @@ from ptsetup.index import WheelIndex
 from ptsetup.index.pages import Page
 from ptsetup.install.reach import Wheel, ask, fitting, newest_on, wheels_in
 from ptsetup.install.settings import Settings
-from ptsetup.plan import Plan, Request, plan
+from ptsetup.plan import Plan, Request, Requirement, plan
 
 Log = Callable[[str], None]
 
@@ -21,7 +21,8 @@ def prepare(snapshot: Snapshot, request: Request, index: WheelIndex, settings: S
     """The Plan, checked against what can be had: the live index, or the wheels in the user's folders when it is out of reach.
 
     Raises:
-        InstallFailed: the index is out of reach and no wheel at hand satisfies the request.
+        InstallFailed: the index is out of reach and no wheel at hand satisfies the request; or its page gives another hash for a
+            wheel than the one that is known.
         RequestError: the request cannot be read.
     """
     if request.find_links:
@@ -39,6 +40,7 @@ def prepare(snapshot: Snapshot, request: Request, index: WheelIndex, settings: S
             return _told(made, nightly, reached)
         lacking = _name(made) if request.is_pre or _is_absent(made, reached) else _lacking_companion(made, settings)
         if lacking is None:
+            refuse_another_wheel(made.requirements[0], reached)
             return made
         log(f"{lacking.partition('@')[0]} is not on the index ({reached.detail}); looking for the next best build.")
         request = replace(request, absent=(*request.absent, lacking))
@@ -94,18 +96,42 @@ def confirm(snapshot: Snapshot, request: Request, index: WheelIndex, settings: S
 
 
 def _lacking_companion(made: Plan, settings: Settings) -> str | None:
-    """The first companion that the page of the tag does not have, as ``Request.absent`` names it; None when all are there."""
+    """The first companion that the page of the tag does not have, as ``Request.absent`` names it; None when all are there.
+
+    Raises:
+        InstallFailed: as ``refuse_another_wheel``.
+    """
     for requirement in made.requirements[1:]:
         if requirement.index_url is None or requirement.version is None:
             continue
         page = ask(requirement.index_url, requirement.name, settings)
         if page.answer == "unreachable":
             return None
+        refuse_another_wheel(requirement, page)
         public = requirement.version.partition("+")[0]
         starts = (f"{requirement.name}-{public}-", f"{requirement.name}-{public}+")
         if not any(link.file.startswith(starts) for link in page.links):
             return f"{requirement.name}-{public}+{made.backend}@{made.origin}"
     return None
+
+
+def refuse_another_wheel(requirement: Requirement, page: Page) -> None:
+    """Nothing is taken from a page of the PyTorch index that gives another hash for a wheel than the one that is known.
+
+    The installer holds the wheel to the page; only we know that the page was another one. Mirrors and indexes that the user named
+    are the user's to trust: of these no hash is known.
+
+    Raises:
+        InstallFailed: the hashes differ.
+    """
+    told = next((link.sha256 for link in page.links if link.file == requirement.file), None)
+    if requirement.url is None or requirement.sha256 is None or told in (None, requirement.sha256):
+        return
+    raise InstallFailed(
+        f"{page.detail} gives another sha256 for {requirement.file} than the one that is known: {told}, not {requirement.sha256}.",
+        hint="Nothing was changed. Try another network. If you know that this wheel was built anew, name the page yourself: "
+        f"--index-url {requirement.index_url}",
+    )
 
 
 def _nightly(snapshot: Snapshot, reached: Page) -> str | None:

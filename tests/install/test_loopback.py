@@ -1,5 +1,7 @@
 """``ptsetup install`` as a person calls it, against indexes on loopback. The wheels are small stand-ins, installed by real uv and pip."""
 
+import hashlib
+import json
 import os
 import shutil
 import signal
@@ -8,6 +10,7 @@ import sys
 
 import pytest
 
+from ptsetup import index
 from ptsetup.install import journal
 from ptsetup.install.settings import Settings, arguments, environment, out_of_sight
 from tests.install.world import LINUX, torch_wheel
@@ -243,6 +246,55 @@ def test_a_wheel_whose_hash_differs_is_refused_and_nothing_is_changed(world):
     done = world.install("torch==2.14.1")
     assert done.returncode == 3
     assert world.files() == before
+
+
+def with_hash(world, file: str, digest: str):
+    """An index whose PyTorch index is the loopback one, and which knows that hash of one of its wheels."""
+    data = json.loads(index.locate().read_bytes())
+    data["origin_url"] = f"{world.pytorch.url}/whl"
+    project, version, python_tag, abi, platform = file.removesuffix(".whl").split("-")
+    known = [row for row in data["files"] if row[0] not in ("torch", "torchvision")]
+    data["files"] = [*known, [project, version, python_tag, abi, platform, "pytorch", file, "whl/cpu", digest]]
+    path = world.folder / "index.json"
+    path.write_text(json.dumps(data))
+    return path
+
+
+def without_mirror(argv):
+    position = argv.index("--mirror")
+    return [*argv[:position], *argv[position + 2 :]]
+
+
+@pytest.mark.parametrize("project", ["torch", "torchvision"])
+def test_a_page_that_gives_another_hash_than_the_known_one_is_refused_before_anything_is_fetched(world, project):
+    """The installer would take the wheel: it agrees with its page."""
+    version = {"torch": "2.14.1+cpu", "torchvision": "0.29.1+cpu"}
+    world.offer(version["torch"])
+    vision = wheel(world.wheels, "torchvision", version["torchvision"], files={"torchvision.py": ""}, tag=LINUX)
+    world.pytorch.add("whl/cpu/torchvision", vision)
+    file = f"{project}-{version[project]}-{LINUX}.whl"
+    own = hashlib.sha256((world.wheels / file).read_bytes()).hexdigest()
+    before = world.files()
+    for digest, code in (("0" * 64, 3), (own, 0)):
+        argv = without_mirror(
+            world.argv("torch==2.14.1", "torchvision", "--index", str(with_hash(world, file, digest)))
+        )
+        done = subprocess.run(
+            argv, capture_output=True, text=True, env=world.env, check=False, stdin=subprocess.DEVNULL
+        )
+        assert done.returncode == code, done.stderr
+        if code:
+            assert f"127.0.0.1:{world.pytorch.url.rpartition(':')[2]} gives another sha256 for {file}" in done.stderr
+            assert world.files() == before
+            assert not [path for path in world.pytorch.asked if path.endswith(".whl")]
+    assert world.installed()["torch"] == "2.14.1+cpu"
+
+
+def test_the_hash_of_a_mirrors_page_is_the_users_to_trust(world):
+    world.offer("2.14.1+cpu")
+    file = f"torch-2.14.1+cpu-{LINUX}.whl"
+    done = world.install("torch==2.14.1", "--index", str(with_hash(world, file, "0" * 64)))
+    assert done.returncode == 0, done.stderr
 
 
 def test_when_a_dependency_is_missing_the_old_torch_is_back(world):
