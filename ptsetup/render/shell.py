@@ -4,8 +4,11 @@ import re
 import shlex
 from collections.abc import Sequence
 
-_PLAIN = re.compile(r"[\w@%+=:,./~\\-]+", re.ASCII)
-"""A word that no shell changes; the backslash is a Windows path's."""
+_PLAIN = re.compile(r"(?!@)[\w@%+=:./~\\-]+", re.ASCII)
+"""A word that no shell changes; the backslash is a Windows path's. PowerShell makes two words of ``a,b`` and none of ``@a``."""
+
+_LIVE = re.compile(r'["$`]|!(?!=)')
+"""What stays alive between double quotes in some shell: ``!`` (history) does not before ``=``, so ``torch!=2.15.0`` is safe."""
 
 
 def quoted(command: Sequence[str]) -> str:
@@ -21,6 +24,6 @@ def quoted(command: Sequence[str]) -> str:
 def _word(word: str) -> str:
     if _PLAIN.fullmatch(word):
         return word
-    if re.search(r'["$`!]', word) or (word.endswith("\\") and " " in word):
+    if _LIVE.search(word) or (word.endswith("\\") and " " in word):
         return shlex.quote(word)
     return f'"{word}"'

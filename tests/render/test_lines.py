@@ -1,6 +1,7 @@
 """Lines to copy: what a shell makes of them is the argument vector again, whichever shell it is."""
 
 import shlex
+import subprocess
 
 import pytest
 
@@ -19,6 +20,8 @@ WORDS = (
     ("ptsetup", "install", "torch>=2.4.1"),
     ("mv", "--", "/home/a b/torch.py", "/home/a b/torch_renamed.py"),
     ("python", "-c", "import torch; print(torch.__version__)"),
+    ("ptsetup", "install", "torch!=2.15.0", "torch==2.6.*", "torchvision[scipy]>=0.20,<1"),
+    ("ptsetup", "install", "--gpu", "0,1", "@file"),
     ("echo", "costs $5", "a`b", 'say "yes"', "wow!", ""),
 )
 
@@ -31,6 +34,20 @@ def test_a_posix_shell_reads_the_same_words(command):
 def test_the_command_prompt_gets_no_single_quotes():
     """It takes them for letters, and the < in between for a redirection."""
     assert quoted(("pip", "install", "numpy<2")) == 'pip install "numpy<2"'
+
+
+def test_the_command_prompt_gets_an_unequal_without_single_quotes_and_bash_no_history():
+    """Between double quotes bash looks for a command in its history after ``!``, but not where ``=`` follows."""
+    line = quoted(("echo", "torch!=2.15.0"))
+    assert line == 'echo "torch!=2.15.0"'
+    typed = f"set -o history\nset -o histexpand\necho before\n{line}\n"
+    done = subprocess.run(["bash"], input=typed, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "torch!=2.15.0"
+
+
+def test_powershell_gets_no_list_and_no_splat():
+    """``a,b`` are two arguments there, and ``@a`` is none."""
+    assert quoted(("ptsetup", "--gpu", "0,1", "@a")) == 'ptsetup --gpu "0,1" "@a"'
 
 
 def test_powershell_calls_a_program_whose_path_has_a_space():
