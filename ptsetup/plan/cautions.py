@@ -34,6 +34,9 @@ def of(context: Context, best: Fit) -> tuple[str, ...]:
         lines.append("not yet confirmed in practice on a Jetson board; NVIDIA's JetPack wheels are the tried way")
     if any(card.vendor == "intel" for card, _ in best.services):
         lines += _unnamed_system(context)
+    driver_problem = context.machine.driver_problem if context.machine.driver is None else None
+    if driver_problem and compat.family(build.backend) == "cuda" and best.services:
+        lines.append(f"the driver could not be asked ({driver_problem}): whether it carries this CUDA is not known")
     if any(card.capability is None and card.vendor == "nvidia" for card, _ in best.services):
         lines.append("the compute capability of the GPU is not known, so its kernels could not be checked")
     return tuple(lines)

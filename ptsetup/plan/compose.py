@@ -164,9 +164,11 @@ def _purpose(context: Context, best: Fit) -> str:
     names = _names([card for card, _ in best.services])
     if not names:
         return f"for Python {machine.python} on this system" + (", as asked for" if context.wanted.backend else "")
-    how = {"cuda": f" and driver {machine.driver_text}", "rocm": "", "xpu": "", "cpu": f" on macOS {machine.macos}"}
+    driver = f" and driver {machine.driver_text}" if machine.driver_text else ""
+    how = {"cuda": driver, "rocm": "", "xpu": "", "cpu": f" on macOS {machine.macos}"}
     if any(card.vendor == "nvidia" and card.capability is None for card, _ in best.services):
-        return f"that driver {machine.driver_text} can run, for {names} and Python {machine.python}"
+        able = f"that driver {machine.driver_text} can run, for" if machine.driver_text else "for"
+        return f"{able} {names} and Python {machine.python}"
     return f"with code for {names}{how[compat.family(best.build.backend)]}, Python {machine.python}"
 
 

@@ -70,6 +70,7 @@ def in_the_way(
     yield from _some(_asked(build, wanted))
     yield from _some(_interpreter(build, machine))
     yield from _some(_system(build, machine))
+    yield from _some(_unreadable(build, machine, wanted, cards))
     yield from _some(_driver(build, machine, index, cards))
     yield from _some(_unserving(build, machine, wanted, index, cards))
     yield from _some(_numpy(build, wanted))
@@ -119,6 +120,15 @@ def _system(build: Build, machine: Machine) -> No | None:
     if compat.at_least(machine.macos, floor) is False:
         return No("macos", f"needs macOS {floor} or newer, this Mac has {machine.macos}")
     return None
+
+
+def _unreadable(build: Build, machine: Machine, wanted: Wanted, cards: tuple[Card, ...]) -> No | None:
+    """A driver that is there and tells nothing: which CUDA it carries is anybody's guess, unless a person names the tag."""
+    if machine.driver is not None or machine.driver_problem is None or wanted.backend is not None:
+        return None
+    if compat.family(build.backend) != "cuda" or not any(card.vendor == "nvidia" for card in cards):
+        return None
+    return No("driver", f"cannot be judged: {machine.driver_problem}, and no driver version is known")
 
 
 def _driver(build: Build, machine: Machine, index: WheelIndex, cards: tuple[Card, ...]) -> No | None:

@@ -264,6 +264,23 @@ def test_a_driver_that_tells_only_its_cuda_is_held_to_it():
         assert "530.30.02 (by its CUDA, 12.1)" in " ".join(made.reasons)
 
 
+def test_with_a_driver_that_cannot_be_asked_nothing_is_guessed_but_a_tag_that_was_named_is_taken():
+    """The GPU is on the bus, NVML fails (9: no kernel module; 999; it hangs), and nothing tells the driver's release."""
+    from ptsetup.facts import Nvidia, Nvml, replace
+
+    wheels = index.load()
+    for nvml in (Nvml(init_rc=9), Nvml(init_rc=999), Nvml(is_hung=True)):
+        machine = replace(builders.machine(), nvidia=Nvidia(nvml=nvml, gpus=None, libraries=()))
+        made = plan(machine, Request(), wheels)
+        assert made.outcome == "refuse"
+        assert made.headline.startswith("No build can be chosen for NVIDIA GPU: ")
+        assert [option.kind for option in made.options] == ["driver", "cpu"]
+        assert made.options[0].command == ("ptsetup", "doctor")
+        named = plan(machine, Request(backend="cu126"), wheels)
+        assert (named.outcome, named.torch, named.backend) == ("install", "2.14.1", "cu126")
+        assert "None" not in " ".join((*named.reasons, *named.warnings))
+
+
 def test_of_two_cards_the_one_that_can_be_served_is_offered():
     """A K80 waits for an old driver; the RTX 5090 beside it need not."""
     made = planned(gpu=("Tesla K80", "RTX 5090"), driver="580.95.05")
