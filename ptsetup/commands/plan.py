@@ -162,7 +162,7 @@ def check_picks(options: dict[str, Any], snapshot: Any, wheels: Any) -> None:
         RequestError: it stands beside a description, or no GPU has that number.
     """
     from ptsetup.errors import RequestError
-    from ptsetup.plan.machine import view
+    from ptsetup.plan.machine import numbers, view
 
     picked = picks(options["gpus"])
     if not picked:
@@ -174,8 +174,8 @@ def check_picks(options: dict[str, Any], snapshot: Any, wheels: Any) -> None:
         )
     cards = view(snapshot, wheels).cards
     for pick in picked:
-        if all(pick not in (position, card.index) for position, card in enumerate(cards)):
-            seen = ", ".join(f"{card.index} ({card.label})" for card in cards) or "none"
+        if pick not in numbers(cards):
+            seen = ", ".join(f"{n} ({card.label})" for n, card in zip(numbers(cards), cards, strict=True)) or "none"
             raise RequestError(
                 f"There is no GPU {pick} here; seen: {seen}.", hint="Name one of these numbers, or leave --gpu out."
             )

@@ -1,7 +1,7 @@
 """The Snapshot as the planner sees it: platform, Python, driver, and the accelerators that are visible."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ptsetup import compat
 from ptsetup.facts import Gpu, Host, Record, Snapshot
@@ -51,6 +51,12 @@ def labels(cards: Iterable[Card]) -> str:
     return " and ".join(dict.fromkeys(card.label for card in cards))
 
 
+def numbers(cards: Sequence[Card]) -> tuple[int, ...]:
+    """By which number each card is picked: its own, or its place where two makers count from 0 on alike."""
+    own = tuple(card.index for card in cards)
+    return own if len(set(own)) == len(own) else tuple(range(len(own)))
+
+
 class Machine(Record, frozen=True, kw_only=True):
     """What decides about builds. None means unknown, and an unknown rules nothing out."""
 
@@ -84,7 +90,7 @@ class Machine(Record, frozen=True, kw_only=True):
 
 
 def view(snapshot: Snapshot, index: WheelIndex, chosen: tuple[int, ...] = ()) -> Machine:
-    """The planner's view of a Snapshot; ``chosen`` keeps only the accelerators with these indices."""
+    """The planner's view of a Snapshot; ``chosen`` keeps only the accelerators with these ``numbers``."""
     host, target = snapshot.host, snapshot.target
     driver = compat.driver_version(snapshot)
     speaks = compat.cuda_driver_version(snapshot, index)
@@ -204,7 +210,7 @@ def _visible(
     cards: tuple[Card, ...], snapshot: Snapshot, chosen: tuple[int, ...]
 ) -> tuple[tuple[Card, ...], tuple[str, ...]]:
     if chosen:
-        return tuple(card for position, card in enumerate(cards) if position in chosen or card.index in chosen), ()
+        return tuple(card for number, card in zip(numbers(cards), cards, strict=True) if number in chosen), ()
     listed = (snapshot.env or {}).get("CUDA_VISIBLE_DEVICES")
     nvidia = [card for card in cards if card.vendor == "nvidia"]
     if listed is None or len(nvidia) < 2:

@@ -18,7 +18,7 @@ class Request(Record, frozen=True, kw_only=True):
     backend: str = "auto"
     """A backend tag, or ``auto``."""
     gpus: tuple[int, ...] = ()
-    """Serve only the GPUs with these indices; () means all that are visible."""
+    """Serve only the GPUs with these numbers (``machine.numbers``); () means all that are visible."""
     is_pre: bool = False
     """Nightly builds."""
     index_url: str | None = None

@@ -275,6 +275,18 @@ def test_on_this_machine_a_choice_between_gpus_is_taken_by_their_numbers():
         assert (after.outcome, after.torch, after.backend) == ("install", option.torch, option.backend)
 
 
+def test_each_of_two_makers_gpus_can_be_picked_by_a_number_although_both_count_from_0():
+    wheels = index.load()
+    snapshot = replace(describe(Description(gpus=("8.9", "gfx1100"), driver="580.95.05"), wheels), origin="probe")
+    picked = [plan(snapshot, Request(gpus=(number,)), wheels).backend for number in (0, 1)]
+    assert picked == ["cu130", "rocm7.2"]
+    # GPU 1 of three is lost: the others keep their numbers
+    gpus = [replace(gpu, index=number) for gpu, number in zip(snapshot.nvidia.gpus * 2, (0, 2), strict=True)]
+    alone = replace(snapshot, nvidia=replace(snapshot.nvidia, gpus=tuple(gpus)), amd=None)
+    assert [card.index for card in view(alone, wheels, (2,)).cards] == [2]
+    assert view(alone, wheels, (1,)).cards == ()
+
+
 def test_under_wsl_the_driver_that_is_spoken_of_is_the_one_in_windows():
     done = planned(gpu="8.6", driver="526.98", is_wsl=True)
     assert [option.text for option in done.advice] == ["driver 528.33 or newer in Windows opens 2.14.1 for CUDA 12.6"]
