@@ -25,6 +25,12 @@ SPOOL_MINIMUM = 16 * 1024 * 1024
 KILL_WAIT_S = 2.0
 """How long we wait for a killed child; one stuck in a kernel driver cannot be ended and is left behind."""
 
+GRACE_S = 10.0
+"""How long an installer that was told to end may clean up."""
+
+_running: "set[Child]" = set()
+"""Children that have not been waited for yet, of all threads."""
+
 
 class Completed(NamedTuple):
     """How a child ended. No msgspec record: children are started before anything that is slow to import."""
@@ -73,6 +79,8 @@ class Child:
             self._process = self._start(env, cwd)
         except (OSError, ValueError) as problem:
             self._problem = str(problem)
+            return
+        _running.add(self)
 
     def _start(self, env: Mapping[str, str] | None, cwd: str | os.PathLike[str] | None) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
@@ -138,6 +146,11 @@ class Child:
             _end(self._process)
         self._close()
 
+    def kill(self) -> None:
+        """Kill it and its group without waiting: for the end of our own process."""
+        if self._process is not None and self._process.returncode is None:
+            _kill(self._process)
+
     def _wait(self, process: "subprocess.Popen[bytes]") -> str:
         """``exited``, ``timeout`` or ``flooded``; an ended child is not reaped here where the system lets us watch it."""
         with _watch(process) as has_ended:
@@ -151,8 +164,15 @@ class Child:
                     return "flooded"
 
     def _close(self) -> None:
+        _running.discard(self)
         for stream in self._streams:
             stream.close()
+
+
+def end_all() -> None:
+    """Kill every child that is still at work: one of a thread that nobody waits for any more would live on without us."""
+    for child in tuple(_running):
+        child.kill()
 
 
 @contextlib.contextmanager
@@ -184,10 +204,7 @@ def _has_ended(process: "subprocess.Popen[bytes]", seconds: float) -> bool:
 
 def _end(process: "subprocess.Popen[bytes]") -> bool:
     """Kill what is left of the group; True when the child itself is gone."""
-    if sys.platform != "win32":
-        _kill_group(process.pid)
-    elif process.poll() is None:
-        _kill_tree(process)
+    _kill(process)
     try:
         process.wait(timeout=KILL_WAIT_S)
     except subprocess.TimeoutExpired:
@@ -195,6 +212,13 @@ def _end(process: "subprocess.Popen[bytes]") -> bool:
         process.returncode = -signal.SIGTERM
         return False
     return True
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    if sys.platform != "win32":
+        _kill_group(process.pid)
+    elif process.poll() is None:
+        _kill_tree(process)
 
 
 def _kill_group(pid: int) -> None:
@@ -236,23 +260,41 @@ def stream(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
     Its stdout goes to our stderr: results alone belong on stdout.
     """
     try:
-        with subprocess.Popen(
-            list(argv), stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno(), env=dict(env) if env is not None else None
-        ) as process:
-            try:
-                code = process.wait()
-            except KeyboardInterrupt as stop:
-                # after Ctrl-C it has got the same signal: give it the time to clean up, then insist
-                if type(stop) is not KeyboardInterrupt:
-                    process.terminate()
-                try:
-                    process.wait(timeout=10)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                raise
+        process = subprocess.Popen(
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=_stderr(),
+            env=dict(env) if env is not None else None,
+        )
     except (OSError, ValueError):
         return 127
+    try:
+        code = process.wait()
+    except BaseException as stop:
+        # after Ctrl-C it has got the same signal
+        _end_in_order(process, is_told=type(stop) is KeyboardInterrupt)
+        raise
     return code if code >= 0 else 128 - code
+
+
+def _stderr() -> int:
+    """The descriptor of our stderr; its usual number where that was closed when we were started (``2>&-``)."""
+    try:
+        return sys.stderr.fileno()
+    except (AttributeError, OSError, ValueError):
+        return 2
+
+
+def _end_in_order(process: "subprocess.Popen[bytes]", *, is_told: bool) -> None:
+    """Give it the time to clean up, then insist; a second Ctrl-C insists at once. What is put back next must not meet it."""
+    try:
+        if not is_told:
+            process.terminate()
+        process.wait(timeout=GRACE_S)
+    except (KeyboardInterrupt, subprocess.TimeoutExpired):
+        process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=KILL_WAIT_S)
 
 
 def script(name: str) -> str:

@@ -4,6 +4,7 @@ import os
 import select
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 
@@ -231,5 +232,56 @@ def test_ctrl_c_ends_the_child():
         "pid = child._process.pid\n"
         "threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
         "try:\n    child.finish()\nexcept KeyboardInterrupt:\n    print(pid)"
+    )
+    assert has_ended(int(python(code).stdout))
+
+
+STUBBORN = """
+import os, signal, sys
+signal.signal(signal.SIGINT, lambda *_: print('again', flush=True))
+signal.signal(signal.SIGTERM, lambda *_: print('again', flush=True))
+print(os.getpid(), flush=True)
+while True: signal.pause()
+"""
+
+
+@posix
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "kill"])
+def test_a_second_ctrl_c_ends_an_installer_that_does_not_want_to(first):
+    """What is put back next must not meet an installer that is still at work."""
+    code = (
+        "import sys\nfrom ptsetup import cli, run\n"
+        "cli._end_as_after_ctrl_c()\nend = run._end_in_order\n"
+        "def told(*words, **options):\n    print('ending', file=sys.stderr, flush=True)\n    end(*words, **options)\n"
+        "run._end_in_order = told\n"
+        f"run.stream([sys.executable, '-c', {STUBBORN!r}])"
+    )
+    outer = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, start_new_session=True)
+    pid = int(outer.stderr.readline())
+    os.killpg(outer.pid, signal.SIGINT) if first == signal.SIGINT else outer.send_signal(first)
+    assert {outer.stderr.readline(), outer.stderr.readline()} == {"again\n", "ending\n"}
+    os.killpg(outer.pid, signal.SIGINT)
+    outer.wait()
+    is_over = has_ended(pid)
+    if not is_over:
+        os.kill(pid, signal.SIGKILL)
+    outer.stderr.close()
+    assert is_over
+
+
+@posix
+def test_an_installer_speaks_though_our_stderr_was_closed():
+    """As under ``2>&-``: then sys.stderr is None."""
+    code = "import sys\nsys.stderr = None\nfrom ptsetup import run\nprint(run.stream([sys.executable, '-c', 'raise SystemExit(5)']))"
+    assert python(code).stdout == "5\n"
+
+
+@posix
+def test_children_of_others_end_with_us():
+    """A thread that is left behind may have a child at work, in a group of its own."""
+    code = (
+        "import sys\nfrom ptsetup import cli, run\n"
+        "child = run.Child([sys.executable, '-c', 'import time; time.sleep(600)'], deadline_s=60)\n"
+        "print(child._process.pid, flush=True)\ncli._leave(0)"
     )
     assert has_ended(int(python(code).stdout))

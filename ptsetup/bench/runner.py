@@ -254,7 +254,12 @@ class _Session:
             argv = [self.python, "-W", "ignore", run.script("bench_main.py"), str(answer), asked]
             child = run.Child(argv, deadline_s=total, env=self.env, cwd=folder)
             follower = _Follower(self, answer, done)
-            hung = follower.follow(child)
+            try:
+                hung = follower.follow(child)
+            except BaseException:
+                # Ctrl-C: it has a group of its own and would live on
+                child.stop()
+                raise
             if hung:
                 # its deadline is over now
                 child.deadline_s = 0.0
