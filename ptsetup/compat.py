@@ -312,8 +312,9 @@ def _board(name: str) -> str:
 
 _SERIES = (
     (r"\bgt 7[0-3]\d\b|\bk(?:20|40)[a-z]*\b|\bk40\b", (3, 5)),
-    (r"\bk10\b|\bgtx? 6\d\d\b", (3, 0)),
-    (r"\b9[1-4]0mx?\b|\bgtx 750\b|\bmx ?1[1-3]0\b", (5, 0)),
+    (r"\bk10\b|\bk520\b|\bgtx? 6\d\dm?\b|\bgtx? 7[4-8][05]m\b|\bgt 7[45]0\b|\bgtx 8[78]0m\b", (3, 0)),
+    (r"\bgtx? [45]\d\dm?\b|\bquadro 600\b", (2, 1)),
+    (r"\b9[1-4]0mx?\b|\bgtx (?:750|8[56]0m)\b|\b8[34]0m\b|\bmx ?1[1-3]0\b", (5, 0)),
     (r"\bgtx 9[5-8]0m?\b|\bm(?:40|60)\b", (5, 2)),
     (r"\bgtx? 10\d\d\b|\bmx ?[1-3][1-5]0\b", (6, 1)),
     (r"\bgtx 16\d\d\b|\brtx 20\d\d\b|\bquadro rtx \d{4}\b|\bmx ?4\d0\b", (7, 5)),

@@ -10,6 +10,7 @@ from ptsetup.readers._commands import Commands
 from ptsetup.readers._draft import HINTED, Draft
 from ptsetup.readers._lines import Line
 from ptsetup.readers._packages import Packages
+from ptsetup.readers._prose import Prose
 from ptsetup.readers._smi import Smi
 from ptsetup.replay import documents
 
@@ -78,7 +79,7 @@ def read(text: bytes | str) -> Snapshot:
 def _told(plain: str, lines: tuple[Line, ...]) -> Snapshot:
     """The facts in the lines of a text."""
     draft = Draft()
-    packages, commands, smi = Packages(draft), Commands(draft), Smi(draft)
+    packages, commands, smi, prose = Packages(draft), Commands(draft), Smi(draft), Prose(draft)
     draft.is_collect_env = any(words in line.text for line in lines for words in _COLLECT_ENV)
     for line in _worth_reading(_lines.with_headings(lines)):
         _dates.scan(draft, line.prefix + line.text)
@@ -89,7 +90,9 @@ def _told(plain: str, lines: tuple[Line, ...]) -> Snapshot:
         _smi.note_codes(draft, line.text, line.number)
         if not is_done:
             _rest(draft, line)
+            prose.read(line.text, line.number)
     packages.finish()
+    prose.finish()
     _system.infer_wsl(draft, plain)
     if _lines.speaks_of(plain, _NOT_HAD):
         draft.forget_asked()

@@ -49,20 +49,31 @@ _PROMPT = re.compile(r"(?:^|[\s`\[(])[a-z_][\w-]{0,30}@[0-9a-f]{12}(?=[:\s~])")
 """A shell's prompt inside a container of docker or podman: its name is the first 12 digits of its number."""
 
 _IN_CONTAINER = re.compile(
-    r"\(container\)|\b(?:in|inside|within) (?:the |a |my |this )?(?:docker )?container\b|\b(?:in|inside) docker\b"
+    r"\(container\)|\b(?:in|inside|within|from) (?:the |a |an |my |this |our |its )?(?:running )?(?:docker |podman |singularity "
+    r"|apptainer |lxc |oci )?(?:dev ?)?container\b"
+    r"|(?:docker|容器|コンテナー?|컨테이너)\S{0,4}(?:内|里|裡|中)|(?:进入|在)\S{0,3}(?:docker|容器)"
+    r"|(?:im|dans le|en el|dentro do|в) (?:docker|contain\w+|conteneur|contenedor|контейнер\w*)"
+    r"|\b(?:in|inside|within|under|with) docker\b(?!hub|file|[- ]?desktop)|\bdev ?container\b|\bdockerized\b"
+)
+_IN_POD = re.compile(
+    r"\b(?:in|inside|within|from) (?:the |a |my |this |our )?(?:kubernetes |k8s |k3s )?pods?\b|\b(?:kubernetes|k8s|k3s) pods?\b|"
+    r"\bkubectl exec\b"
 )
 _CAPABILITIES = re.compile(r"--gpus\b[^\n]{0,60}?\bcapabilities=([a-z,]+?)(?=[\"'\s]|,device|,count|$)")
 _APPTAINER = re.compile(r"\b(?:apptainer|singularity) (?:exec|run|shell)\b")
 _IMAGE = re.compile(
-    r"pytorch(?:/pytorch)?[:@](?P<version>\d+\.\d+(?:\.\d+)?)(?:-cuda(?P<cuda>\d{1,2}\.\d))?", re.IGNORECASE
+    r"pytorch(?:/pytorch)?[:@](?P<version>[0-9]+\.[0-9]+(?:\.[0-9]+)?)(?:-cuda(?P<cuda>[0-9]{1,2}\.[0-9]))?",
+    re.IGNORECASE,
 )
 _INSTALL = re.compile(
     r"\b(?:pip3?|uv pip|uv|conda|mamba|micromamba|poetry) (?:install|add)\b(?P<rest>.*)", re.IGNORECASE
 )
-_ASKED_TORCH = re.compile(r"(?<![\w-])(?:py)?torch={1,3}(?P<version>\d+\.\d+(?:\.\d+)?(?:\+\w+)?)", re.IGNORECASE)
-_INDEX = re.compile(r"download\.pytorch\.org/whl/(?:nightly/|test/)?(?P<tag>cu\d{2,3}|cpu|rocm[\d.]+|xpu)\b")
-_CUDATOOLKIT = re.compile(r"\b(?:cudatoolkit|pytorch-cuda)\s?=+\s?(?P<cuda>\d{1,2}\.\d)")
-_NVCC = re.compile(r"Cuda compilation tools, release (?P<release>\d+\.\d+)(?:, V(?P<version>[\d.]+))?")
+_ASKED_TORCH = re.compile(
+    r"(?<![\w-])(?:py)?torch={1,3}(?P<version>[0-9]+\.[0-9]+(?:\.[0-9]+)?(?:\+\w+)?)", re.IGNORECASE
+)
+_INDEX = re.compile(r"download\.pytorch\.org/whl/(?:nightly/|test/)?(?P<tag>cu[0-9]{2,3}|cpu|rocm[0-9.]+|xpu)\b")
+_CUDATOOLKIT = re.compile(r"\b(?:cudatoolkit|pytorch-cuda)\s?=+\s?(?P<cuda>[0-9]{1,2}\.[0-9])")
+_NVCC = re.compile(r"Cuda compilation tools, release (?P<release>[0-9]+\.[0-9]+)(?:, V(?P<version>[0-9.]+))?")
 _INDEX_ARGUMENT = re.compile(
     r"(?P<kind>--index-url|-i|--extra-index-url|--index|-f|--find-links)[ =](?P<url>https?://\S+)"
 )
@@ -110,6 +121,8 @@ class Commands:
         """A prompt or words that tell that what follows was typed in a container."""
         if _IN_CONTAINER.search(lower):
             self.draft.note("host.container", "docker", number, SAID)
+        elif "pod" in lower and _IN_POD.search(lower):
+            self.draft.note("host.container", "kubernetes", number, SAID)
         elif "@" in text and _PROMPT.search(text):
             self.draft.note("host.container", "docker", number, HINTED)
 

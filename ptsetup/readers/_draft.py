@@ -31,6 +31,12 @@ ASKED = 3
 HINTED = 4
 """A path or the name of an image suggests it."""
 
+IN_WORDS = ", in words"
+"""Ends the source of a fact that a person told in running text: what it says is not as sure as what was printed."""
+
+ASKED_FOR = ", asked for"
+"""Ends the source of what a command asked for: that it came is not shown."""
+
 MESSAGE_LIMIT = 3000
 
 MESSAGES_TEXT_LIMIT = 500_000
@@ -70,6 +76,8 @@ class Draft:
         self._said = 0
         self.paragraphs: list[Message] = []
         self.dates: list[str] = []
+        self.in_words: set[str] = set()
+        """Facts that only running text tells, by their paths."""
         self.is_collect_env = False
         """Somewhere in the text stands what only collect_env prints; else its labels are a person's."""
         self.collect_env: dict[str, str] = {}
@@ -152,7 +160,8 @@ class Draft:
         tree: dict[str, Any] = {}
         for path, note in self.facts.items():
             _place(tree, path, note.value)
-            sources[path] = f"report line {note.line}"
+            how = IN_WORDS if path in self.in_words else ASKED_FOR if note.worth == ASKED else ""
+            sources[path] = f"report line {note.line}{how}"
         self._lists(tree, sources)
         if self.collect_env:
             _place(tree, "torch.collect_env", self.collect_env)

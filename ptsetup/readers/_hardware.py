@@ -6,12 +6,10 @@ from ptsetup.facts import AmdGpu, Gpu, IntelGpu, PciDevice, replace
 from ptsetup.readers._draft import HINTED, PRINTED, SAID, Draft
 from ptsetup.readers._lines import speaks_of
 
-_SUFFIX = (
-    r"(?:[ -]?(?:ti|super|d|max-?q|laptop(?: gpu)?|mobile|ada(?: generation)?|blackwell|sff|\d{1,3} ?gb)(?![a-z0-9]))*"
-)
+_SUFFIX = r"(?:[ -]?(?:ti|super|d|max-?q|laptop(?: gpu)?|mobile|ada(?: generation)?|blackwell|sff|[0-9]{1,3} ?gb)(?![a-z0-9]))*"
 _BOARDS = (
     r"(?:gh200|gb200|gb300|gb10|[abh][1-8]00x?|[ab]30|b300|h20|a40|a10g?|a16|a2|l40s?|l4|l2|[vp]100s?|p40|p4|t4|k80|k40m?"
-    r"|k20x?m?|m60|m40|t[1-6]00|t1000|t1200)(?:[- ](?:sxm\d?|pcie|nvl|\d{2,3}gb|hbm3e?))*(?![0-9a-z])"
+    r"|k20x?m?|m60|m40|t[1-6]00|t1000|t1200)(?:[- ](?:sxm[0-9]?|pcie|nvl|[0-9]{2,3}gb|hbm3e?))*(?![0-9a-z])"
 )
 """Data centre boards, whose names are too short to be sure of without a word before them."""
 
@@ -19,43 +17,43 @@ _NUMBERS = r"(?:9[5-8]0|10[5-8]0|16[3-6]0|20[5-8]0|30[5-9]0|40[5-9]0|50[5-9]0)"
 """GeForce cards by their number alone: sure enough beside a word that says that it is a card."""
 
 _CERTAIN = (
-    rf"rtx[ -]?(?:pro[ -]?)?a?\d{{3,4}}(?![0-9]){_SUFFIX}",
-    rf"gtx?[ -]?\d{{3,4}}m?(?![0-9]){_SUFFIX}",
-    r"geforce (?:gt )?m?x?\d{3,4}m?x?(?![0-9a-z])",
-    rf"\bmx[ -]?[1-5]\d0(?![0-9]){_SUFFIX}",
+    rf"rtx[ -]?(?:pro[ -]?)?a?[0-9]{{3,4}}(?![0-9]){_SUFFIX}",
+    rf"gtx?[ -]?[0-9]{{3,4}}m?(?![0-9]){_SUFFIX}",
+    r"geforce (?:gt )?m?x?[0-9]{3,4}m?x?(?![0-9a-z])",
+    rf"\bmx[ -]?[1-5][0-9]0(?![0-9]){_SUFFIX}",
     r"(?:gtx )?titan[ -](?:rtx|xp|x|v|z|black)(?: \(pascal\)|\b)",
-    r"tesla[ -](?:[kmptv]\d{1,3}[a-z]{0,2}(?:-[a-z0-9]+){0,2})",
-    r"quadro (?:rtx )?(?:[kmpt]|gv|gp)?\d{3,4}m?(?![0-9])",
+    r"tesla[ -](?:[kmptv][0-9]{1,3}[a-z]{0,2}(?:-[a-z0-9]+){0,2})",
+    r"quadro (?:rtx )?(?:[kmpt]|gv|gp)?[0-9]{3,4}m?(?![0-9])",
     rf"(?:nvidia|grid|\b[1-9] ?x) {_BOARDS}",
-    rf"(?<![0-9a-z.]){_NUMBERS}(?: ?ti)?(?: super)?(?= (?:cards?|gpus?|graphics card)\b)",
+    rf"(?<![0-9a-z.]){_NUMBERS}(?: ?ti)?(?: super)?(?= (?:cards?|gpus?|graphics card)\b| ?(?:显?卡|グラボ|系列))",
     (
-        rf"(?:(?<=\bhave a )|(?<=\bgot a )|(?<=\bown a )|(?<=\busing a )|(?<=\bwith a )|(?<=\bon a )|(?<=\bon my ))"
+        rf"(?:(?<=\bhave a )|(?<=\bgot a )|(?<=\bown a )|(?<=\busing a )|(?<=\bwith a )|(?<=\bon a )|(?<=\bmy ))"
         rf"{_NUMBERS}(?: ?ti)?(?: super)?(?! ?(?:[kmg]i?b|m?s|x|images?|steps?|px|p)\b)(?![\w.])"
     ),
 )
 _LABELLED = (
     rf"\b{_BOARDS}",
     rf"(?<![0-9a-z.]){_NUMBERS}(?: ?ti)?(?: super)?m?(?![0-9a-z.])",
-    r"\b[pk]\d{3,4}\b",
+    r"\b[pk][0-9]{3,4}\b",
 )
 _PREFIX = r"(?:nvidia[ -]+)?(?:geforce[ -]+)?"
 
 CERTAIN = re.compile(_PREFIX + "(?:" + "|".join(_CERTAIN) + ")", re.IGNORECASE)
 LABELLED = re.compile(_PREFIX + "(?:" + "|".join((*_CERTAIN, *_LABELLED)) + ")", re.IGNORECASE)
 
-_COUNT = re.compile(r"(?<![\d.])(\d{1,2}) ?[x\u00d7*] ?(?=\S)", re.IGNORECASE)
+_COUNT = re.compile(r"(?<![0-9.])([0-9]{1,2}) ?[x\u00d7*] ?(?=\S)", re.IGNORECASE)
 
 _TAIL = r"[^,;|()\[\]\n]"
 AMD = re.compile(
-    r"\b(?:amd|ati)\b.{0,40}?\b(?:radeon|instinct|raven|renoir|cezanne|navi|vega|picasso|phoenix|rembrandt|strix|polaris|w\d{4})"
+    r"\b(?:amd|ati)\b.{0,40}?\b(?:radeon|instinct|raven|renoir|cezanne|navi|vega|picasso|phoenix|rembrandt|strix|polaris|w[0-9]{4})"
     rf"\b{_TAIL}{{0,40}}|\bradeon\b{_TAIL}{{0,40}}|\binstinct\b{_TAIL}{{0,24}}"
-    r"|\bmi(?:25|50|60|100|210|250x?|300[ax]?|325x|350x?|355x)\b|\b(?:amd )?rx[ -]?[4-9]\d{2,3}(?: ?xtx?| ?gre)?\b"
+    r"|\bmi(?:25|50|60|100|210|250x?|300[ax]?|325x|350x?|355x)\b|\b(?:amd )?rx[ -]?[4-9][0-9]{2,3}(?: ?xtx?| ?gre)?\b"
     rf"|\brx ?vega\b{_TAIL}{{0,10}}",
     re.IGNORECASE,
 )
 INTEL = re.compile(
     r"\bintel\b.{0,12}?\b(?:arc|iris|uhd|hd graphics|data center gpu|xe|integrated|graphics|skylake|battlemage)\b[^,;|\n]{0,40}"
-    r"|\barc (?:a|b)\d{3}m?\b|\bdata center gpu max \d+\b",
+    r"|\barc (?:a|b)[0-9]{3}m?\b|\bdata center gpu max [0-9]+\b",
     re.IGNORECASE,
 )
 GFX = re.compile(r"\bgfx(?:[0-9]{3,4}|90[a-c]|94[0-2]|95[0-9])(?![0-9a-z])", re.IGNORECASE)
@@ -70,13 +68,15 @@ def nvidia_names(text: str, *, is_labelled: bool = False) -> list[str]:
 
 def _readable(name: str) -> str:
     """``2080ti`` -> ``RTX 2080 Ti``: as the table of products writes it."""
-    name = re.sub(r"^(?:\d x|\dx) ", "", name, flags=re.IGNORECASE)
-    match = re.match(r"(9[5-8]0|10\d0|16\d0|20\d0|30\d0|40\d0|50\d0)\b|(\d{3,4})(?=ti)", name, re.IGNORECASE)
+    name = re.sub(r"^(?:[0-9] x|[0-9]x) ", "", name, flags=re.IGNORECASE)
+    match = re.match(
+        r"(9[5-8]0|10[0-9]0|16[0-9]0|20[0-9]0|30[0-9]0|40[0-9]0|50[0-9]0)\b|([0-9]{3,4})(?=ti)", name, re.IGNORECASE
+    )
     if match:
         number = int(match[0])
         name = ("GTX " if number < 2000 else "RTX ") + name
-    name = re.sub(r"(?<=\d)(?=ti\b|super\b)", " ", name, flags=re.IGNORECASE)
-    return re.sub(r"\b(rtx|gtx|gt|mx)(?=\d)", r"\1 ", name, flags=re.IGNORECASE)
+    name = re.sub(r"(?<=[0-9])(?=ti\b|super\b)", " ", name, flags=re.IGNORECASE)
+    return re.sub(r"\b(rtx|gtx|gt|mx)(?=[0-9])", r"\1 ", name, flags=re.IGNORECASE)
 
 
 def count_before(text: str, name: str) -> int:
@@ -122,24 +122,29 @@ def note_intel(draft: Draft, text: str, line: int) -> None:
         draft.intel_gpu(IntelGpu(name=name[0].strip(), device=device), line)
 
 
-_OF_CAPABILITY = r"which is of (?:cuda capability|compute capability(?: \(cc\))?) (?P<cc>\d{1,2}\.\d)"
+_OF_CAPABILITY = r"which is of (?:cuda capability|compute capability(?: \(cc\))?) (?P<cc>[0-9]{1,2}\.[0-9])"
 _MAKERS = r"nvidia [\w .()-]{3,60}?|geforce [\w .()-]{3,50}?|tesla [\w .()-]{2,40}?|quadro [\w .()-]{2,40}?"
 _CAPABILITY = re.compile(
-    rf"(?:(?P<name>{_MAKERS}) )?(?:with cuda capability sm_(?P<sm>\d{{2,3}})[a-z]?|{_OF_CAPABILITY})", re.IGNORECASE
+    rf"(?:(?P<name>{_MAKERS}) )?(?:with cuda capability sm_(?P<sm>[0-9]{{2,3}})[a-z]?|{_OF_CAPABILITY})", re.IGNORECASE
 )
-_FOUND_GPU = re.compile(rf"found gpu ?(?P<index>\d+) (?P<name>[^\n]{{2,60}}?) {_OF_CAPABILITY}", re.IGNORECASE)
-_ARCH_LIST = re.compile(r"(?:(?:sm|compute)_\d{2,3}[a-z]?['\", ]{1,4}){1,}(?:sm|compute)_\d{2,3}[a-z]?", re.IGNORECASE)
-_SUPPORTS = re.compile(r"supports cuda capabilities (?P<list>(?:(?:sm|compute)_\d+[a-z]?[, ]*)+)", re.IGNORECASE)
+_FOUND_GPU = re.compile(rf"found gpu ?(?P<index>[0-9]+) (?P<name>[^\n]{{2,60}}?) {_OF_CAPABILITY}", re.IGNORECASE)
+_ARCH_LIST = re.compile(
+    r"(?:(?:sm|compute)_[0-9]{2,3}[a-z]?['\", ]{1,4}){1,}(?:sm|compute)_[0-9]{2,3}[a-z]?", re.IGNORECASE
+)
+_SUPPORTS = re.compile(r"supports cuda capabilities (?P<list>(?:(?:sm|compute)_[0-9]+[a-z]?[, ]*)+)", re.IGNORECASE)
 _GFX_LIST = re.compile(r"(?:gfx[0-9a-f]{3,4}[;, '\"]{1,3}){1,}gfx[0-9a-f]{3,4}", re.IGNORECASE)
 _OWN_CAPABILITY = re.compile(
-    r"(?:compute capability|\bcc\b|\bsm\b)[ :=(]{1,3}(?:sm_?)?(\d{1,2})\.(\d)\b|\(sm_?(\d{2,3})\)", re.IGNORECASE
+    r"(?:compute capability|\bcc\b|\bsm\b)[ :=(]{1,3}(?:sm_?)?([0-9]{1,2})\.([0-9])\b|\(sm_?([0-9]{2,3})\)",
+    re.IGNORECASE,
 )
 
 
 def note_capabilities(draft: Draft, text: str, line: int) -> None:
     """What an error text of torch says of a GPU and of the architectures in the build."""
     found = _FOUND_GPU.search(text)
-    if found:
+    if found and AMD.search(found["name"]):
+        note_amd(draft, found["name"], line, PRINTED)  # ROCm's build says CUDA too
+    elif found:
         draft.gpu(
             Gpu(
                 index=int(found["index"]),
@@ -163,7 +168,7 @@ def note_capabilities(draft: Draft, text: str, line: int) -> None:
     if listed is None and text.lower().startswith("gfx"):
         listed = _GFX_LIST.search(text)
     if listed:
-        names_ = re.findall(r"(?:sm|compute)_\d+[a-z]?|gfx[0-9a-f]{3,4}", listed[0].lower())
+        names_ = re.findall(r"(?:sm|compute)_[0-9]+[a-z]?|gfx[0-9a-f]{3,4}", listed[0].lower())
         draft.note("target.wheel.arch_list", tuple(dict.fromkeys(names_)), line, PRINTED)
 
 
@@ -184,12 +189,14 @@ _LSPCI = re.compile(
     r"(?P<class>VGA compatible controller|3D controller|Display controller|Processing accelerators)[^:]{0,12}: (?P<name>.{3,160})",
     re.IGNORECASE,
 )
-_INXI = re.compile(r"Device-\d+: (?P<name>.{3,120}?) driver: (?P<driver>[\w-]+)", re.IGNORECASE)
+_INXI = re.compile(r"Device-[0-9]+: (?P<name>.{3,120}?) driver: (?P<driver>[\w-]+)", re.IGNORECASE)
 _IN_USE = re.compile(r"Kernel driver in use: (?P<driver>[\w-]+)")
 _TRIGGER = re.compile(
-    r"rtx|gtx|geforce|tesla|quadro|titan|nvidia|radeon|instinct|gfx\d|sm_\d|capability|10de:|1002:|8086:|vga|3d controller"
-    r"|device-\d|driver in use|marketing name|\bgpus?\b|\d0(?: ?ti)? (?:cards?|graphics)\b|\bmx ?[1-5]\d0|compute_\d"
-    r"|\brx[ -]?\d{3}|\bamd (?:card|graphics)|\bon amd\b|\b(?:an?|my|with|on) [1-5]0\d0\b",
+    r"rtx|gtx|geforce|tesla|quadro|titan|nvidia|radeon|instinct|gfx[0-9]|sm_[0-9]|capability|10de:|1002:|8086:|vga|3d controller"
+    r"|device-[0-9]|driver in use|marketing name|\bgpus?\b|[0-9]0(?: ?ti)? ?(?:(?:cards?|graphics)\b|显?卡|グラボ|系列)|\bmx ?[1-5][0-9]0"
+    r"|compute_[0-9]"
+    r"|\bamd ?(?:の)?(?:gpu|显卡|グラボ|grafik|видеокарт|video)|\barc (?:pro )?[ab][0-9]{2}|\bintel arc\b|\brx[ -]?[0-9]{3}|\bamd (?:card"
+    r"|graphics)|\bon amd\b|\b(?:an?|my|with|on) [1-5]0[0-9]0\b",
     re.IGNORECASE,
 )
 
@@ -197,17 +204,26 @@ _TRIGGER = re.compile(
 _WORDS = (
     "rtx", "gtx", "geforce", "tesla", "quadro", "titan", "nvidia", "radeon", "instinct", "gfx", "sm_", "capability", "10de:",
     "1002:", "8086:", "vga", "3d controller", "device-", "driver in use", "marketing name", "gpu", "mx", "compute_", "rx", "amd",
-    "card", "graphics", "050", "060", "070", "080", "090",
+    "card", "graphics", "arc ", "intel arc", "050", "060", "070", "080", "090",
 )  # fmt: skip
 """One of these is in whatever _TRIGGER finds."""
 
 _CARD_OF_AMD = re.compile(
-    r"\b(?:amd |ati |radeon |xfx )*rx[ -]?[4-9]\d{2,3}(?: ?xtx?| ?gre| ?[ms])?\b|\bradeon vii\b"
-    r"|\b(?:i (?:have|use|own|am using)|my|with an?)\b.{0,20}\bamd (?:gpu|card|graphics)"
+    r"\b(?:amd |ati |radeon |xfx )*rx[ -]?[4-9][0-9]{2,3}(?: ?xtx?| ?gre| ?[ms])?\b|\bradeon vii\b"
+    r"|\b(?:i (?:have|use|own|am using)|we (?:have|use)|using|my|with an?|on an?|have an?|running (?:on )?an?|ich (?:habe|nutze"
+    r"|verwende)|mit einer|j'ai"
+    r"|avec une?|tengo una?|uso una?|tenho uma?|\u0443 меня|использую|使用|用的是?|搭载)\b.{0,20}?\bamd(?:'s)? ?(?:gpu|card|graphics|video"
+    r"|grafik|видеокарт|显卡|グラボ)"
+    r"|\bamd ?(?:の)?(?:gpu|显卡|グラボ)(?=[\u3040-\u30ff\u4e00-\u9fff])"
     r"|\b(?:i'?m|i am|we are) on amd\b(?! (?:ryzen|epyc|cpu|processor|threadripper))|^\W{0,4}amd gpus?(?: \(rx|\W*$)",
     re.IGNORECASE,
 )
 """A card of AMD's that a person speaks of."""
+
+_CARD_OF_INTEL = re.compile(
+    r"\b(?:intel )?arc(?:\(tm\))? (?:pro )?[ab][0-9]{2,3}m?\b|\bintel arc\b(?: graphics| gpu)?", re.IGNORECASE
+)
+"""And one of Intel's."""
 
 
 def scan(draft: Draft, text: str, line: int) -> None:
@@ -226,6 +242,9 @@ def scan(draft: Draft, text: str, line: int) -> None:
     if card:
         named = AMD.search(card[0])
         draft.amd_gpu(AmdGpu(name=named[0].strip(" .-") if named else "AMD GPU"), line, HINTED)
+    arc = _CARD_OF_INTEL.search(text)
+    if arc:
+        note_intel(draft, arc[0] if arc[0].lower().startswith("intel") else f"Intel {arc[0]}", line)
     gfx = GFX.search(text)
     if gfx and not _GFX_LIST.search(text):
         draft.amd_gpu(AmdGpu(gfx=gfx[0].lower(), name=None), line, HINTED)
@@ -270,7 +289,9 @@ def _note_bus_nvidia(draft: Draft, name: str, line: int) -> None:
 
 
 def _note_bus_amd(draft: Draft, name: str, line: int) -> None:
-    note_amd(draft, name, line, SAID)
+    """The product stands in the last brackets: ``Navi 31 [Radeon RX 7900 XT/7900 XTX] (rev c8)``."""
+    product = re.findall(r"\[([^\[\]]*)\]", re.sub(r"\[[0-9a-f]{4}(?::[0-9a-f]{4})?\]", "", name, flags=re.IGNORECASE))
+    note_amd(draft, product[-1] if product and AMD.search(product[-1]) else name, line, SAID)
 
 
 def _vendor(name: str) -> str | None:

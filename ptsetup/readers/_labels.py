@@ -75,15 +75,15 @@ def _torch(draft: Draft, value: str, line: int, worth: int) -> None:
         if worth == MEASURED:
             draft.note("torch.version", version, line, worth)
             draft.note("torch.result.is_ok", "cannot be imported" not in value, line, worth)
-        cuda = re.search(r"cuda[ =:]*v?(\d{1,2}\.\d)", value, re.IGNORECASE)
+        cuda = re.search(r"cuda[ =:]*v?([0-9]{1,2}\.[0-9])", value, re.IGNORECASE)
         if cuda:
             draft.note("target.wheel.cuda", cuda[1], line, worth)
     elif worth == MEASURED and is_nothing(value):
         draft.note("torch.result.is_ok", False, line, worth)
-    built = re.search(r"compiled with (?:cuda|cu) ?(\d{1,2}\.\d)", value, re.IGNORECASE)
+    built = re.search(r"compiled with (?:cuda|cu) ?([0-9]{1,2}\.[0-9])", value, re.IGNORECASE)
     if built:
         draft.note("target.wheel.cuda", built[1], line, worth)
-    index = re.search(r"\bcu(\d{2})(\d)\b", value)
+    index = re.search(r"\bcu([0-9]{2})([0-9])\b", value)
     if index and worth > MEASURED:
         draft.note("target.wheel.cuda", f"{index[1]}.{index[2]}", line, worth)
 
@@ -95,7 +95,7 @@ def _built_with_cuda(draft: Draft, value: str, line: int, worth: int) -> None:
 
 def _cuda_build(draft: Draft, value: str, line: int, worth: int) -> None:
     """``CUDA used to build PyTorch``: of a torch that was imported, anything but a number means that the build has none."""
-    version = re.match(r"\d+\.\d+", value)
+    version = re.match(r"[0-9]+\.[0-9]+", value)
     if version:
         draft.note("target.wheel.cuda", version[0], line, worth)
         draft.note("torch.cuda_build_version", version[0], line, worth)
@@ -105,7 +105,7 @@ def _cuda_build(draft: Draft, value: str, line: int, worth: int) -> None:
 
 
 def _rocm_build(draft: Draft, value: str, line: int, worth: int) -> None:
-    version = re.match(r"\d+\.\d+[\w.-]*", value)
+    version = re.match(r"[0-9]+\.[0-9]+[\w.-]*", value)
     if version:
         draft.note("target.wheel.hip", version[0], line, worth)
         draft.note("torch.hip_build_version", version[0], line, worth)
@@ -113,7 +113,7 @@ def _rocm_build(draft: Draft, value: str, line: int, worth: int) -> None:
 
 
 def _xpu_build(draft: Draft, value: str, line: int, worth: int) -> None:
-    if re.match(r"\d", value):
+    if re.match(r"[0-9]", value):
         draft.note("target.wheel.xpu", value.split(maxsplit=1)[0], line, worth)
         draft.note("torch.xpu_build_version", value.split(maxsplit=1)[0], line, worth)
 
@@ -139,24 +139,24 @@ def _xpu_available(draft: Draft, value: str, line: int, worth: int) -> None:
 
 def _driver(draft: Draft, value: str, line: int, worth: int) -> None:
     """The NVIDIA driver; collect_env asks nvidia-smi for it."""
-    versions = re.findall(r"(?<![\d.])\d{2,3}\.\d{1,3}(?:\.\d{1,3})?(?![\d.])", value)
+    versions = re.findall(r"(?<![0-9.])[0-9]{2,3}\.[0-9]{1,3}(?:\.[0-9]{1,3})?(?![0-9.])", value)
     if versions:
         draft.note("nvidia.smi.driver_version", versions[0], line, worth)
-    elif re.fullmatch(r"(?:nvidia )?(?:v|driver )?(\d{3})(?:\.x+|\+)?", value.strip(), re.IGNORECASE):
-        number = re.search(r"\d{3}", value)
+    elif re.fullmatch(r"(?:nvidia )?(?:v|driver )?([0-9]{3})(?:\.x+|\+)?", value.strip(), re.IGNORECASE):
+        number = re.search(r"[0-9]{3}", value)
         draft.note("nvidia.smi.driver_version", number[0] if number else None, line, worth)
 
 
 def _open_modules(draft: Draft, value: str, line: int, worth: int) -> None:
     """The template of NVIDIA's open modules asks for their version."""
-    version = re.match(r"\d{3}\.\d{1,3}(?:\.\d{1,3})?", value)
+    version = re.match(r"[0-9]{3}\.[0-9]{1,3}(?:\.[0-9]{1,3})?", value)
     draft.note("nvidia.kernel_module_version", version[0] if version else None, line, worth)
     draft.note("nvidia.kernel_module_flavor", "open" if version else None, line, worth)
 
 
 def _nvcc(draft: Draft, value: str, line: int, _worth: int) -> None:
     """``CUDA runtime version`` of collect_env is what nvcc says, not what torch uses."""
-    version = re.match(r"\d+\.\d+[\d.]*", value)
+    version = re.match(r"[0-9]+\.[0-9]+[0-9.]*", value)
     if version:
         draft.programs.setdefault(
             "nvcc", (line, Program(name="nvcc", version=version[0], path="nvcc", source="report"))
@@ -166,7 +166,7 @@ def _nvcc(draft: Draft, value: str, line: int, _worth: int) -> None:
 def _library(draft: Draft, value: str, _line: int, _worth: int) -> None:
     """A library that the loader's cache holds: collect_env lists those of cuDNN."""
     match = re.search(
-        r"(?P<path>\S*[/\\](?P<soname>lib(?:cudnn|nccl|cuda|cublas\w*|cudart|nvJitLink)[\w]*\.so)\.(?P<version>\d[\d.]*))",
+        r"(?P<path>\S*[/\\](?P<soname>lib(?:cudnn|nccl|cuda|cublas\w*|cudart|nvJitLink)[\w]*\.so)\.(?P<version>[0-9][0-9.]*))",
         value,
     )
     if match:
@@ -180,7 +180,7 @@ def _gpu(draft: Draft, value: str, line: int, worth: int) -> None:
     """``GPU models and configuration``: a list may follow on the next lines (each ``GPU 0: ...``)."""
     if is_nothing(value):
         return
-    match = re.match(r"GPU ?\d+ ?[:\uff1a] ?(.+)", value)
+    match = re.match(r"GPU ?[0-9]+ ?[:\uff1a] ?(.+)", value)
     if match:
         device(draft, match[1], line, worth)
         return
@@ -216,7 +216,7 @@ def device(draft: Draft, value: str, line: int, worth: int, index: int = 0) -> N
 
 
 def _hip_runtime(draft: Draft, value: str, line: int, worth: int) -> None:
-    version = re.match(r"\d+\.\d+[\d.]*", value)
+    version = re.match(r"[0-9]+\.[0-9]+[0-9.]*", value)
     if version:
         draft.note("amd.rocm_version", version[0], line, worth)
 
@@ -395,6 +395,8 @@ PROSE: dict[str, Handler] = {
     "torch.backends.mps.is available": _mps_available,
     "torch.xpu.is available": _xpu_available,
     "xpu available": _xpu_available,
+    "productname": _system.note_os,
+    "productversion": _system.note_product,
     "kernel": _system.note_kernel,
     "linux kernel": _system.note_kernel,
     "kernel release": _system.note_kernel,

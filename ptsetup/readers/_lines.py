@@ -25,7 +25,7 @@ _WRAPPED = re.compile(r"^(?P<mark>`|\*\*)(?P<text>[^`*]+)(?P=mark)\s*$")
 _BREAK = re.compile(r"<br ?/?>|</(?:li|p|tr|div)>", re.IGNORECASE)
 _JSON_BREAK = re.compile(r'(?:\\r)?\\n|(?<!\\)"(?:,|\s?:)\s?"|^\{"')
 _WINDOWS_PATH = re.compile(r"\b[A-Za-z]:\\|\\\\")
-_ESCAPED = re.compile(r"\\([_*\[\]#<>`~])")
+_ESCAPED = re.compile(r"\\(?!__\w+__\.)([_*\[\]#<>`~])")
 _COMMENT = re.compile(r"<!--.{0,2000}?-->")
 
 

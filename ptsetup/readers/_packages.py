@@ -3,7 +3,7 @@
 import re
 
 from ptsetup.facts import Distribution
-from ptsetup.readers._draft import ASKED, MEASURED, PRINTED, SAID, Draft
+from ptsetup.readers._draft import ASKED, HINTED, MEASURED, PRINTED, SAID, Draft
 from ptsetup.readers._lines import Line, speaks_of
 from ptsetup.readers._versions import VERSION, normalise, note_distribution, torch_version
 
@@ -14,7 +14,7 @@ FAMILY = (
 )
 _ROW = re.compile(rf"^\s*(?P<name>{FAMILY})\s+(?P<version>{VERSION})(?:\s+(?P<rest>\S.*))?$", re.IGNORECASE)
 _BRACKET = re.compile(
-    r"^\s*\[(?P<tool>pip3?|conda)\]\s+(?P<name>[A-Za-z0-9][\w.-]*)(?:==|\s+)(?P<version>\d[\w.+!-]*)(?:\s+(?P<build>\S+))?(?:\s+(?P<channel>\S+))?\s*$"
+    r"^\s*\[(?P<tool>pip3?|conda)\]\s+(?P<name>[A-Za-z0-9][\w.-]*)(?:==|\s+)(?P<version>[0-9][\w.+!-]*)(?:\s+(?P<build>\S+))?(?:\s+(?P<channel>\S+))?\s*$"
 )
 _PINNED = re.compile(
     rf"^[\s+*~•|-]{{0,8}}(?P<name>{FAMILY})\s?(?:===?|@)\s?(?P<version>{VERSION}|file:\S+|https?:\S+)", re.IGNORECASE
@@ -25,7 +25,7 @@ _DASHED = re.compile(
     re.IGNORECASE,
 )
 _SUCCESS = re.compile(r"^[\s*`-]{0,8}Successfully installed (?P<list>.+)$")
-_GOES_ON = re.compile(r"^\s*(?:[A-Za-z][\w.]*(?:-[A-Za-z0-9_.]+)*-\d[\w.+]*(?:\s+|$))+$")
+_GOES_ON = re.compile(r"^\s*(?:[A-Za-z][\w.]*(?:-[A-Za-z0-9_.]+)*-[0-9][\w.+]*(?:\s+|$))+$")
 """The same list on the next line: a terminal or a mail wrapped it."""
 
 _SATISFIED = re.compile(
@@ -33,12 +33,12 @@ _SATISFIED = re.compile(
     re.IGNORECASE,
 )
 _CONFLICT = re.compile(
-    r"(?P<name>[A-Za-z0-9][\w.-]*) (?P<version>\d[\w.+]*) (?:requires|has requirement|depends on) "
-    rf"(?P<need>{FAMILY})(?P<spec>[^,]{{0,60}}?), but you(?:'ll)? have (?P<have>[\w.-]+) (?P<is>\d[\w.+]*)",
+    r"(?P<name>[A-Za-z0-9][\w.-]*) (?P<version>[0-9][\w.+]*) (?:requires|has requirement|depends on) "
+    rf"(?P<need>{FAMILY})(?P<spec>[^,]{{0,60}}?), but you(?:'ll)? have (?P<have>[\w.-]+) (?P<is>[0-9][\w.+]*)",
     re.IGNORECASE,
 )
 _CONDA_SPEC = re.compile(
-    rf"(?<![\w./-])(?P<name>{FAMILY})=(?P<version>{VERSION})=(?P<build>[a-z][\w.]*_\w+|\d\w*_\w+)", re.IGNORECASE
+    rf"(?<![\w./-])(?P<name>{FAMILY})=(?P<version>{VERSION})=(?P<build>[a-z][\w.]*_\w+|[0-9]\w*_\w+)", re.IGNORECASE
 )
 """``pytorch=1.9.0=py3.8_cpu_0``: a package as conda's files and searches write it."""
 
@@ -47,7 +47,7 @@ _SHOW_FIELD = re.compile(
     r"^\s*(?P<field>Version|Location|Requires|Installer|Editable project location): ?(?P<value>.*)$"
 )
 _WHEEL = re.compile(
-    rf"(?P<name>torch|torchvision|torchaudio|triton|flash_attn|xformers)-(?P<version>{VERSION}|\d[\w.%+]*)-(?P<python>cp\d+|py3)-(?P<abi>\w+)-(?P<platform>[\w.]+)\.whl",
+    rf"(?P<name>torch|torchvision|torchaudio|triton|flash_attn|xformers)-(?P<version>{VERSION}|[0-9][\w.%+]*)-(?P<python>cp[0-9]+|py3)-(?P<abi>\w+)-(?P<platform>[\w.]+)\.whl",
     re.IGNORECASE,
 )
 _HEAVY = re.compile(rf"(?:{FAMILY})", re.IGNORECASE)
@@ -61,10 +61,15 @@ _HEAVY_WORDS = (
 _PIP_LIST_HEAD = re.compile(r"^\s*Package\s+Version(?:\s+Editable.*)?$")
 _UV_CHANGE = re.compile(rf"^\s*(?P<sign>[+~-]) (?P<name>[a-z0-9][\w.-]*)==(?P<version>{VERSION})\s*$")
 _PRINTED_VERSION = re.compile(r"torch\.__version__")
+_INLINE_VERSION = re.compile(
+    rf"\btorch\.__version__\)?(?:[^\w\n]|\b(?:is|was|gives?|prints?|printed|shows?|returns?|returned|says?|still)\b){{1,12}}(?P<version>{VERSION})",
+    re.IGNORECASE | re.ASCII,
+)
 _ORIGIN = re.compile(r"(?:[A-Za-z]:\\|/|~|\.\.\.)\S*[/\\]torch[/\\]__init__\.py")
 _AVAILABLE = re.compile(r"(?<![\w.])(?:torch\.)?(?P<device>cuda|xpu|backends\.mps|mps)\.is_available(?:\(\))?(?![\w(])")
 _MACHINE = re.compile(r"platform\.machine\(\)(?P<said>.*)$")
 _ARCHITECTURE = re.compile(r"^[^\n]{0,12}?\b(?P<name>x86_64|arm64|aarch64|amd64)\b", re.IGNORECASE)
+_BITS = re.compile(r"calcsize\([\"']P[\"']\) ?\* ?8\W{0,6}$")
 _FORETOLD = re.compile(r"\breturns? (?P<answer>true|false)\W*$", re.IGNORECASE)
 _SAID = re.compile(r"^[^\n]{0,40}?(?<!if )(?<!else )\b(?P<answer>true|false|flase)\b", re.IGNORECASE)
 _ANSWER = re.compile(
@@ -83,6 +88,22 @@ _NOT_AVAILABLE = re.compile(
 )
 """What programs say before they give up."""
 
+_FAILS_TO = (
+    r"(?:(?:does|do|did|can|could|will|would)(?:n['o]?t| not)|cannot|can not|can'?t|unable to|not able to|fail(?:s|ed)? to|never"
+    r"|no longer|not|has no|have no|had no)"
+)
+_SEES_NONE = re.compile(
+    rf"\b(?:py)?torch\b.{{0,24}}\b{_FAILS_TO} (?:\w+ ){{0,2}}?(?:see|detect|find|use|recogni[sz]e|access|reach|get)\w*\b.{{0,24}}"
+    r"\b(?:gpus?|cuda|(?:graphics )?card)\b",
+    re.IGNORECASE,
+)
+"""What people say of torch that finds no GPU."""
+
+_BARE_ANSWER = re.compile(
+    r"\bis_available\b\W{0,4}(?:(?:is|was|gives?|gave|returns?|returned|prints?|shows?|says?)\W)?\W{0,3}false\b",
+    re.IGNORECASE,
+)
+
 _YOU_HAVE = re.compile(rf"PyTorch (?P<built>{VERSION}).{{0,60}}\(you have (?P<version>{VERSION})\)")
 """What xFormers prints: the torch that it was built for, and the one that is installed."""
 
@@ -93,7 +114,7 @@ _NOT_INSTALLED = re.compile(
 """Words beside which a version is wanted or refused, not installed."""
 
 _TUPLE = re.compile(
-    r"\b(torch|torchvision|torchaudio|xformers|triton)[ :=v(\"']{1,4}(\d+\.\d+\.\d+(?:[\w.]*)(?:\+[\w.]+)?)",
+    r"\b(torch|torchvision|torchaudio|xformers|triton)[ :=v(\"']{1,4}([0-9]+\.[0-9]+\.[0-9]+(?:[\w.]*)(?:\+[\w.]+)?)",
     re.IGNORECASE,
 )
 
@@ -110,6 +131,7 @@ class Packages:
         self.awaits_version = 0
         self.awaits_answer: str | None = None
         self.awaits_machine = False
+        self.awaits_bits = False
         self.foretold: str | None = None
 
     def read(self, line: Line) -> bool:
@@ -131,7 +153,10 @@ class Packages:
         if name:
             self.show = Distribution(name=normalise(name["name"]))
             return True
-        if _PRINTED_VERSION.search(text) and not torch_version(text.split("__version__")[-1]):
+        inline = _INLINE_VERSION.search(text) if "__version__" in text else None
+        if inline and torch_version(inline["version"]):
+            self._is_version(inline["version"], number)
+        elif _PRINTED_VERSION.search(text) and not torch_version(text.split("__version__")[-1]):
             self.awaits_version = 3
         if _PIP_LIST_HEAD.match(text):
             self.is_list = True
@@ -150,10 +175,14 @@ class Packages:
         self.awaits_version -= 1
         match = re.match(rf"^\s*[\"'(]{{0,2}}(?P<version>{VERSION})[\"')]{{0,2}}(?:\s|,|$)", text)
         if match and torch_version(match["version"]):
-            self.draft.note("target.wheel.version", match["version"], number, MEASURED)
-            self.draft.note("torch.version", match["version"], number, PRINTED)
-            self.draft.note("torch.result.is_ok", True, number, PRINTED)
+            self._is_version(match["version"], number)
             self.awaits_version = 0
+
+    def _is_version(self, version: str, number: int) -> None:
+        """Python answered."""
+        self.draft.note("target.wheel.version", version, number, MEASURED)
+        self.draft.note("torch.version", version, number, PRINTED)
+        self.draft.note("torch.result.is_ok", True, number, PRINTED)
 
     def _answer(self, text: str, number: int) -> None:
         """``torch.cuda.is_available()`` and what Python said to it, on this line or the next."""
@@ -162,26 +191,48 @@ class Packages:
             if answer:
                 self.draft.note(self.awaits_answer, answer["answer"].lower() == "true", number, PRINTED)
             self.awaits_answer = None
+        self._kind(text, number)
+        asked = _AVAILABLE.search(text) if "is_available" in text else None
+        if asked:
+            self._available(asked, text, number)
+        else:
+            self._sees_none(text, number)
+        foretold = _FORETOLD.search(text) if "return" in text.lower() else None
+        if text.strip() or foretold:
+            self.foretold = foretold["answer"].lower() if foretold else None
+
+    def _kind(self, text: str, number: int) -> None:
+        """What Python says of the processor and of itself, on this line or the next."""
         machine = _MACHINE.search(text) if "platform.machine" in text else None
         name = _ARCHITECTURE.match(machine["said"] if machine else text) if machine or self.awaits_machine else None
         if name:
             self.draft.note("target.machine", name["name"].lower(), number, PRINTED)
         self.awaits_machine = machine is not None and name is None
-        asked = _AVAILABLE.search(text) if "is_available" in text else None
-        if asked:
-            path = f"torch.is_{asked['device'].lower().rpartition('.')[2]}_available"
-            said = _SAID.match(text[asked.end() :])
-            if said:
-                self.draft.note(path, said["answer"].lower() == "true", number, PRINTED)
-            elif self.foretold and len(text) < 60:
-                self.draft.note(path, self.foretold == "true", number, SAID)
-            elif not _IN_CODE.search(text[: asked.start()]):
-                self.awaits_answer = path
-        elif "cuda" in text.lower() and _NOT_AVAILABLE.search(text):
+        if self.awaits_bits and re.match(r"^\W{0,4}(?:32|64)\W{0,2}$", text):
+            self.draft.note("target.bits", int(re.sub(r"[^0-9]", "", text)), number, PRINTED)
+        self.awaits_bits = "calcsize" in text and _BITS.search(text) is not None
+
+    def _available(self, asked: "re.Match[str]", text: str, number: int) -> None:
+        """The answer on the line of the question, if it stands there."""
+        path = f"torch.is_{asked['device'].lower().rpartition('.')[2]}_available"
+        rest = text[asked.end() :]
+        said = _SAID.match(rest)
+        if said and len({answer.lower() for answer in re.findall(r"(?i)\b(?:true|false)\b", rest)}) > 1:
+            return  # it is one thing here and another there, as for root and for a user
+        if said:
+            self.draft.note(path, said["answer"].lower() == "true", number, PRINTED)
+        elif self.foretold and len(text) < 60:
+            self.draft.note(path, self.foretold == "true", number, SAID)
+        elif not _IN_CODE.search(text[: asked.start()]):
+            self.awaits_answer = path
+
+    def _sees_none(self, text: str, number: int) -> None:
+        """What programs and people say of a torch that finds no GPU."""
+        lower = text.lower()
+        if ("cuda" in lower and _NOT_AVAILABLE.search(text)) or ("is_available" in text and _BARE_ANSWER.search(text)):
             self.draft.note("torch.is_cuda_available", False, number, SAID)
-        foretold = _FORETOLD.search(text) if "return" in text.lower() else None
-        if text.strip() or foretold:
-            self.foretold = foretold["answer"].lower() if foretold else None
+        elif "torch" in lower and _SEES_NONE.search(text):
+            self.draft.note("torch.is_cuda_available", False, number, HINTED)
 
     def _show(self, text: str, number: int) -> bool:
         field = _SHOW_FIELD.match(text)
@@ -214,7 +265,7 @@ class Packages:
         if row:
             self.rows += 1
             rest = (row["rest"] or "").split()
-            is_conda = len(rest) >= 1 and bool(re.search(r"py\d|_\d+$|cuda|cpu|^\d+$|pypi", rest[0]))
+            is_conda = len(rest) >= 1 and bool(re.search(r"py[0-9]|_[0-9]+$|cuda|cpu|^[0-9]+$|pypi", rest[0]))
             facts: dict[str, object] = {"installer": "conda", "build": rest[0]} if is_conda else {}
             if is_conda and len(rest) > 1:
                 facts["channel"] = rest[1]
@@ -225,7 +276,7 @@ class Packages:
         pinned = _PINNED.match(text) or _DASHED.match(text)
         if pinned and not re.search(r"\binstall\b|requires|error", text, re.IGNORECASE):
             version = pinned["version"]
-            if version[0].isdigit():
+            if version[0].isdecimal():
                 note_distribution(self.draft, pinned["name"], version, number, PRINTED)
                 return len(text.strip()) < 60
         return False
@@ -274,7 +325,7 @@ class Packages:
         self.last_installed = number
         for item in names.split():
             name, _, version = item.rpartition("-")
-            if name and re.match(r"\d", version) and _HEAVY.fullmatch(name):
+            if name and re.match(r"[0-9]", version) and _HEAVY.fullmatch(name):
                 note_distribution(self.draft, name, version, number, MEASURED, installer="pip")
 
     def _stated(self, text: str, number: int) -> bool:
@@ -307,6 +358,6 @@ class Packages:
             ASKED,
             wheel_tags=(f"{match['python']}-{match['abi']}-{match['platform']}",),
         )
-        tag = re.fullmatch(r"cp3(\d{1,2})", match["python"])
+        tag = re.fullmatch(r"cp3([0-9]{1,2})", match["python"])
         if tag:
             self.draft.note("target.version", f"3.{tag[1]}", number, ASKED)

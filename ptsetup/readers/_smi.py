@@ -11,27 +11,29 @@ from ptsetup.readers._lines import Line, speaks_of
 MIB = 1024 * 1024
 
 _HEADER = re.compile(
-    r"NVIDIA-SMI (?P<smi>\d[\d.]*)\s+(?:(?:KMD|Driver) Version: ?(?P<driver>\d[\d.]*))?"
-    r"(?:.{0,40}?CUDA (?:UMD |Driver )?Version: ?(?P<cuda>\d+\.\d+|N/A|ERR!))?",
+    r"NVIDIA-SMI (?P<smi>[0-9][0-9.]*)\s+(?:(?:KMD|Driver) Version: ?(?P<driver>[0-9][0-9.]*))?"
+    r"(?:.{0,40}?CUDA (?:UMD |Driver )?Version: ?(?P<cuda>[0-9]+\.[0-9]+|N/A|ERR!))?",
     re.IGNORECASE,
 )
 _ROW = re.compile(
-    r"^\|\s{0,4}(?P<index>\d{1,2})\s+(?P<name>\S.{2,34}?)\s{1,}(?P<mode>On|Off|WDDM|TCC|MCDM|N/A|ERR!)\s*\|\s*(?P<bus>[0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.[0-9A-Fa-f])\s+(?P<display>On|Off|N/A|ERR!)\s*\|\s*(?P<ecc>\d+|N/A|Off|ERR!)?"
+    r"^\|\s{0,4}(?P<index>[0-9]{1,2})\s+(?P<name>\S.{2,34}?)\s{1,}(?P<mode>On|Off|WDDM|TCC|MCDM|N/A|ERR!)\s*\|\s*(?P<bus>[0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.[0-9A-Fa-f])\s+(?P<display>On|Off|N/A|ERR!)\s*\|\s*(?P<ecc>[0-9]+|N/A|Off|ERR!)?"
 )
 _USE = re.compile(
-    r"^\|\s*(?P<fan>\d+%|N/A|ERR!)\s+(?P<temp>\d+C|N/A|ERR!)?.*?\|\s*(?P<used>\d+)MiB\s*/\s*(?P<total>\d+)MiB\s*\|"
-    r"\s*(?P<util>\d+%|N/A)?\s*(?P<compute>Default|E\. ?Process|Prohibited|E\. ?Thread|N/A)?"
+    r"^\|\s*(?P<fan>[0-9]+%|N/A|ERR!)\s+(?P<temp>[0-9]+C|N/A|ERR!)?.*?\|\s*(?P<used>[0-9]+)MiB\s*/\s*(?P<total>[0-9]+)MiB\s*\|"
+    r"\s*(?P<util>[0-9]+%|N/A)?\s*(?P<compute>Default|E\. ?Process|Prohibited|E\. ?Thread|N/A)?"
 )
 _MIG_MODE = re.compile(r"^\|\s+\|\s+\|\s*(?P<mig>Enabled\*?|Disabled\*?|N/A)\s*\|")
 _MIG_ROW = re.compile(
-    r"^\|\s+(?P<gpu>\d{1,2})\s+(?P<gi>\d{1,3})\s+(?P<ci>\d{1,3})\s+\d{1,3}\s*\|\s*\d+MiB\s*/\s*(?P<total>\d+)MiB\s*\|"
+    r"^\|\s+(?P<gpu>[0-9]{1,2})\s+(?P<gi>[0-9]{1,3})\s+(?P<ci>[0-9]{1,3})\s+[0-9]{1,3}\s*\|\s*[0-9]+MiB\s*/\s*(?P<total>[0-9]+)MiB\s*\|"
 )
 _PROCESS = re.compile(
-    r"^\|\s+(?P<gpu>\d{1,2})\s+(?:(?:N/A|\d+)\s+(?:N/A|\d+)\s+)?(?P<pid>\d{2,7})\s+(?P<type>C\+G|C|G)\s+(?P<name>\S.*?)\s+(?P<used>\d+)MiB\s*\|"
+    r"^\|\s+(?P<gpu>[0-9]{1,2})\s+(?:(?:N/A|[0-9]+)\s+(?:N/A|[0-9]+)\s+)?(?P<pid>[0-9]{2,7})\s+(?P<type>C\+G|C|G)\s+(?P<name>\S.*?)\s+(?P<used>[0-9]+)MiB\s*\|"
 )
 _FRAME = re.compile(r"^[|+\-= ]+$|^\|\s+(?:GPU|Fan|ID|Processes|MIG|No running|No MIG|\|)")
-_LISTED = re.compile(r"^\s*[-*]?\s*GPU\s?(?P<index>\d{1,2})\s?[:\uff1a]\s?(?P<name>\S.*)$", re.IGNORECASE)
-_MIG = re.compile(r"^\s*MIG (?P<name>\d+[cg]\.\S+)\s+Device\s+(?P<index>\d+):(?:.*?(?P<uuid>MIG-[0-9a-fA-F/-]+))?")
+_LISTED = re.compile(r"^\s*[-*]?\s*GPU\s?(?P<index>[0-9]{1,2})\s?[:\uff1a]\s?(?P<name>\S.*)$", re.IGNORECASE)
+_MIG = re.compile(
+    r"^\s*MIG (?P<name>[0-9]+[cg]\.\S+)\s+Device\s+(?P<index>[0-9]+):(?:.*?(?P<uuid>MIG-[0-9a-fA-F/-]+))?"
+)
 
 _QUERY = re.compile(r"^\s{0,24}(?P<label>[A-Z][\w /().-]{2,48}?)\s*: (?P<value>\S.*)$")
 
@@ -58,10 +60,17 @@ _NVML_CODES = (
     ("gpu access blocked by the operating system", 17),
     ("failed to initialize nvml: gpu is lost", 15),
 )
+_UNKNOWN = re.compile(r"\bnvml\b.{0,24}\b(?:init[a-z]*|fail[a-z]*)\b.{0,24}\bunknow")
 _NO_LIBRARY = re.compile(r"libnvidia-ml\.so.{0,40}not found")
 _CUDA_CODES = (
     ("system not yet initialized", 802),
     ("unsupported display driver / cuda driver combination", 803),
+    ("cudaerrorsystemdrivermismatch", 803),
+    ("cuda_error_system_driver_mismatch", 803),
+    ("cudaerrorsystemnotready", 802),
+    ("cuda_error_system_not_ready", 802),
+    ("cudaerrorcompatnotsupportedondevice", 804),
+    ("cuda_error_compat_not_supported_on_device", 804),
     ("forward compatibility was attempted on non supported hw", 804),
     ("cuda initialization: cuda unknown error", 999),
     ("cudaerrorunknown", 999),
@@ -72,21 +81,22 @@ _CUDA_CODES = (
 )
 """What is said in lower case -> code; the first that fits counts."""
 
-_NUMBERED = re.compile(r"error (?P<code>802|803|804|805|807)\b|error \((?P<code2>\d{2,3})\)")
+_NUMBERED = re.compile(r"error (?P<code>802|803|804|805|807)\b|error \((?P<code2>[0-9]{2,3})\)")
 _KNOWN_CUDA_CODES = frozenset({3, 34, 35, 46, 100, 101, 102, 304, 802, 803, 804, 805, 807, 999})
-_FOUND_VERSION = re.compile(r"too old \(found version (?P<version>\d{4,5})\)")
+_FOUND_VERSION = re.compile(r"too old \(found version (?P<version>[0-9]{4,5})\)")
 _MODULE = re.compile(
-    r"(?:NVRM version:|NVIDIA UNIX|Kernel Module).{0,80}?Kernel Module\s+(?:for \S+\s+)?(?P<version>\d{3}\.[\d.]+)"
+    r"(?:NVRM version:|NVIDIA UNIX|Kernel Module).{0,80}?Kernel Module\s+(?:for \S+\s+)?(?P<version>[0-9]{3}\.[0-9.]+)"
 )
-_LIBRARY = re.compile(r"NVML library version: ?(?P<version>\d{3}[\d.]*)")
+_LIBRARY = re.compile(r"NVML library version: ?(?P<version>[0-9]{3}[0-9.]*)")
 _API_MISMATCH = re.compile(
-    r"client has the version (?P<client>\d{3}[\d.]*\d).{0,80}?kernel module has (?:the )?version (?P<module>\d{3}[\d.]*\d)",
+    r"client has the version (?P<client>[0-9]{3}[0-9.]*[0-9]).{0,80}?kernel module has (?:the )?version (?P<module>[0-9]{3}[0-9.]*[0-9])",
     re.IGNORECASE,
 )
-_XID = re.compile(r"NVRM: (?:.{0,40}?)Xid \(PCI:(?P<bdf>[0-9a-fA-F:.]+)\): (?P<code>\d+)(?P<text>.{0,200})")
+_XID = re.compile(r"NVRM: (?:.{0,40}?)Xid \(PCI:(?P<bdf>[0-9a-fA-F:.]+)\): (?P<code>[0-9]+)(?P<text>.{0,200})")
+_XID_SAID = re.compile(r"\bxid(?: errors?| code)?[ :=#]{1,3}(?P<code>[0-9]{1,3})\b(?!\.)", re.IGNORECASE)
 _PACKAGED = re.compile(
-    r"\b(?:nvidia-driver|nvidia-utils|nvidia-compute-utils|libnvidia-(?:compute|common|cfg1|gl))-\d{3}(?:-server)?(?:-open)?"
-    r"(?::\w+)?\s+\(?(?:\d{3}\.[\w.~+-]+, )?(?P<version>\d{3}\.\d+(?:\.\d+)?)-\d"
+    r"\b(?:nvidia-driver|nvidia-utils|nvidia-compute-utils|libnvidia-(?:compute|common|cfg1|gl))-[0-9]{3}(?:-server)?(?:-open)?"
+    r"(?::\w+)?\s+\(?(?:[0-9]{3}\.[\w.~+-]+, )?(?P<version>[0-9]{3}\.[0-9]+(?:\.[0-9]+)?)-[0-9]"
 )
 """A package of the driver's libraries with its version, as dpkg and apt print it (of an upgrade the new one)."""
 
@@ -125,9 +135,22 @@ class Smi:
             if match:
                 keep(match, number)
                 return True
+        if text.count("ERR!") > 1 or "Unknown Error" in text:
+            self._broken(text, number)
+            return True
         if "No MIG devices found" in text:
             self._mig_devices(())
         return bool(_FRAME.match(text))
+
+    def _broken(self, text: str, number: int) -> None:
+        """A row in which the driver could not read the GPU: in the first one its number stands, the second goes on."""
+        index = re.match(r"^\|\s{0,4}([0-9]{1,2})\s", text)
+        if index:
+            name = re.search(r"(?:NVIDIA|GeForce|Tesla|Quadro|RTX|GTX)[\w .()-]{2,30}?(?= {2}| \.)", text)
+            broken = Gpu(index=int(index[1]), name=name[0] if name else None, handle_rc=999, source="nvidia-smi")
+            self.draft.gpu(broken, number, MEASURED)
+        else:
+            self.draft.change_last_gpu(MEASURED, handle_rc=999)
 
     def _mig_devices(self, devices: tuple[MigDevice, ...], gpu: int | None = None) -> None:
         """MIG instances of one GPU, or of every GPU in that mode."""
@@ -149,7 +172,7 @@ class Smi:
             # only under WSL is the program another than the driver: it is Linux's, the driver is that of Windows
             draft.note("host.wsl", 2, number, HINTED)
             draft.note("host.system", "linux", number, HINTED)
-        if header["cuda"] and header["cuda"][0].isdigit():
+        if header["cuda"] and header["cuda"][0].isdecimal():
             draft.note("nvidia.smi.cuda_version", header["cuda"], number, MEASURED)
 
     def _mig(self, match: "re.Match[str]", _number: int) -> None:
@@ -164,7 +187,7 @@ class Smi:
                 index=int(row["index"]),
                 name=re.sub(r"\s*\.\.\.$", "", name),
                 bdf=row["bus"].lower()[-12:],
-                ecc_uncorrected_volatile=int(ecc) if ecc and ecc.isdigit() else None,
+                ecc_uncorrected_volatile=int(ecc) if ecc and ecc.isdecimal() else None,
                 handle_rc=999 if row["mode"] == "ERR!" else None,
                 source="nvidia-smi",
             ),
@@ -183,7 +206,7 @@ class Smi:
             memory_total_bytes=total,
             memory_free_bytes=max(total - used, 0),
             compute_mode=_COMPUTE_MODES.get(compute),
-            temperature_c=int(use["temp"][:-1]) if use["temp"] and use["temp"][0].isdigit() else None,
+            temperature_c=int(use["temp"][:-1]) if use["temp"] and use["temp"][0].isdecimal() else None,
         )
 
     def _process(self, process: "re.Match[str]", _number: int) -> None:
@@ -244,12 +267,12 @@ class Smi:
             else:
                 draft.change_last_gpu(MEASURED, license_state=state)
             return False
-        if label == "driver version" and re.match(r"\d{3}\.", value):
+        if label == "driver version" and re.match(r"[0-9]{3}\.", value):
             draft.note("nvidia.smi.driver_version", value, number, MEASURED)
             return self.is_query
         if not self.is_query:
             return False
-        if label == "cuda version" and re.match(r"\d", value):
+        if label == "cuda version" and re.match(r"[0-9]", value):
             draft.note("nvidia.smi.cuda_version", value, number, MEASURED)
         elif draft.last_gpu(MEASURED) is not None:
             draft.change_last_gpu(MEASURED, **self._gpu_field(label, value))
@@ -264,7 +287,7 @@ class Smi:
         if field is not None:
             name, meanings = field
             return {name: meanings.get(lower) if meanings is not None else value}
-        figure = re.match(r"\d+(?: |$)", value)
+        figure = re.match(r"[0-9]+(?: |$)", value)
         if figure and "uncorrectable" in label and self.section in ("volatile", "aggregate"):
             name = f"ecc_uncorrected_{self.section}"
             known = getattr(self.draft.last_gpu(MEASURED), name, None) or 0
@@ -294,6 +317,10 @@ def note_codes(draft: Draft, text: str, line: int) -> None:
         _note_nvml(draft, text, line)
     if "cuda" in lower or "compatib" in lower or "error" in lower or "too old" in lower:
         _note_cuda(draft, text, line)
+    if "xid" in lower and "NVRM" not in text:
+        draft.xids += [
+            (line, Xid(code=int(said["code"]), text=text.strip()[:200])) for said in _XID_SAID.finditer(text)
+        ]
     if "NVRM" in text:
         xid = _XID.search(text)
         nvrm = _NVRM.search(text)
@@ -303,12 +330,12 @@ def note_codes(draft: Draft, text: str, line: int) -> None:
             draft.nvrm.append((line, nvrm["text"].strip()))
 
 
-_BRANCH = r"(?:3[4-9]\d|[4-6]\d\d)(?:\.[x*]+)?(?![\w.]*\d)"
+_BRANCH = r"(?:3[4-9][0-9]|[4-6][0-9][0-9])(?:\.[x*]+)?(?![\w.]*[0-9])"
 _DRIVER = re.compile(
-    r"\b(?:nvidia )?driver(?: version| is|s)?[ :=(]{1,3}v?(?P<version>\d{3}\.\d{2,3}(?:\.\d{2})?)(?![\d.]*\d)"
-    r"|\bnvidia[ :](?P<bare>\d{3}\.\d{2,3}(?:\.\d{2})?)(?![\d.]*\d)"
+    r"\b(?:nvidia )?driver(?: version| is|s)?[ :=(]{1,3}v?(?P<version>[0-9]{3}\.[0-9]{2,3}(?:\.[0-9]{2})?)(?![0-9.]*[0-9])"
+    r"|\bnvidia[ :](?P<bare>[0-9]{3}\.[0-9]{2,3}(?:\.[0-9]{2})?)(?![0-9.]*[0-9])"
     rf"|\bnvid[ie]a[- ]drivers?(?: version)?[ :=-]{{1,2}}(?P<branch>{_BRANCH})"
-    r"|\bnvidia-driver-\d{3}\S* \((?:version )?(?P<packaged>\d{3}\.\d{2,3}(?:\.\d{2})?)\)",
+    r"|\bnvidia-driver-[0-9]{3}\S* \((?:version )?(?P<packaged>[0-9]{3}\.[0-9]{2,3}(?:\.[0-9]{2})?)\)",
     re.IGNORECASE,
 )
 _WANTED = re.compile(
@@ -318,7 +345,8 @@ _WANTED = re.compile(
 """Before a version: it is asked for, not there."""
 
 _OPEN_PACKAGE = re.compile(
-    r"\bnvidia-(?:driver-\d{3}(?:-server)?-open|(?:kernel-)?open(?:-dkms|-lts)?|kernel-source-\d{3}-open)\b",
+    r"\bnvidia-(?:driver-[0-9]{3}(?:-server)?-open|(?:kernel-)?open(?:-dkms|-lts)?|kernel-source-[0-9]{3}-open)\b"
+    r"|\b5[1-9][0-9](?:\.[0-9]+){0,2} ?\(?open\b|\bopen (?:gpu )?kernel modules? (?:is|are|was|were)? ?(?:loaded|installed|in use)\b",
     re.IGNORECASE,
 )
 """Packages of the open flavour: Debian's and Ubuntu's names, Arch's, NVIDIA's own."""
@@ -342,6 +370,8 @@ def _note_nvml(draft: Draft, text: str, line: int) -> None:
     code = next((code for words, code in _NVML_CODES if words in lower), None)
     if code is None and _NO_LIBRARY.search(lower):
         code = 12
+    if code is None and _UNKNOWN.search(lower):
+        code = 999
     draft.note("nvidia.nvml.init_rc", code, line, PRINTED)
     module = _MODULE.search(text)
     if module:

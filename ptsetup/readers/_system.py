@@ -44,12 +44,12 @@ _DISTRIBUTIONS = {
 DISTRIBUTION = re.compile(
     r"(?<![a-z])("
     + "|".join(re.escape(name) for name in sorted(_DISTRIBUTIONS, key=len, reverse=True))
-    + r")(?![a-z])[^\d\n(]{0,24}(\d{1,2}(?:\.\d{1,2})*)?",
+    + r")(?![a-z])[^0-9\n(]{0,24}([0-9]{1,2}(?:\.[0-9]{1,2})*)?",
     re.IGNORECASE,
 )
-_MACOS = re.compile(r"\b(?:macos|mac os(?: x)?|os x)\b[^\d\n]{0,20}(\d{1,2}(?:\.\d+){0,2})?", re.IGNORECASE)
-_WINDOWS = re.compile(r"\bwin(?:dows)?[ -]?(?:(?P<name>7|8(?:\.1)?|10|11|server(?: \d{4})?))?\b", re.IGNORECASE)
-_WINDOWS_BUILD = re.compile(r"\b(10\.0\.\d{5}(?:\.\d+)?)\b")
+_MACOS = re.compile(r"\b(?:macos|mac os(?: x)?|os x)\b[^0-9\n]{0,20}([0-9]{1,2}(?:\.[0-9]+){0,2})?", re.IGNORECASE)
+_WINDOWS = re.compile(r"\bwin(?:dows)?[ -]?(?:(?P<name>7|8(?:\.1)?|10|11|server(?: [0-9]{4})?))?\b", re.IGNORECASE)
+_WINDOWS_BUILD = re.compile(r"\b(10\.0\.[0-9]{5}(?:\.[0-9]+)?)\b")
 _MACHINE = re.compile(r"\b(x86[_-]64|amd64|aarch64|arm64|ppc64le|s390x|riscv64|armv[67]l|i[36]86)\b", re.IGNORECASE)
 
 
@@ -90,6 +90,13 @@ def _macos(draft: Draft, text: str, match: "re.Match[str]", line: int, worth: in
         draft.note("host.hardware_machine", "arm64", line, worth)
 
 
+def note_product(draft: Draft, value: str, line: int, worth: int) -> None:
+    """The version that ``sw_vers`` prints below the name of the system."""
+    if draft.get("host.system") == "macos" and re.match(r"[0-9]{2}(?:\.[0-9]+){0,2}\s*$", value):
+        draft.facts.pop("host.version", None)
+        draft.note("host.version", value.strip(), line, worth)
+
+
 def note_machine(draft: Draft, value: str, line: int, worth: int) -> None:
     """Processor architecture as the system names it."""
     match = _MACHINE.search(value)
@@ -98,7 +105,7 @@ def note_machine(draft: Draft, value: str, line: int, worth: int) -> None:
         draft.note("host.machine", name, line, worth)
 
 
-_PLATFORM_MAC = re.compile(r"mac(?:OS|osx)-(\d+(?:\.\d+)*)-(x86_64|arm64)", re.IGNORECASE)
+_PLATFORM_MAC = re.compile(r"mac(?:OS|osx)-([0-9]+(?:\.[0-9]+)*)-(x86_64|arm64)", re.IGNORECASE)
 
 
 def note_platform(draft: Draft, value: str, line: int, worth: int) -> None:
@@ -122,7 +129,7 @@ def note_platform(draft: Draft, value: str, line: int, worth: int) -> None:
         note_kernel(draft, linux[1], line, worth)
         draft.note("target.machine", linux[2], line, worth)
         draft.note("host.machine", linux[2], line, worth)
-    glibc = re.search(r"with-(glibc|libc|musl)(\d+\.\d+)?", value)
+    glibc = re.search(r"with-(glibc|libc|musl)([0-9]+\.[0-9]+)?", value)
     if glibc:
         name = "musl" if glibc[1] == "musl" else "glibc"
         draft.note("target.libc", f"{name} {glibc[2] or ''}".strip(), line, worth)
@@ -132,7 +139,7 @@ def note_platform(draft: Draft, value: str, line: int, worth: int) -> None:
 
 def note_kernel(draft: Draft, value: str, line: int, worth: int) -> None:
     """Release of the Linux kernel, which tells WSL and Tegra too."""
-    match = re.search(r"\d+\.\d+[\w.+~-]*", value)
+    match = re.search(r"[0-9]+\.[0-9]+[\w.+~-]*", value)
     if match is None:
         return
     release = match[0]
@@ -146,12 +153,12 @@ def note_kernel(draft: Draft, value: str, line: int, worth: int) -> None:
         draft.note("host.jetson", Jetson(), line, HINTED)
 
 
-WSL = re.compile(r"\bwsl ?-?(?:version:? )?([12])(?![\d.])", re.IGNORECASE)
+WSL = re.compile(r"\bwsl ?-?(?:version:? )?([12])(?![0-9.])", re.IGNORECASE)
 
 
 def note_wsl(draft: Draft, value: str, line: int, worth: int) -> None:
     """``WSL2``, ``WSL Version: 2``."""
-    match = WSL.search(value) or re.match(r"\s*([12])(?![\d])", value)
+    match = WSL.search(value) or re.match(r"\s*([12])(?![0-9])", value)
     if match:
         draft.note("host.wsl", int(match[1]), line, worth)
         draft.note("host.system", "linux", line, worth)
@@ -163,20 +170,20 @@ _FIRST_WSL2 = 18362
 
 def infer_wsl(draft: Draft, text: str) -> None:
     """A report that speaks of WSL on a Windows that has no second version of it: it is the first."""
-    build = re.match(r"10\.0\.(\d{5})", str(draft.get("host.version") or ""))
+    build = re.match(r"10\.0\.([0-9]{5})", str(draft.get("host.version") or ""))
     if build and int(build[1]) < _FIRST_WSL2 and re.search(r"\bWSL\b|subsystem for linux", text):
         draft.note("host.wsl", 1, draft.facts["host.version"].line, HINTED)
 
 
 def note_libc(draft: Draft, value: str, line: int, worth: int) -> None:
     """``glibc-2.31``, ``musl 1.2.3``."""
-    match = re.search(r"(\d+\.\d+)", value)
+    match = re.search(r"([0-9]+\.[0-9]+)", value)
     if match and "N/A" not in value:
         draft.note("host.libc.name", "musl" if "musl" in value.lower() else "glibc", line, worth)
         draft.note("host.libc.version", match[1], line, worth)
 
 
-_PYTHON = re.compile(r"(?<![\d.])([23]\.\d{1,2}(?:\.\d{1,2})?)(?![\d])")
+_PYTHON = re.compile(r"(?<![0-9.])([23]\.[0-9]{1,2}(?:\.[0-9]{1,2})?)(?![0-9])")
 
 
 def note_python(draft: Draft, value: str, line: int, worth: int) -> None:
@@ -204,7 +211,7 @@ def note_python_details(draft: Draft, value: str, line: int, worth: int) -> None
             draft.note("target.machine", "x86_64", line, worth)
     if "microsoft store" in lower or "windowsapps" in lower:
         draft.note("target.executable", r"C:\Program Files\WindowsApps\python.exe", line, HINTED)
-    if "free-threading" in lower or "free threading" in lower or re.search(r"\b3\.1\dt\b", lower):
+    if "free-threading" in lower or "free threading" in lower or re.search(r"\b3\.1[0-9]t\b", lower):
         draft.note("target.is_gil_disabled", True, line, worth)
     if "pypy" in lower:
         draft.note("target.implementation", "pypy", line, worth)
@@ -234,9 +241,9 @@ def note_cpu_flags(draft: Draft, value: str, line: int, _worth: int) -> None:
 
 def note_jetpack(draft: Draft, value: str, line: int, worth: int) -> None:
     """``JetPack 5.1.1``, ``L4T 32.4.3``."""
-    jetpack = re.search(r"(?:jetpack|^)[ :=-]*v?(\d\.\d(?:\.\d)?)", value, re.IGNORECASE)
-    l4t = re.search(r"\b(?:l4t|r)[ :=-]*(3\d\.\d+(?:\.\d+)?)", value, re.IGNORECASE)
-    model = re.search(r"jetson[ -](?:agx |nano|orin|xavier|tx\d|thor|)[\w ]{0,20}", value, re.IGNORECASE)
+    jetpack = re.search(r"(?:jetpack|^)[ :=-]*v?([0-9]\.[0-9](?:\.[0-9])?)", value, re.IGNORECASE)
+    l4t = re.search(r"\b(?:l4t|r)[ :=-]*(3[0-9]\.[0-9]+(?:\.[0-9]+)?)", value, re.IGNORECASE)
+    model = re.search(r"jetson[ -](?:agx |nano|orin|xavier|tx[0-9]|thor|)[\w ]{0,20}", value, re.IGNORECASE)
     draft.note(
         "host.jetson",
         Jetson(

@@ -22,28 +22,28 @@ Trace = Callable[[Draft, str, int], None]
 _TRIGGER = re.compile(
     r"python|win32|windows|wsl|alpine|musl|glibc|jetson|jetpack|l4t|tegra|ubuntu|debian|fedora|centos|macos|mac os|\bmac(?:book|mini)?\b"
     r"|arch linux|opensuse|nixos|rocky|linux|shm|/dev/|microsoft|apple|site-packages|[a-z]:\\|win_amd64|macosx_|/usr/lib|/lib64"
-    r"|^/home/|\bapt\b|apt-get|systemd|\barmv[67]l\b|^\s*c[rwx-]{9}",
+    r"|intel\(r\)|^/home/|\bapt\b|apt-get|systemd|\barmv[67]l\b|^\s*c[rwx-]{9}",
     re.IGNORECASE,
 )
 
 _WORDS = (
     "python", "win32", "windows", "wsl", "alpine", "musl", "glibc", "jetson", "jetpack", "l4t", "tegra", "ubuntu", "debian",
     "fedora", "centos", "mac", "opensuse", "nixos", "rocky", "linux", "shm", "/dev/", "microsoft", "apple", "site-packages", ":\\",
-    "win_amd64", "/usr/lib", "/lib64", "/home/", "apt", "systemd", "armv", "crw", "cr-", "c--",
+    "win_amd64", "intel(r)", "/usr/lib", "/lib64", "/home/", "apt", "systemd", "armv", "crw", "cr-", "c--",
 )  # fmt: skip
 """One of these is in whatever _TRIGGER finds."""
 
 _PY_IN_PATH = re.compile(
-    r"(?:[/\\]lib[/\\]python(3\.\d{1,2})[/\\]|\bpython(3)\.?(\d{1,2})\.exe|[/\\]python(3)(\d{1,2})(?:-32)?[/\\])",
+    r"(?:[/\\]lib[/\\]python(3\.[0-9]{1,2})[/\\]|\bpython(3)\.?([0-9]{1,2})\.exe|[/\\]python(3)([0-9]{1,2})(?:-32)?[/\\])",
     re.IGNORECASE,
 )
 _PY_BANNER = re.compile(
-    r"(?:\bpython[ :=]{1,3}(?:version[ :=]{1,3})?v?|cpython[ -]|\(python )(3\.\d{1,2}(?:\.\d{1,2})?)(?![\d])",
+    r"(?:\bpython[ :=]{1,3}(?:version[ :=]{1,3})?v?|cpython[ -]|\(python )(3\.[0-9]{1,2}(?:\.[0-9]{1,2})?)(?![0-9])",
     re.IGNORECASE,
 )
-_PROGRAM_FOR = re.compile(r"tested with (3\.\d+\.\d+) python, but you have (3\.\d+\.\d+)", re.IGNORECASE)
-_NO_TAG = re.compile(r"no wheels with a matching python .{0,30}tag \(e\.g\.,? `cp3(\d{1,2})t?`\)", re.IGNORECASE)
-_GLIBC = re.compile(r"(?:\bldd \(.{0,40}\) |\bglibc[ :=version-]{1,12})(2\.\d{1,2})\b", re.IGNORECASE)
+_PROGRAM_FOR = re.compile(r"tested with (3\.[0-9]+\.[0-9]+) python, but you have (3\.[0-9]+\.[0-9]+)", re.IGNORECASE)
+_NO_TAG = re.compile(r"no wheels with a matching python .{0,30}tag \(e\.g\.,? `cp3([0-9]{1,2})t?`\)", re.IGNORECASE)
+_GLIBC = re.compile(r"(?:\bldd \(.{0,40}\) |\bglibc[ :=version-]{1,12})(2\.[0-9]{1,2})\b", re.IGNORECASE)
 _STORE = r"C:\Program Files\WindowsApps\python.exe"
 """Stands for the interpreter of Microsoft's store, whose own path a report seldom shows."""
 
@@ -78,7 +78,7 @@ def _python(draft: Draft, text: str, line: int) -> None:
 
 
 def _kernel(draft: Draft, text: str, line: int) -> None:
-    release = re.search(r"linux version (.*)|(\d+\.\d+\.\d+\S*microsoft\S*.*)", text, re.IGNORECASE)
+    release = re.search(r"linux version (.*)|([0-9]+\.[0-9]+\.[0-9]+\S*microsoft\S*.*)", text, re.IGNORECASE)
     note_kernel(draft, (release[1] or release[2]) if release else text, line, PRINTED)
 
 
@@ -96,6 +96,19 @@ def _arm32(draft: Draft, text: str, line: int) -> None:
 
 def _wsl(draft: Draft, text: str, line: int) -> None:
     note_wsl(draft, text, line, SAID)
+
+
+def _wsl_list(draft: Draft, text: str, line: int) -> None:
+    """``wsl -l -v``: the version stands in the last column."""
+    draft.note("host.wsl", int(text.strip()[-1]), line, PRINTED)
+    draft.note("host.system", "linux", line, PRINTED)
+
+
+def _wsl_said(draft: Draft, text: str, line: int) -> None:
+    version = re.search(r"(?i)\bwsl\b[^.;\n]{0,40}?\bversion:? (?:is )?([12])\b(?!\.)", text)
+    if version:
+        draft.note("host.wsl", int(version[1]), line, SAID)
+        draft.note("host.system", "linux", line, SAID)
 
 
 def _musl(draft: Draft, text: str, line: int) -> None:
@@ -122,10 +135,14 @@ def _glibc(draft: Draft, text: str, line: int) -> None:
 
 def _windows(draft: Draft, text: str, line: int) -> None:
     draft.note("host.system", "windows", line, HINTED)
-    if re.search(r"python\d{2,3}-32\b", text, re.IGNORECASE):
+    if re.search(r"python[0-9]{2,3}-32\b", text, re.IGNORECASE):
         draft.note("target.bits", 32, line, PRINTED)
     if "windowsapps" in text.lower():
         draft.note("target.executable", _STORE, line, HINTED)
+
+
+def _bits32(draft: Draft, _text: str, line: int) -> None:
+    draft.note("target.bits", 32, line, PRINTED)
 
 
 def _linux(draft: Draft, _text: str, line: int) -> None:
@@ -135,6 +152,12 @@ def _linux(draft: Draft, _text: str, line: int) -> None:
 def _intel_mac(draft: Draft, _text: str, line: int) -> None:
     draft.note("host.system", "macos", line, SAID)
     draft.note("host.machine", "x86_64", line, SAID)
+
+
+def _intel_cpu(draft: Draft, text: str, line: int) -> None:
+    """The processor's name alone on a line, as sysctl and lscpu give it."""
+    draft.note("host.cpu.model", text.strip()[:100], line, PRINTED)
+    draft.note("host.machine", "x86_64", line, HINTED)
 
 
 def _apple_silicon(draft: Draft, _text: str, line: int) -> None:
@@ -153,17 +176,32 @@ def _named(draft: Draft, text: str, line: int) -> None:
 _TRACES: tuple[tuple[re.Pattern[str], Trace], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), trace)
     for pattern, trace in (
-        (r"linux version \d|microsoft-standard|\d-microsoft\b", _kernel),
+        (r"linux version [0-9]|microsoft-standard|[0-9]-microsoft\b", _kernel),
         (
-            r"\blinux \S{1,60} \d+\.\d+\.\d+\S* .{0,120}?\b(?:x86_64|aarch64|armv[67]l|i[36]86|ppc64le|riscv64)\b",
+            r"\blinux \S{1,60} [0-9]+\.[0-9]+\.[0-9]+\S* .{0,120}?\b(?:x86_64|aarch64|armv[67]l|i[36]86|ppc64le|riscv64)\b",
             _uname,
         ),
         (r"(?<![\w.-])armv[67]l\b", _arm32),
         (WSL.pattern, _wsl),
-        (r"linux[-_]\w+[-_]musl|musllinux|ld-musl|\bmusl\b|[:/-]\S*alpine\b|\balpine linux\b|alpine:", _musl),
-        (r"\bjetson\b|\bjetpack\b|\bl4t[ -]\d|-tegra\b", _jetson),
+        (r"\bwsl\b[^.;\n]{0,40}?\bversion:? (?:is )?[12]\b(?!\.)", _wsl_said),
+        (
+            r"^\W{0,4}(?:ubuntu|debian|kali|opensuse|fedora|arch|alma|oracle|docker-desktop)\S* +(?:running|stopped) +[12] *$",
+            _wsl_list,
+        ),
+        (r"linux[-_]\w+[-_]musl|musllinux|ld-musl|\bmusl\b|(?<![\w.])alpine(?![\w.]*\w*/)|[:/-]\S*alpine\b", _musl),
+        (r"\bjetson[a-z]*\b|\bjetpack\b|\bl4t[ -][0-9]|-tegra\b|@tegra-ubuntu\b", _jetson),
         (r"glibc|\bldd \(", _glibc),
         (r"^[^\n]{0,3}[a-z]:\\|[\"' (][a-z]:\\|\\site-packages\\|win[-_]amd64|\bon win32\b|\[winerror", _windows),
+        (
+            (
+                r"32 ?位\S{0,4}python|python\S{0,12}32 ?位|32[- ]?(?:битн\w+|bits)\S{0,4} ?python|python\S{0,6} 32[- ]?(?:бит|bits)\b"
+                r"|(?<!not )(?<!no )(?<!non )\b32[- ]?bit (?:version of |build of |installation of )?python\b"
+                r"|\bpython\b[^.;\n]{0,30}\b(?<!not )(?:a |the )?32[- ]?bit\b(?! (?:float|int|precision|color))|\('32bit', 'w|"
+                r"\bcp3[0-9]{1,2}-\w+-win32\b"
+                r"|calcsize\([\"']P[\"']\) ?\* ?8\)?\W{1,12}32\b"
+            ),
+            _bits32,
+        ),
         (r"/usr/lib/|x86_64-linux-gnu|/lib64/|^/home/|/dev/nvidia|\bapt(?:-get)? install|\bsystemd\b", _linux),
         (
             r"\bmac with (?:an )?(?:x86|intel)|\bintel(?:-based)? mac|\bmac(?:book)?\b.{0,30}\b(?:x86_64|intel)\b|macosx?\S{2,9}x86",
@@ -173,6 +211,7 @@ _TRACES: tuple[tuple[re.Pattern[str], Trace], ...] = tuple(
             r"\bapple (?:silicon|m[1-5])\b|\bmac(?:book)?\b.{0,30}\bm[1-5]\b|\bm[1-5] (?:mac|pro mac|max mac)",
             _apple_silicon,
         ),
+        (r"^\W{0,4}(?:[0-9]+th gen )?intel\(r\) (?:core|xeon|pentium|celeron|atom)\(", _intel_cpu),
         (r"\b(?:my|a|this|on|in) mac(?:book|mini)?\b|\bmac laptop\b", _mac),
         (r"^[#*\s-]{0,8}(?:microsoft )?windows (?:(?:7|8|10|11|server|version)\b|\[version)|^\W{0,4}mac ?os\b", _named),
         (r"^[ *\u2022-]*" + DISTRIBUTION.pattern, _named),
@@ -180,10 +219,11 @@ _TRACES: tuple[tuple[re.Pattern[str], Trace], ...] = tuple(
 )
 """What to look for in a line, and who keeps the fact."""
 
-_SHM = re.compile(r"^(?:shm|tmpfs|none)\s+(\d+(?:\.\d+)?)([KMGT]?)\s.*\s/dev/shm$")
-_SHM_SIZE = re.compile(r"/dev/shm\b[^\n]{0,40}?\b(\d+(?:\.\d+)?) ?([KMG])i?B?\b", re.IGNORECASE)  # noqa: S108 - looked for in a text
+_SHM = re.compile(r"^(?:shm|tmpfs|none)\s+([0-9]+(?:\.[0-9]+)?)([KMGT]?)\s.*\s/dev/shm$")
+_SHM_SIZE = re.compile(r"/dev/shm\b[^\n]{0,40}?\b([0-9]+(?:\.[0-9]+)?) ?([KMG])i?B?\b", re.IGNORECASE)  # noqa: S108 - looked for in a text
 _NODE = re.compile(
-    r"^c([rwx-]{3})([rwx-]{3})([rwx-]{3})[.+]?\s+\d+\s+(\S+)\s+(\S+)\s+\d+,\s*\d+\s.*?(/dev/\S+|nvidia\S*|kfd|renderD\d+|card\d+)$"
+    r"^c([rwx-]{3})([rwx-]{3})([rwx-]{3})[.+]?\s+[0-9]+\s+(\S+)\s+(\S+)\s+[0-9]+,\s*[0-9]+\s.*?(/dev/\S+|nvidia\S*|kfd|renderD[0-9]+"
+    r"|card[0-9]+)$"
 )
 _UNITS = {"": 1024, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 

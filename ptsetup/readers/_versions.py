@@ -6,7 +6,7 @@ from ptsetup.facts import Distribution
 from ptsetup.readers import _dates
 from ptsetup.readers._draft import MEASURED, Draft
 
-VERSION = r"\d+(?:\.\d+){1,3}(?:(?:a|b|rc)\d+|\.?post\d+|\.?dev\d+)*(?:\+[0-9A-Za-z][\w.]{0,40})?"
+VERSION = r"[0-9]+(?:\.[0-9]+){1,3}(?:(?:a|b|rc)[0-9]+|\.?post[0-9]+|\.?dev[0-9]+)*(?:\+[0-9A-Za-z][\w.]{0,40})?"
 
 _VERSION = re.compile(rf"(?<![\w.]){VERSION}(?![\w])", re.ASCII)
 _V_VERSION = re.compile(rf"(?<![\w.])v?({VERSION})", re.ASCII)
@@ -20,10 +20,10 @@ def first(text: str) -> str | None:
 
 def torch_version(text: str) -> str | None:
     """A version that can be one of torch: 0.4 to 2.x (``2.01`` of hasty hands is 2.0.1)."""
-    for match in _V_VERSION.finditer(re.sub(r"(?i)\b(?:py)?torch(?=\d)", "", text[:300])):
+    for match in _V_VERSION.finditer(re.sub(r"(?i)\b(?:py)?torch(?=[0-9])", "", text[:300])):
         version = match[1].rstrip(".")
-        if re.match(r"(?:0\.[1-4]|1\.\d{1,2}|2\.\d{1,2}|3\.[0-3])(?![\d])", version):
-            return re.sub(r"^(\d)\.0(\d)(?=$|\+)", r"\1.0.\2", version)
+        if re.match(r"(?:0\.[1-4]|1\.[0-9]{1,2}|2\.[0-9]{1,2}|3\.[0-3])(?![0-9])", version):
+            return re.sub(r"^([0-9])\.0([0-9])(?=$|\+)", r"\1.0.\2", version)
     return None
 
 
@@ -39,7 +39,7 @@ def note_distribution(
     name = normalise(name)
     if name == "pytorch":
         name = "torch"
-    if version is not None and not re.match(r"\d", version):
+    if version is not None and not re.match(r"[0-9]", version):
         version = None
     draft.distribution(Distribution(name=name, version=version, **facts), line, worth)  # type: ignore[arg-type]
     if name == "torch" and version:

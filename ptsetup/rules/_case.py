@@ -9,6 +9,7 @@ import msgspec
 from ptsetup import compat
 from ptsetup.facts import Companion, Distribution, Gpu, ImportResult, Message, Snapshot, Wheel
 from ptsetup.index import Build, WheelIndex
+from ptsetup.rules import _tongues
 from ptsetup.rules._rule import Evidence, Rule
 
 
@@ -27,8 +28,23 @@ class Hit(msgspec.Struct, frozen=True):
 
 @functools.lru_cache(maxsize=4096)
 def compiled(pattern: str) -> "re.Pattern[str]":
-    """A regular expression that ignores case, compiled once."""
-    return re.compile(pattern, re.IGNORECASE)
+    """A regular expression that ignores case, compiled once; its digits are those of ASCII.
+
+    The flag re.ASCII would take the case of other alphabets away, in which shells and systems speak too.
+    """
+    return re.compile(_CLASS.sub(_ascii_digits, pattern), re.IGNORECASE)
+
+
+_CLASS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
+"""An escaped character outside of brackets, or a bracket with all that it holds."""
+
+
+def _ascii_digits(part: "re.Match[str]") -> str:
+    r"""``\d`` -> ``[0-9]``, ``[\d.]`` -> ``[0-9.]``, ``\D`` -> ``[^0-9]``; anything else as it is."""
+    text = part[0]
+    if text[0] == "[":
+        return re.sub(r"\\(.)", lambda escaped: "0-9" if escaped[1] == "d" else escaped[0], text)
+    return {"\\d": "[0-9]", "\\D": "[^0-9]"}.get(text, text)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -68,6 +84,14 @@ def literals_of(pattern: str) -> tuple[str, ...]:
         i += step
     found.append(max(best, run, key=len))
     return tuple(dict.fromkeys(found)) if all(found) else ("",)
+
+
+COMPLAINTS = (
+    r"\b\w*(?:error|exception|warning|traceback)\b|\bfail(?:s|ed|ure|ing)?\b|\bcrash\w*|\bbroken\b|\bproblem\b|\bissue\b",
+    r"\b(?:does|do|did|is|was|are|were|ca|could|wo|would|has|have)(?:n['o]?t| not|nt)\b|\bcannot\b|\bunable\b|\bno longer\b|\bnever\b",
+    r"\bunsupported\b|\bincompatib\w+|\bnot (?:supported|compatible|working|available|detected|found|recogni[sz]ed|usable)\b",
+)
+"""A person or a program says that something does not work."""
 
 
 class Case(msgspec.Struct, frozen=True, dict=True):
@@ -332,6 +356,20 @@ class Case(msgspec.Struct, frozen=True, dict=True):
     def source(self, path: str, otherwise: str | None = None) -> str | None:
         """Where a fact was read: its line in a report, else ``otherwise``."""
         return self.snapshot.sources.get(path, otherwise)
+
+    def is_in_words(self, *paths: str) -> bool:
+        """One of these facts stands in a report as a person told it or as a command asked for it, not as a program printed it."""
+        return any(self.snapshot.sources.get(path, "").endswith(("in words", "asked for")) for path in paths)
+
+    @cached_property
+    def is_blind(self) -> bool:
+        """Of torch it was seen, or is said, that it finds no CUDA."""
+        return bool(self.snapshot.torch and self.snapshot.torch.is_cuda_available is False)
+
+    @cached_property
+    def has_complaint(self) -> bool:
+        """Something does not work: torch finds no CUDA, or the text speaks of an error or of what fails."""
+        return self.is_blind or self.said(*COMPLAINTS, _tongues.COMPLAINT, _tongues.UNSUPPORTED) is not None
 
     def companion(self, name: str) -> Companion | None:
         """What a package compiled against torch says of itself."""

@@ -4,6 +4,7 @@ import re
 from typing import NamedTuple
 
 from ptsetup import compat
+from ptsetup.rules import _speech
 from ptsetup.rules._case import Case, Hit
 
 NOT_FOUND = (
@@ -37,6 +38,19 @@ NOT_INSTALLED = r"(?:couldn'?t|could not|failed to|unable to|cannot) install (?:
 
 PIP_COMMAND = r"\bpip3? install (?:[^\n]{0,120}? )?[\"']?torch==(?P<version>\d[\w.+]*)"
 NO_MATCH = r"no matching distribution found for (?P<name>torch(?:vision|audio)?)\b"
+
+_PYTHON = r"\bpython ?(?:version )?v?(?P<python>3\.\d{1,2})(?:\.\d+|\.x|\+)?\b"
+_LACKS = (
+    rf"(?:{_speech.NOT} {_speech.ADVERB}(?:be )?(?:officially |yet )?(?:support\w*|compatible|available|work\w*|exist|released|built"
+    rf"|ready|installable)"
+    r"|unsupported|incompatible|no (?:wheels?|releases?|builds?|versions?|distributions?|support)|lacks|too (?:new|recent|old)|dropped)"
+)
+SAID_NO_WHEEL = (
+    rf"{_PYTHON}{_speech.CLAUSE}\b{_LACKS}{_speech.CLAUSE}\b(?:py)?torch\b(?!vision|audio|-)",
+    rf"\b(?:py)?torch\b{_speech.CLAUSE}\b{_LACKS}\b{_speech.CLAUSE}{_PYTHON}",
+    rf"\bno (?:\w+ ){{0,2}}?(?:py)?torch (?:\w+ ){{0,3}}?(?:for|on|with) {_PYTHON}",
+)
+"""A person has found out that the Python is not served."""
 
 ITS_NAME = "the wheel's name"
 """The source of what is known from the name of one file alone."""

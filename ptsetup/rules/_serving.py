@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from ptsetup import compat
 from ptsetup.facts import Gpu
-from ptsetup.rules import _visible
+from ptsetup.rules import _speech, _tongues, _visible
 from ptsetup.rules._case import Case
 
 CEILING = (
@@ -17,9 +17,13 @@ CEILING = (
 FLOOR = (((13, 0), (7, 5)), ((12, 0), (5, 0)), ((11, 0), (3, 5)), ((9, 0), (3, 0)))
 """Oldest one."""
 
-NO_KERNEL = r"no kernel image is available|cudaErrorNoKernelImageForDevice|CUDA_ERROR_NO_BINARY_FOR_GPU"
+NO_KERNEL = (
+    r"no kernel image is available|cudaErrorNoKernelImageForDevice|CUDA_ERROR_NO_BINARY_FOR_GPU|CUDA error: invalid device function"
+    r"|cuda runtime error \((?:8|48|98|209)\) ?: (?:invalid device function|no kernel image)|cudaErrorInvalidDeviceFunction"
+)
 NOT_COMPATIBLE = (
-    r"is not compatible with the current PyTorch installation|not compatible with .{0,30}this version of PyTorch"
+    r"is not compatible with the current PyTorch installation|install PyTorch with a following CUDA\s+configuration|not compatible "
+    r"with .{0,30}this version of PyTorch"
     r"|\bsm_\d{2,3}\b.{0,4} (?:errors?\b|(?:is |are )?(?:not supported|unsupported|incompatible))"
 )
 TOO_OLD = r"no longer supports this GPU because it is too old|minimum cuda capability (?:supported by this library|that we support)"
@@ -27,6 +31,26 @@ RANGE = r"cuda capability supported by this version of PyTorch is\s*\((?P<min>\d
 BUILT_FOR = r"which is of compute capability|list shows the CCs this version of PyTorch was built for"
 PYTORCH_SAYS = (NOT_COMPATIBLE, TOO_OLD, BUILT_FOR, RANGE)
 """What torch itself says of a GPU that it has no code for."""
+
+KIND = (
+    r"(?:sm_?\d{2,3}|blackwell|hopper|ada|ampere|turing|volta|pascal|maxwell|kepler|fermi|(?:rtx )?50[ -]?(?:xx|series)"
+    r"|(?:rtx|gtx|gt|tesla|quadro) ?\w{2,5}(?: ti| super)?|[1-5]0[5-9]0(?: ?ti)?|gpu(?: architecture)?|(?:graphics )?card)"
+)
+UNSUPPORTED = (
+    rf"(?:{_speech.NOT} {_speech.ADVERB}(?:be )?(?:officially |yet )?(?:support\w*|compatible)|unsupported|incompatible|too (?:old|new)"
+    rf"|newer than|older than)"
+)
+SAID_UNSERVED = (
+    rf"(?:py)?torch[^.;\n]{{0,40}}{_tongues.UNSUPPORTED}[^.;\n]{{0,30}}{KIND}|{KIND}[^.;\n]{{0,40}}{_tongues.UNSUPPORTED}[^.;\n]{{0,30}}torch",
+    rf"\b{KIND}\b{_speech.CLAUSE}\b{UNSUPPORTED}\b{_speech.CLAUSE}\b(?:py)?torch\b(?!vision|audio)",
+    rf"\b(?:py)?torch\b{_speech.CLAUSE}\b{UNSUPPORTED}\b{_speech.CLAUSE}\b{KIND}\b",
+    (
+        rf"\b(?:py)?torch\b{_speech.CLAUSE}\b(?:dropped|removed|no longer (?:has|supports?|includes?|ships?|contains?)|lacks|has no "
+        rf"(?:code|kernels?))\b"
+        rf"{_speech.CLAUSE}\b{KIND}\b"
+    ),
+)
+"""What people say of a GPU that is named and a torch that has no code for it."""
 
 Side = Literal["old", "new"]
 
@@ -111,6 +135,8 @@ def _by_toolkit(case: Case, capability: tuple[int, int]) -> Answer | None:
 
 def unserved(case: Case) -> tuple[tuple[Gpu, Answer], ...]:
     """GPUs in sight that the installed torch has no code for."""
+    if case.is_in_words("target.wheel.version", "target.wheel.cuda") and not case.has_complaint:
+        return ()
     found = [(gpu, answer(case, gpu.compute_capability)) for gpu in _visible.visible(case) if gpu.compute_capability]
     return tuple((gpu, told) for gpu, told in found if told is not None and not told.is_served)
 
@@ -151,7 +177,7 @@ def side_by_words(case: Case, capability: tuple[int, int]) -> str | None:
         low, high = (compat.version_tuple(span.match[name]) for name in ("min", "max"))
         # torch warns of a newer minor of the same generation too, which its kernels serve
         return "old" if capability < low else "new" if capability[0] > high[0] else None
-    if case.said(NOT_COMPATIBLE, BUILT_FOR):
+    if case.said(NOT_COMPATIBLE, BUILT_FOR) or (case.snapshot.origin == "report" and case.said(*SAID_UNSERVED)):
         return "old" if capability < (7, 5) else "new"
     if served(case):
         return None

@@ -34,7 +34,10 @@ def _is_working(case: Case) -> bool:
     return case.is_import_ok is True
 
 
-MUSL_TEXT = r"(?<!or )\bmusllinux_\d|linux[-_]\w+[-_]musl\b|\bld-musl-"
+MUSL_LOADER = r"error loading shared library \S+: .{0,40}\(needed by |error relocating \S+: \S+: symbol not found"
+"""How the loader of musl speaks."""
+
+MUSL_TEXT = rf"(?<!or )\bmusllinux_\d|linux[-_]\w+[-_]musl\b|\bld-musl-|{MUSL_LOADER}"
 
 
 @rule(
@@ -71,7 +74,7 @@ def musl(case: Case) -> Iterator[Finding]:
     is_musl = libc is not None and libc[0] == "musl"
     if not is_musl and (hit is None or (libc is not None and libc[0] == "glibc" and libc[1])):
         return
-    if _is_working(case) or case.dists("torch"):
+    if _is_working(case) or (case.dists("torch") and case.said(MUSL_LOADER) is None):
         return
     evidence = [fact(case, libc[2], "musl", "name of the loader")] if libc and is_musl else []
     yield Finding(
@@ -139,7 +142,7 @@ def glibc_too_old(case: Case) -> Iterator[Finding]:
         )
         return
     told = _told_glibc(case)
-    if told and not have:
+    if told and (not have or have < (2, 28)):
         yield told
         return
     build = case.build if case.torch_base else _newest_build(case)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ptsetup import compat
-from ptsetup.rules import pt1_builds, pt1_platform, pt1_windows
+from ptsetup.rules import _tongues, pt1_builds, pt1_platform, pt1_windows
 from ptsetup.rules._case import Case
 from ptsetup.rules._installers import (
     CONDA_LIST,
@@ -13,11 +13,14 @@ from ptsetup.rules._installers import (
     NOT_INSTALLED,
     OTHER_PYTHON,
     POETRY,
+    SAID_NO_WHEEL,
     UV_NO_TAG,
     UV_TAGS,
     WRONG_WHEEL,
     Served,
+    asked_for,
     by_list,
+    minors_of,
     newest_for,
     served,
 )
@@ -89,6 +92,9 @@ def python_too_new(case: Case) -> Iterator[Finding]:
     if len(case.python) < 2 or (told is not None and case.python[1] in told.minors):
         yield from _by_list(case, "new")
         yield from _by_name(case)
+        yield from _just_released(case)
+    if told is None:
+        yield from _in_words(case, "new")
     if told is None or len(case.python) < 2 or case.python[0] != 3 or _is_served_elsewhere(case):
         return
     minor = case.python[1]
@@ -145,6 +151,8 @@ def python_dropped(case: Case) -> Iterator[Finding]:
     told = served(case)
     if len(case.python) < 2:
         yield from _by_list(case, "old")
+    if told is None:
+        yield from _in_words(case, "old")
     if told is None or len(case.python) < 2 or case.python[0] != 3 or _is_served_elsewhere(case):
         yield from _older_than_newest(case)
         return
@@ -189,6 +197,72 @@ def _by_list(case: Case, kind: str) -> Iterator[Finding]:
         severity="error",
         certainty="likely",
     )
+
+
+FRESH_PATCH = 1
+"""Wheels for a new minor release of Python come weeks to months after it: its first two patch releases are of those days."""
+
+PRERELEASE = r"\bpython ?(?:version:? )?(?P<version>3\.\d{1,2}\.\d(?:a|b|rc)\d)"
+
+
+def _just_released(case: Case) -> Iterator[Finding]:
+    """The installer was offered nothing at all for a Python that has wheels today; it is one of the first of its minor release."""
+    asked, early = asked_for(case), case.said(PRERELEASE)
+    is_first = len(case.python) > 2 and case.python[0] == 3 and case.python[2] <= FRESH_PATCH
+    is_other = (case.snapshot.target and case.snapshot.target.bits == 32) or case.system == "macos"
+    if asked is None or asked.listed or is_other or case.snapshot.origin != "report" or not (is_first or early):
+        return
+    if case.is_import_ok or case.said(*OTHER_REASONS) or asked.name != "torch":
+        return
+    shown = early.match["version"] if early else ".".join(map(str, case.python))
+    yield Finding(
+        message=f"pip was offered no torch at all for Python {shown}, one of the first of its kind: there was no wheel for it yet.",
+        subject=f"Python {shown}",
+        evidence=(
+            asked.hit.evidence,
+            early.evidence if early else fact(case, "target.version", shown, "the interpreter"),
+        ),
+        fixes=(
+            *fresh_environment(case, "3.13" if case.python[:2] != (3, 13) else "3.12", "An older Python has wheels"),
+            another_build("Or, if some time has passed since: install torch anew, with a current pip."),
+        ),
+        certainty="likely",
+    )
+
+
+OTHER_REASONS = (
+    r"\bmusl|\balpine\b|\b32[- ]?bit\b|connection|proxy|timed? ?out|SSL|certificate|name resolution|retrying",
+    r"armv[67]l|ppc64|riscv|i[36]86|win32\b(?! *$)",
+)
+"""What keeps pip from every wheel too."""
+
+
+def _in_words(case: Case, kind: str) -> Iterator[Finding]:
+    """A person says that torch is not made for this Python; which side it is on, the newest release of the day tells."""
+    is_open = case.snapshot.origin == "report" and case.is_import_ok is not True
+    hit = case.said(*SAID_NO_WHEEL, _tongues.PYTHON_NOT_SERVED) if is_open else None
+    if hit is None or case.said(NOT_ON_PYTHON):
+        return
+    words = hit.match.groupdict()
+    python = words.get("python") or words.get("one") or words.get("two") or words.get("three") or ""
+    minor = int(python.partition(".")[2])
+    minors = minors_of(case, "torch", case.newest_torch_then or "")
+    if ("old" if minors and minor < min(minors) else "new") != kind:
+        return
+    served_by = python_to_take(f"cp3{number}" for number in minors)
+    yield Finding(
+        message=f"By the report the wanted torch has no wheel for Python 3.{minor}.",
+        subject=f"Python 3.{minor}",
+        evidence=(hit.evidence,),
+        fixes=fresh_environment(case, served_by, f"Wheels of nearly everything exist for Python {served_by}"),
+        severity="error",
+        certainty="likely",
+    )
+
+
+NOT_ON_PYTHON = (
+    r"(?:dynamo|torch\.compile)(?:\(\))? is not (?:yet )?supported on Python|not yet supported for torch\.compile"
+)
 
 
 def _by_name(case: Case) -> Iterator[Finding]:

@@ -99,6 +99,9 @@ def long_path(case: Case) -> Iterator[Finding]:
     )
 
 
+PROCEDURE = r"(?:the specified procedure|die angegebene prozedur|找不到指定的(?:程序|程式|过程))"
+"""Windows' error 127: a library is there, and of another version (PT307)."""
+
 DLL_TEXTS = (
     r"\[WinError (?:126|1114)\].*(?:error loading|torch|\.dll)",
     r"\[WinError 127\].*torch[\\/]+lib[\\/]+[\w-]+\.dll",
@@ -107,7 +110,7 @@ DLL_TEXTS = (
     r"error loading .{0,300}torch[\\/]+lib[\\/]+[\w-]+\.dll",
     r"torch[\\/]+lib[\\/]+[\w-]+\.dll\W{1,3}or one of its dependencies",
     r"could not find module '[^']*torch[\\/]+lib[\\/]+[\w-]+\.dll'",
-    r"DLL load failed(?: while importing _C)?:.*",
+    rf"DLL load failed(?: while importing _C)?:(?! ?{PROCEDURE}).*",
     r"Microsoft Visual C\+\+ Redistributable is not installed",
     r"(?:missing|not found|could ?n[o']t find|cannot find).{0,40}(?:libomp140\.x86_64|vcruntime140(?:_1)?|msvcp140)\.dll",
     r"(?:libomp140\.x86_64|vcruntime140(?:_1)?|msvcp140)\.dll.{0,40}(?:missing|not found|was not found)",

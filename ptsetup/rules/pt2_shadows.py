@@ -28,6 +28,10 @@ def _is_below(path: str, folders: tuple[str, ...]) -> bool:
 
 
 SHADOWED = (
+    (
+        r"(?:torch\.__path__|torch has no __file__|<module 'torch'|torch\.__file__)[^\n]{0,60}(?:_NamespacePath|\(namespace\)"
+        r"|<_frozen_importlib_external)"
+    ),
     rf"(?<!partially initialized )module 'torch' has no attribute '(?:{OLD_NAMES})'",
     r"partially initialized module 'torch' has no attribute",
     r"cannot import name '\w+' from (?:partially initialized module )?'torch' \((?P<path>[^)]+)\)",
@@ -78,9 +82,10 @@ def shadowed(case: Case) -> Iterator[Finding]:
         )
         return
     hit = case.heard(shadowed) or _from_here(case)
-    if hit is None or case.is_import_ok or (origin and not _is_no_package(case, origin, folders)):
+    path = (hit.match.groupdict().get("path") or "") if hit else ""
+    is_package = origin is not None and origin != path and not _is_no_package(case, origin, folders)
+    if hit is None or case.is_import_ok or is_package:
         return
-    path = hit.match.groupdict().get("path") or ""
     if path == "unknown location" or "site-packages" in path or "dist-packages" in path:
         return
     yield Finding(
@@ -228,6 +233,10 @@ BLEND = (
     r"cannot import name '\w+' from 'torch\._C[\w.]*'",
     r"(?:lib(?:torch(?!text|audio|vision)|c10|shm)\w*|torch[\\/]_C\S*?)\.so[\w.]*:? undefined symbol: (?:_Z|THP)\w+",
     r"symbol not found[^\n]{0,200}(?:libtorch|libc10|torch[\\/]lib)[^\n]{0,80}expected in[^\n]{0,200}(?:libtorch|libc10)",
+    (
+        r"only a single TORCH_LIBRARY can be used to register the namespace (?:prims|aten|prim|quantized|inductor|c10d|_?c10d\w*"
+        r"|profiler|mkldnn|debugprims)"
+    ),
     r"only one extension type can be registered|library .{0,20}torch.{0,40} registered multiple times",
 )
 """torch's Python files and its libraries are not of one release."""

@@ -22,11 +22,12 @@ VISION_TEXT = (
     *NO_OPERATORS,
     r"partially initialized module 'torchvision' has no attribute",
     rf"torchvision[\\/]\w[\w.-]*\.(?:so|pyd|dylib){LACKS}",
-    r"failed to load image python extension.{0,200}(?:undefined symbol|symbol not found)",
+    r"failed to load image python extension.{0,200}(?:undefined symbol|symbol not found|WinError 127)",
+    r"\[WinError 127\].{0,200}torchvision[\\/]+\w+\.pyd|torchvision[\\/]+\w+\.pyd.{0,100}specified procedure",
     r"torchvision \d\S* (?:requires|has requirement|depends on) torch ?==\S+",
 )
 AUDIO_TEXT = (
-    r"compiled with different CUDA versions",
+    r"(?:torchaudio|^|they|packages|both) (?:were|was|are) compiled with different CUDA versions",
     r"pytorch has CUDA version \S+ whereas torchaudio has CUDA version",
     rf"(?:libtorchaudio|_torchaudio|_torch_sox|torchaudio[\\/]lib[\\/]\w+)\S*?\.(?:so|pyd|dylib){LACKS}",
     r"could not (?:find module|load)[^\n]{0,200}libtorchaudio",
@@ -127,7 +128,7 @@ def _is_conflict(hit: Hit | None) -> bool:
     needs=("target.companions|target.distributions|messages",),
     layer=71,
     says=(
-        r"compiled with different CUDA major versions",
+        r"compiled with different CUDA major versions|torchvision were compiled with different CUDA versions",
         r"could not run 'torchvision::\w+' with arguments from the 'CUDA' backend",
         *NO_OPERATORS,
     ),

@@ -24,7 +24,12 @@ BUILT_FOR = r"PyTorch (?P<torch>\d\S*) with (?:CUDA|HIP|ROCM) ?(?P<cuda>\S+) \(y
     needs=("target.companions|messages",),
     hides=("PT307", "PT224"),
     layer=72,
-    says=(BUILT_FOR, r"xformers can't load c\+\+/cuda extensions", r"xformers\S*\.(?:so|pyd)\S*:? undefined symbol"),
+    says=(
+        BUILT_FOR,
+        r"xformers (?:can't|can ?not) load c\+\+/cuda extensions",
+        r"xformers\S*\.(?:so|pyd)\S*:? undefined symbol",
+        r"xformers \d\S* (?:requires|has requirement|depends on) torch ?==\S+",
+    ),
 )
 def xformers(case: Case) -> Iterator[Finding]:
     """What is wrong
@@ -192,6 +197,25 @@ OTHER_CUDA = (
 )
 """A package asks for the CUDA of another major than torch's."""
 
+OTHER_CUDAS = r"detected that PyTorch and (?P<file>(?!torchvision|torchaudio)[a-z][\w.-]*) were compiled with different CUDA versions"
+"""What the packages of PyTorch Geometric and others say, which compare the CUDA releases themselves."""
+
+_PROCEDURE = (
+    r"(?:the specified procedure|die angegebene prozedur|la proc[ée]dure sp[ée]cifi[ée]e|no se (?:encontr[óo]|puede encontrar) el "
+    r"procedimiento"
+    r"|impossibile trovare la procedura|не найдена указанная процедура|找不到指定的(?:程序|程式|过程)|指定されたプロシージャ)"
+)
+"""The text of Windows' error 127: a function is missing in a library, so the library is of another version."""
+
+_COMPILED = r"_C|_ext|\w*(?:_C|_ext|cuda|attn|kernels?|ops|sm\d{2,3}|qattn)\w*"
+"""Names of modules that are compiled against torch."""
+
+NOT_COMPILED = (
+    r"no module named ['\"]?(?P<file>(?!torch\b|torchvision|torchaudio)[a-z]\w+)\.(?:_(?:moe_)?C|_ext)\b"
+    r"|cannot import name '_C' from '(?P<package>(?!torch\b|torchvision|torchaudio)[a-z]\w+)'"
+)
+"""The package is there without its compiled part: it was not built here, or for another Python or torch."""
+
 NAMELESS = r"^(?P<file>)(?!.*\.(?:so|pyd|dylib)\b).*undefined symbol:? (?P<symbol>_ZNK?(?:2at|3c10|5torch)\w+)"
 """A line that leaves out which file asks for the symbol of torch."""
 
@@ -202,9 +226,15 @@ FOREIGN = (
     r"(?P<file>libtorch_cuda_(?:cu|cpp)\.so|libcaffe2\w*\.so)\S*: cannot open shared object file",
     r"(?P<file>lib(?:c10|torch)\w*\.(?:so|dylib))\S*: cannot open shared object file",
     OTHER_CUDA,
-    r"DLL load failed while importing (?P<file>_C|\w+_cuda|\w+_ext): The specified procedure",
+    rf"DLL load failed while importing (?P<file>{_COMPILED}): {_PROCEDURE}",
+    rf"DLL load failed(?P<file>): {_PROCEDURE}",
+    OTHER_CUDAS,
+    NOT_COMPILED,
     r"\[WinError 127\].*error loading \W?(?P<file>\S+\.(?:pyd|dll))",
     r"\[WinError 127\][^\n]{0,60}procedure could not be found:? \W?(?P<file>\S+\.pyd)",
+    r"(?:site|dist)-packages[\\/](?P<file>(?!torch[\\/]|torchvision|torchaudio)\w+)[\\/][^\n]{1,400}\[WinError 127\]",
+    r"File \"[^\"]{0,200}\b(?P<file>torch_\w+)[\\/]__init__\.py\"[^\n]{1,400}\[WinError 127\]",
+    r"\[WinError 127\][^\n]{1,300}\b(?P<file>torch_\w+)[\\/]__init__\.py",
     NAMELESS,
 )
 OWN_FILES = (
@@ -265,7 +295,8 @@ def extension(case: Case) -> Iterator[Finding]:
 
 def _by_words(case: Case, hit: Hit) -> Finding:
     """What the loader said of a package, or of a library that a package asks for."""
-    file = hit.match["file"]
+    words = hit.match.groupdict()
+    file = words["file"] or words.get("package") or ""
     owner = _package_of(file) if file and not re.match(r"lib(?:torch|c10|caffe2)(?!text)", file) else None
     than = f"was compiled for another torch than {case.torch_version or 'the one installed'}"
     asks = f"asks for {file}, which torch {case.torch_version or 'here'} does not have"
@@ -287,7 +318,7 @@ def _foreign_hit(case: Case) -> Hit | None:
             continue
         if pattern == NAMELESS and case.said(r"\.(?:so|pyd|dylib)\S*:? ?(?:undefined symbol|symbol not found)"):
             continue
-        file = hit.match["file"].replace("\\", "/")
+        file = (hit.match["file"] or "").replace("\\", "/")
         if pattern == OTHER_CUDA:
             major = (case.cuda_build or "").partition(".")[0]
             if hit.match["cuda"] != major and (

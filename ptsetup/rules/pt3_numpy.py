@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from ptsetup import compat
 from ptsetup.facts import Distribution
+from ptsetup.rules import _speech
 from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._requirements import is_satisfied, parsed, requirements_of
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
@@ -129,6 +130,13 @@ NUMPY_TEXT = (
     r"numpy\.dtype size changed, may indicate binary incompatibility",
 )
 UNAVAILABLE = r"numpy is not available"
+DOWNGRADED = (
+    rf"\b(?:downgrad\w+ (?:of |to )?|(?:pin|install)\w* )numpy ?(?:to |=+ ?|<=? ?|version )*(?:1\.\d|<? ?2\b){_speech.CLAUSE}"
+    rf"\b{_speech.FIXED}"
+    rf"|\b{_speech.FIXED} {_speech.CLAUSE}(?:downgrad\w+|pin\w*|install\w*) (?:of |to )?numpy ?(?:to |=+ ?|<=? ?|version )*(?:1\.\d"
+    rf"|<? ?2\b)"
+)
+"""What has helped tells what it was."""
 
 
 @rule(
@@ -190,6 +198,9 @@ def _numpy_here(case: Case) -> tuple[str | None, bool | None]:
     is_two = compat.at_least(version, "2") if version else None
     if is_two is not None:
         return version, is_two
+    by_cure = case.said(DOWNGRADED) if case.snapshot.origin == "report" else None
+    if by_cure:
+        return None, True
     told = case.said(r"cannot be run in\s+NumPy (?P<v>2\S*)", r"^\s*NumPy (?P<v>2\.\d+(?:\.\d+)?) as it may crash")
     return (told.match["v"], True) if told else (None, None)
 

@@ -16,6 +16,16 @@ DEEPSPEED = (
     r"installed CUDA version (?P<found>[\d.]+\d) does not match the version torch was compiled with (?P<built>[\d.]+\d)"
 )
 APEX = r"compiled with a version of Cuda that does not match the version used to compile Pytorch"
+_NUMBERS = r"(?P<found>\d{1,2}\.\d)\b.{0,60}\b(?P<built>\d{1,2}\.\d)\b"
+SAID_OTHER = (
+    (
+        rf"\bnvcc\b[^;\n]{{0,60}}?{_NUMBERS}[^;\n]{{0,80}}?\b(?:mismatch\w*|(?:do(?:es)? ?n[o']?t|not) match|different|differ\w*"
+        rf"|incompatib\w+)"
+    ),
+    rf"\b(?:mismatch|(?:do(?:es)? ?n[o']?t|not) match)\b[^;\n]{{0,40}}\b(?:nvcc|toolkit)\b[^;\n]{{0,40}}?{_NUMBERS}",
+)
+"""A person has compared the two."""
+
 OLD_NVCC = r"nvcc fatal\s*: unsupported gpu architecture '(?P<arch>\w+)'"
 
 
@@ -33,7 +43,7 @@ def _program(case: Case, name: str) -> Program | None:
     needs=("host.programs|messages",),
     layer=80,
     hides=("PT411",),
-    says=(DETECTED, DEEPSPEED, APEX, OLD_NVCC),
+    says=(DETECTED, DEEPSPEED, APEX, OLD_NVCC, *SAID_OTHER),
 )
 def cuda_home(case: Case) -> Iterator[Finding]:
     """What is wrong

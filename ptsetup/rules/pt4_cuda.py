@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 
 from ptsetup import compat
-from ptsetup.rules import pt4_building, pt4_driver, pt4_loader, pt4_packages, pt4_versions
+from ptsetup.rules import _speech, _tongues, pt4_building, pt4_driver, pt4_loader, pt4_packages, pt4_versions
 from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._nvidia import NOT_COMPILED
-from ptsetup.rules._rule import Finding, Fix, rule
+from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact
 
 CPU_VERSION = r"\(you have (?P<have>\d\S*\+cpu)\)"
@@ -16,12 +16,38 @@ FELL_BACK = r"FP16 is not supported on CPU; using FP32"
 """What Whisper says where it was not offered a GPU, or was told to do without."""
 
 CHOSEN = r"--device[ =]+cpu|device ?= ?['\"]cpu"
-TELLING = f"{NOT_COMPILED}|{CPU_VERSION}"
+NOT_BUILT = (
+    r"(?<!getting cuda arch: )torch (?:v?\d+\.[\d.]*\d )?(?:is |was |has )?(?:not (?:been )?(?:compiled|built)|built without"
+    r"|compiled without|lacks|without|has no) (?:with |for )?(?:any )?"
+    r"(?:cuda|gpu)\b|(?:py)?torch is not linked with support for cuda"
+)
+"""What programs and people say of a torch that has no code for CUDA."""
+
+TELLING = f"{NOT_COMPILED}|{CPU_VERSION}|{NOT_BUILT}"
 """Words that tell of a CPU build by themselves."""
+
+_CPU = r"cpu(?:[- ]only)? (?:versions?|builds?|variants?|wheels?|only|flavou?rs?|editions?|packages?|(?:py)?torch)"
+SAID_CPU = (
+    rf"(?:torch|安装|装|インストール|установ\w+|instal\w+)\S{{0,12}}[^.;\n]{{0,24}}{_tongues.CPU_BUILD}|{_tongues.CPU_BUILD}[^.;\n]{{0,12}}(?:py)?torch",
+    (
+        rf"\b(?:install(?:s|ed|ing)|got|gets?|gave|gives?|have|has|had|is|was|it'?s|using|uses|used|pull(?:s|ed)|download(?:s|ed|ing)"
+        rf"|replac\w+|bring(?:s)?"
+        rf"|brought|ships?|chose|chooses|took|takes|fetch\w*|ends? up|with|as|to) (?:\w+ ){{0,6}}?{_CPU}\b{_speech.CLAUSE}"
+    ),
+    rf"\b{_CPU} of (?:py)?torch\b{_speech.CLAUSE}\b(?:install(?:s|ed)|there|present|in use|used)",
+)
+"""A person found out that the build is one for the CPU; it counts beside a GPU that should be used."""
+
+_MEANT = (
+    rf"\b(?:want|wish|should i|how (?:do|can|to)|prefer|only need|deliberate|on purpose|intend|instead of|rather than|not|or) (?:\w+ "
+    rf"){{0,5}}?{_CPU}"
+    r"|\bon (?:a|the) (?:cpu|machine without)\b"
+)
 
 CPU_TEXT = (
     NOT_COMPILED,
     CPU_VERSION,
+    NOT_BUILT,
     r"torch was not compiled with CUDA|PyTorch (?:was|is) (?:not|built without) .{0,20}CUDA",
     r"AssertionError: .{0,40}not linked with (?:support for )?cuda|cuda devices?.{0,40}not linked",
     r"Could not run '\S+' with arguments from the 'CUDA' backend",
@@ -63,13 +89,19 @@ def cpu_wheel(case: Case) -> Iterator[Finding]:
     if case.expect == "cpu" or (case.env("UV_TORCH_BACKEND") or "").startswith("cpu") or case.system == "macos":
         return
     told = case.said(CPU_VERSION) or (case.said(CPU_TORCH) if _is_prose(case) else None)
+    told_cpu = _said_cpu(case)
+    hit = hit or told_cpu
     is_cpu = case.family == "cpu" or told is not None
     version = told.match["have"] if told else case.torch_version or ""
     fell_back = case.said(FELL_BACK)
     if fell_back and case.gpus and case.family is None and not (hit or told or case.said(CHOSEN)):
         yield _fell_back(case, fell_back)
         return
-    if not is_cpu and (hit is None or not re.search(TELLING, hit.match[0], re.IGNORECASE) or _is_measured(case)):
+    if (
+        not is_cpu
+        and told_cpu is None
+        and (hit is None or not re.search(TELLING, hit.match[0], re.IGNORECASE) or _is_measured(case))
+    ):
         return
     if not hit and case.has_nvidia_device is not True and not (told and _is_prose(case)):
         return
@@ -78,25 +110,37 @@ def cpu_wheel(case: Case) -> Iterator[Finding]:
     capabilities = [gpu.compute_capability for gpu in case.gpus if gpu.compute_capability]
     is_hopeless = bool(capabilities) and not any(_is_served_ever(case, c) for c in capabilities)
     named = case.gpus[0].name if case.gpus and case.gpus[0].name else "an NVIDIA GPU"
-    evidence = [hit.evidence] if hit else [told.evidence] if told else []
-    if case.family == "cpu":
-        value = f"torch {version} without CUDA"
-        evidence.append(fact(case, "target.wheel.version", value, "torch/version.py"))
-    if case.has_nvidia_device:
-        evidence.append(fact(case, "nvidia.gpus" if case.gpus else "host.pci", named, "NVML or the bus"))
-    elif case.driver_version:
-        evidence.append(fact(case, "nvidia.smi.driver_version", *case.driver_version))
     yield Finding(
         message=f"torch {version} is a build for the CPU{_beside(case, named, hit)}".replace("  ", " ")
         + (": but no build of torch serves this GPU any more." if is_hopeless else "."),
         subject="torch",
-        evidence=tuple(evidence),
+        evidence=_facts(case, hit or told, version, named),
         fixes=(NO_GPU_BUILD,)
         if is_hopeless
         else (another_build("Install the CUDA build that fits this driver and GPU.", *_family_here(case)),),
         severity="note" if is_hopeless and not hit else "error",
         certainty="certain" if is_cpu and case.has_nvidia_device else "likely",
     )
+
+
+def _facts(case: Case, hit: Hit | None, version: str, named: str) -> tuple[Evidence, ...]:
+    """What was said, the build, and the GPU or its driver."""
+    evidence = [hit.evidence] if hit else []
+    if case.family == "cpu":
+        evidence.append(fact(case, "target.wheel.version", f"torch {version} without CUDA", "torch/version.py"))
+    if case.has_nvidia_device:
+        evidence.append(fact(case, "nvidia.gpus" if case.gpus else "host.pci", named, "NVML or the bus"))
+    elif case.driver_version:
+        evidence.append(fact(case, "nvidia.smi.driver_version", *case.driver_version))
+    return tuple(evidence)
+
+
+def _said_cpu(case: Case) -> Hit | None:
+    """Of a report with an NVIDIA GPU and no word of another build: a person says that torch is one for the CPU."""
+    is_told = case.family is None or case.is_in_words("target.wheel.version", "target.wheel.cuda")
+    if case.snapshot.origin != "report" or not (case.gpus and is_told) or case.said(_MEANT, CHOSEN):
+        return None
+    return case.said(*SAID_CPU)
 
 
 def _beside(case: Case, named: str, hit: Hit | None) -> str:

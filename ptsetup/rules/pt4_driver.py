@@ -83,11 +83,19 @@ def _without_stubs(case: Case, value: str, by_cache: str | None) -> tuple[Fix, .
     return (Fix(text="Take the stubs out of the path.", shell=line, systems=("linux",)),)
 
 
-CODE_803 = r"(?:error )?803\b|unsupported display driver */ *cuda driver combination"
-CODE_804 = r"(?:error )?804\b.{0,20}|forward compatibility was attempted on non[- ]supported HW"
+CODE_803 = (
+    r"(?:error )?803\b|unsupported display driver */ *cuda driver combination|cudaErrorSystemDriverMismatch"
+    r"|CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"
+)
+CODE_804 = (
+    r"(?:error )?804\b.{0,20}|forward compatibility was attempted on non[- ]supported HW|cudaErrorCompatNotSupportedOnDevice"
+    r"|CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE"
+)
 HINTS = ("LD_LIBRARY_PATH", "VLLM_ENABLE_CUDA_COMPATIBILITY")
 CONTAINER_WORDS = r"\b(?:docker|podman|kubernetes|k8s|containerd?|nvcr\.io|vllm-openai)\b"
 COMPAT = r"/compat\b|cuda-compat"
+NAMED_COMPAT = r"/cuda[\w.-]*/compat\b|\bcuda-compat(?:-\d|\b)|compat(?:ibility)? (?:libs?|librar\w+|folder|package)\b"
+"""A report speaks of the folder or the package."""
 
 
 @rule(
@@ -99,8 +107,8 @@ COMPAT = r"/compat\b|cuda-compat"
     hides=("PT503", "PT513", "PT502"),
     layer=21,
     says=(
-        r"error 803\b|system has unsupported display driver",
-        r"error 804\b|forward compatibility was attempted on non[- ]supported HW",
+        r"error 803\b|system has unsupported display driver|cudaErrorSystemDriverMismatch|CUDA_ERROR_SYSTEM_DRIVER_MISMATCH",
+        r"error 804\b|forward compatibility was attempted on non[- ]supported HW|CompatNotSupportedOnDevice|COMPAT_NOT_SUPPORTED_ON_DEVICE",
         r"VLLM_ENABLE_CUDA_COMPATIBILITY",
     ),
 )
@@ -129,7 +137,9 @@ def cuda_compat(case: Case) -> Iterator[Finding]:
     library = _loaded(case)
     in_compat = bool(library and re.search(r"/compat/", library))
     path_hint = (
-        bool(re.search(COMPAT, case.env("LD_LIBRARY_PATH") or "")) or case.env("VLLM_ENABLE_CUDA_COMPATIBILITY") == "1"
+        bool(re.search(COMPAT, case.env("LD_LIBRARY_PATH") or ""))
+        or case.env("VLLM_ENABLE_CUDA_COMPATIBILITY") == "1"
+        or (case.snapshot.origin == "report" and case.said(NAMED_COMPAT) is not None)
     )
     is_804 = code == 804 or (hit is not None and re.search(CODE_804, hit.match[0], re.IGNORECASE) is not None)
     is_803 = code == 803 or (hit is not None and re.search(CODE_803, hit.match[0], re.IGNORECASE) is not None)

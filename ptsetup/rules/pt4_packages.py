@@ -55,6 +55,8 @@ def nvidia_missing(case: Case) -> Iterator[Finding]:
         return
     if hit and re.search(r"could not load library", hit.message.text, re.IGNORECASE):
         hit = None  # a library of the system asks for it: PT408
+    if hit and _is_of_other_major(case, hit):
+        hit = None  # a package that was compiled for it asks for it: PT307
     missing = _missing_packages(case)
     gone = [d for d in _nvidia(case) if any(re.search(r"\.so", path) for path in d.missing_files or ())]
     if not missing and not gone and (hit is None or case.is_import_ok or _is_conda_torch(case)):
@@ -85,6 +87,18 @@ def nvidia_missing(case: Case) -> Iterator[Finding]:
         ),
         severity="error" if case.is_import_ok is not True else "warning",
         certainty="certain" if missing or gone else "likely",
+    )
+
+
+def _is_of_other_major(case: Case, hit: Hit) -> bool:
+    """A library whose name has CUDA's major version, and torch is built with another one."""
+    words = hit.match.groupdict()
+    own = (case.cuda_build or "").partition(".")[0]
+    return bool(
+        own
+        and words.get("major")
+        and words["name"] in ("cudart", "nvrtc", "cublas", "cublasLt")
+        and words["major"] != own
     )
 
 

@@ -24,6 +24,7 @@ from ptsetup.rules import (
 from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import fact
+from ptsetup.rules.pt4_driver import NAMED_COMPAT
 
 NO_DRIVER = r"found no NVIDIA driver on your system"
 
@@ -122,9 +123,15 @@ def _not_told(case: Case, hit: Hit) -> Finding:
     )
 
 
-MISMATCH = r"driver/library version mismatch"
+MISMATCH = (
+    r"driver ?(?:/|and|-|to) ?library (?:version )?mismatch|\bnvml\b.{0,40}version mismatch|version mismatch.{0,40}\b(?:nvml|kernel "
+    r"module)\b"
+)
 API_MISMATCH = r"API mismatch: the (?:NVIDIA )?(?:kernel module|client) has (?:the )?version"
-CODE_803 = r"error 803\b|unsupported display driver ?/ ?cuda driver combination"
+CODE_803 = (
+    r"error 803\b|unsupported display driver ?/ ?cuda driver combination|cudaErrorSystemDriverMismatch"
+    r"|CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"
+)
 
 
 @rule(
@@ -135,7 +142,7 @@ CODE_803 = r"error 803\b|unsupported display driver ?/ ?cuda driver combination"
     needs=("nvidia.nvml|nvidia.kernel_module_version|messages",),
     hides=("PT501", "PT502", "PT504", "PT510", "PT512", "PT513", "PT536", "PT603", "PT701", "PT930"),
     layer=20,
-    says=(MISMATCH, API_MISMATCH, r"error 803\b", r"unsupported display driver ?/ ?cuda driver combination"),
+    says=(MISMATCH, API_MISMATCH, r"error 803\b", CODE_803),
     is_starred=True,
 )
 def mismatch(case: Case) -> Iterator[Finding]:
@@ -201,7 +208,9 @@ def _is_compat(case: Case, hit: Hit) -> bool:
 def _uses_compat(case: Case) -> bool:
     nvidia = case.snapshot.nvidia
     paths = [nvidia.cuda.library_path if nvidia and nvidia.cuda else None, case.env("LD_LIBRARY_PATH")]
-    return any("/compat" in (path or "") for path in paths)
+    return any("/compat" in (path or "") for path in paths) or (
+        case.snapshot.origin == "report" and case.said(NAMED_COMPAT) is not None
+    )
 
 
 def _reload(case: Case) -> tuple[Fix, ...]:

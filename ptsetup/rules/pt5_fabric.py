@@ -10,9 +10,13 @@ from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import fact
 
 FABRIC_TEXTS = (
+    r"\bcu(?:da)?[A-Z]\w+(?:\(\w*\))?[^.;\n]{0,24}\b802\b",
     r"error[ =]802\b|\[802\]|\b802 system error|code=802\b|system not yet initialized|cudaErrorSystemNotReady|CUDA_ERROR_SYSTEM_NOT_READY",
-    r"fabric ?manager.{0,80}(?:don'?t match|does not match|mismatch|version mismatch)",
-    r"fabric ?manager.{0,60}(?:not running|failed|inactive|never reported|not (?:been )?(?:started|initiali[sz]ed|installed))",
+    (
+        r"fabric[ -]?manager.{0,80}(?:(?:do(?:es)? ?n[o']?t|did ?n[o']?t|not) match|mismatch|differs? from|different (?:version|from)"
+        r"|incompatib)"
+    ),
+    r"fabric[ -]?manager\S*.{0,60}(?:not running|failed|inactive|never reported|not (?:been )?(?:started|initiali[sz]ed|installed))",
 )
 FABRIC_VERSIONS = r"interface version (?P<fm>\d{3}\.[\d.]*\d) .{0,40}driver version (?P<driver>\d{3}\.[\d.]*\d)"
 

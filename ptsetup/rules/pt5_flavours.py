@@ -168,7 +168,10 @@ def _is_old(capability: tuple[int, int] | None) -> bool:
 
 
 LEGACY = r"supported through the NVIDIA (?P<branch>\d{3})\.xx legacy drivers"
-UNLISTED = r"NVRM:\s*installed in this system is not supported by the (?P<driver>\d{3}\.[\d.]*\d)"
+UNLISTED = (
+    r"(?:NVRM:\s*installed in this system|NVRM:.{0,80}\bGPU\b.{0,60}) is not supported by (?:the )?(?:NVIDIA "
+    r")?(?P<driver>\d{3}\.[\d.]*\d)"
+)
 IGNORED = r"The (?P<driver>\d{3}\.[\d.]+\d) NVIDIA driver will ignore"
 
 

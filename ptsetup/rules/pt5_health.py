@@ -10,7 +10,10 @@ from ptsetup.rules.pt5_xids import reset, restart, xid_facts, xids
 
 LOST = (
     r"GPU is lost\b",
-    r"has fallen off the bus|NVRM:? +fallen off the bus",
+    (
+        r"\b(?:fall(?:s|en|ing)?|fell|drop(?:s|ped|ping)?|disappear\w*|vanish\w*|gone|lost) (?:\w+ )?(?:off|from) the (?:pci(?:e"
+        r"|[ -]?express)? )?bus\b"
+    ),
     r"unable to determine the device handle for (?:the )?GPU",
     r"NVML_?ERROR_?GPU_?IS_?LOST|NVMLError_GpuIsLost",
     r"CUDA_ERROR_DEVICE_UNAVAILABLE.{0,40}lost|device (?:has been )?lost",

@@ -67,7 +67,8 @@ def no_instances(case: Case) -> Iterator[Finding]:
 
 
 IN_PROSE = (
-    r"\b(?:with|in|on|using|enabled?|nvidia) MIG\b|\bMIG[ -](?:gpu |mode|instances?|slices?|devices?|enabled|partition)"
+    r"\bmulti[- ]instance[- ]gpus?\b|\b(?:with|in|on|using|enabled?|nvidia) MIG\b|\bMIG[ -](?:gpu |mode|instances?|slices?|devices?"
+    r"|enabled|partition)"
 )
 MIG_ASSERT = r"device >= 0 && device < num_gpus"
 ONLY_ONE = (
@@ -105,8 +106,7 @@ def mig_choice(case: Case) -> Iterator[Finding]:
     Sources
         pytorch/pytorch#130181, #102715, #95784, #131650
     """
-    asserted = case.said(MIG_ASSERT, r"invalid device ordinal")
-    asserted = asserted or (case.said(ONLY_ONE) if case.said(IN_PROSE) else None)
+    asserted = _asserted(case)
     split = [gpu for gpu in case.gpus if gpu.mig_current == 1 and (gpu.mig_devices or asserted)]
     named = case.said(r"\bMIG \d+[cg]\.\d+gb\b", IN_PROSE) if asserted else None
     if not split and not (asserted and named):
@@ -146,6 +146,15 @@ def mig_choice(case: Case) -> Iterator[Finding]:
         severity="error" if asserted else "warning" if len(instances) > 1 or value or is_blind else "note",
         certainty="certain" if split and (asserted or wrong) else "likely",
     )
+
+
+def _asserted(case: Case) -> Hit | None:
+    """What torch, or a person, says of a process that asked for more than one instance, or for none."""
+    hit = case.said(MIG_ASSERT, r"invalid device ordinal")
+    if hit or case.snapshot.origin != "report":
+        return hit
+    spoken = case.said(IN_PROSE)
+    return (case.said(ONLY_ONE) or (spoken if case.is_blind else None)) if spoken else None
 
 
 def _is_wrong(value: str | None, instances: list[MigDevice]) -> bool:

@@ -3,18 +3,34 @@
 import re
 from collections.abc import Iterator
 
-from ptsetup.rules import _nvidia
+from ptsetup.rules import _nvidia, _speech
 from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import fact
 
 UNREACHABLE = (
-    r"couldn'?t communicate with the NVIDIA driver",
+    (
+        r"communicate with the NVIDIA drivers?\b|nvidia-smi\b.{0,80}(?:could ?n[o']?t|can(?:no|')t|unable to|fails? to|failed to|not) "
+        r"communicate"
+    ),
     r"failed to initialize NVML: driver not loaded",
     r"NVML_?ERROR_?DRIVER_?NOT_?LOADED",
     r"NVML Driver Not Loaded",
     r"modprobe: (?:FATAL|ERROR):.{0,60}\bnvidia\b",
+    r"unable to load the (?:kernel module ['\"]?nvidia|['\"]?nvidia[\w-]*['\"]? kernel module)|unable to find the kernel source tree",
+    r"error occurred while performing the step:? \W?building kernel modules|the (?:nvidia )?kernel module failed to load",
 )
+_MODULE = (
+    r"(?:nvidia(?:\.ko)?(?:[ -](?:kernel|dkms|driver))* ?(?:modules?|drivers?)|nvidia-dkms|(?:kernel )?modules? "
+    r"(?:of|for) nvidia|nvidia)"
+)
+SAID_NOT_LOADED = (
+    rf"\b{_MODULE}\b(?: \S+)? {_speech.NOT} {_speech.ADVERB}(?:be |been |get )?(?:load\w*|re-?built|built|build|compil\w*|insert\w*)\b",
+    rf"\bdkms\b{_speech.CLAUSE}\b(?:{_speech.NOT} (?:be )?(?:re-?)?(?:build|built)|fail\w*){_speech.CLAUSE}\bnvidia\b",
+    r"\blsmod ?\| ?(?:e?grep|findstr)(?: -\w+)? [\"']?nvidia\b.{0,40}\b(?:nothing|empty|no output|blank)\b",
+)
+"""A person has found out that the module is not there."""
+
 NOT_BUILT = r"bad return status for module build on kernel|building module:?.{0,60}\(bad exit status|ERROR: Failed to run .{0,20}dkms"
 """What DKMS says of a module that it could not compile."""
 
@@ -53,6 +69,8 @@ def not_loaded(case: Case) -> Iterator[Finding]:
     hit = case.heard(not_loaded)
     unbuilt = case.said(NOT_BUILT)
     hit = hit or (unbuilt if unbuilt and case.said(r"\bnvidia\b") else None)
+    if hit is None and case.snapshot.origin == "report" and case.has_complaint:
+        hit = case.said(*SAID_NOT_LOADED)
     host = case.snapshot.host
     # NVML talks to the module: where it has started, the module is there, whatever /proc shows of it
     if not _nvidia.is_plain(case) or _nvidia.works(case) or _nvidia.has_module(case) or _nvidia.nvml_code(case) == 0:
@@ -208,6 +226,14 @@ def _block_nouveau(case: Case) -> tuple[Fix, ...]:
         r"module verification failed: signature and/or required key missing",
         r"key was rejected by service",
         r"Loading of unsigned module is rejected",
+        (
+            rf"\bsecure ?boot\b{_speech.CLAUSE}\b(?:nvidia|driver|kernel) (?:kernel )?(?:modules?|driver)?\b{_speech.CLAUSE}"
+            rf"\b(?:{_speech.NOT} (?:be |get )?load\w*|refus\w+|block\w+|reject\w+)"
+        ),
+        (
+            rf"\b(?:disabl\w+|turn\w* off|switch\w* off) secure ?boot\b{_speech.CLAUSE}\b{_speech.FIXED}|\b{_speech.FIXED} "
+            rf"{_speech.CLAUSE}\b(?:disabl\w+|turn\w+ off) secure ?boot\b"
+        ),
     ),
 )
 def secure_boot(case: Case) -> Iterator[Finding]:

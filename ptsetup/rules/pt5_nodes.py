@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ptsetup.facts import DeviceNode
-from ptsetup.rules import _nvidia
+from ptsetup.rules import _nvidia, _speech
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._ways import fact
@@ -95,17 +95,10 @@ def _none_offered(case: Case) -> Iterator[Finding]:
     )
 
 
-ROOT_ONLY = (
-    r"works? (?:fine |well |only )?(?:as|with|under|for) (?:root|sudo|(?:the )?superuser)",
-    r"only (?:works |available )?(?:as|for|with) (?:root|sudo|superuser)",
-    r"(?:works|ok|fine) (?:when run |if run )?(?:as|with) (?:root|sudo)",
-    r"\bunless (?:as |with |run as )?(?:root|sudo|superuser)\b|only if .{0,24}\broot\b",
-    r"\bnon[- ]root user.{0,80}(?:false|fail|error|no gpu|cannot|can't)",
-)
 NO_RIGHTS = (
     r"failed to initialize NVML: insufficient permissions",
     r"NVML_?ERROR_?NO_?PERMISSION|NVMLError_NoPermission",
-    r"/dev/nvidia\w*.{0,40}permission denied|permission denied.{0,40}/dev/nvidia",
+    r"/dev/nvidia\w*.{0,40}(?:permission denied|EACCES)|permission denied.{0,40}/dev/nvidia",
 )
 
 
@@ -117,7 +110,7 @@ NO_RIGHTS = (
     needs=("host.device_nodes|nvidia.nvml.init_rc|messages",),
     hides=("PT512", "PT513", "PT536", "PT501"),
     layer=24,
-    says=(*NO_RIGHTS, *ROOT_ONLY),
+    says=(*NO_RIGHTS, *_speech.ROOT_ONLY),
 )
 def no_rights(case: Case) -> Iterator[Finding]:
     """What is wrong
@@ -142,12 +135,15 @@ def no_rights(case: Case) -> Iterator[Finding]:
     if case.is_container:
         denied = [n for n in denied if n.open_errno == 13]  # 1 is the control group's doing: PT704
     refused = [gpu for gpu in case.gpus if gpu.handle_rc == 4]
-    closed = [n for n in _nvidia.gpu_nodes(case) if n.mode and n.mode[-1:].isdigit() and int(n.mode[-1:]) & 6 != 6]
+    closed = [n for n in _nvidia.gpu_nodes(case) if n.mode and n.mode[-1:].isdecimal() and int(n.mode[-1:]) & 6 != 6]
     code = _nvidia.nvml_code(case)
     is_call_refused = _nvidia.cuda_code(case) == 304
     if _nvidia.works(case) or not (denied or refused or code == 4 or hit or is_call_refused):
         return
     is_rights = case.said(*NO_RIGHTS) is not None
+    is_amd = bool(case.snapshot.amd and case.snapshot.amd.gpus) and not (case.gpus or is_rights)
+    if is_amd:
+        return  # PT802
     is_certain = denied or refused or code == 4 or is_rights or is_call_refused or closed
     if not is_certain and not _is_blind(case):
         return
@@ -178,7 +174,7 @@ def _is_blind(case: Case) -> bool:
     """By torch there is no CUDA, or it cannot be started."""
     torch = case.snapshot.torch
     failed = case.said(
-        r"cudaGetDeviceCount|No CUDA GPUs are available|not able to use (?:the )?GPU|CUDA initialization"
+        r"torch\.cuda\.is_available|cudaGetDeviceCount|No CUDA GPUs are available|not able to use (?:the )?GPU|CUDA initialization"
     )
     return bool(torch and torch.is_cuda_available is False) or failed is not None
 

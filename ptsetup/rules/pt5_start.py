@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ptsetup import compat
-from ptsetup.rules import _nvidia
+from ptsetup.rules import _nvidia, _speech, _tongues
 from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact, unset
@@ -142,11 +142,26 @@ def hangs(case: Case) -> Iterator[Finding]:
 NO_NVML = 12
 """NVML's code for a library that is not there."""
 
+_NOT_MEANT = (
+    r"(?! (?:support|code|access|memory|acceleration|instances?|is |are |was |were |found|available|detected|visible|and (?:no "
+    r")?display))"
+)
+_HARDWARE = r"(?:machine|server|laptop|node|vm|instance|box|computer|pc|system|host|runner|workstation|notebook)"
 NO_GPU_SAID = (
-    r"(?:doesn'?t|does not|don'?t|do not|didn'?t) have (?:an? |any |the )?(?:nvidia |dedicated |discrete )?(?:gpu|graphics card)",
-    r"\b(?:non|no)[- ](?:nvidia )?gpu (?:laptop|machine|computer|pc|server|system)",
-    r"\bwith(?:out| no) (?:a |an |any )?(?:nvidia )?(?:gpu|graphics card)\b",
-    r"\bintel i[3579]\b.{0,12}graphics card|\bonly (?:has |have )?(?:an? )?(?:intel|integrated) (?:gpu|graphics)",
+    _tongues.NO_GPU,
+    (
+        rf"\b(?:there (?:is|are|was|were) no|there (?:is|are|was|were)(?: not|n'?t) (?:an?|any)|(?:do|does|did)(?: not|n['o]?t) (?:even "
+        rf")?(?:have|own|contain|include)"
+        rf"(?: an?| any| the)?|(?:has|have|had|with) no|without(?: an?| any| the)?|lacks?(?: an?| any)?) {_speech.GPU}\b{_NOT_MEANT}"
+    ),
+    rf"\bno (?:nvidia|dedicated|discrete|external|physical) (?:nvidia )?(?:gpus?|graphics|cards?|video cards?)\b{_NOT_MEANT}",
+    rf"\b(?:non|no)[- ](?:nvidia )?gpu {_HARDWARE}\b|\bcpu[- ]only {_HARDWARE}\b",
+    r"\b(?:only|just) (?:\w+ )?(?:intel|integrated|onboard)(?: (?:gpu|graphics|adapter|chip|one))?\W*$",
+    (
+        r"\bintel i[3579]\b.{0,12}graphics card|\bonly (?:has |have |an? |my |the |got )*(?:intel|integrated|onboard)\b.{0,12}\b(?:gpu"
+        r"|graphics|uhd|hd|iris)"
+    ),
+    r"\b(?:intel|integrated|onboard) (?:core )?(?:uhd |hd |iris )?graphics (?:\w+ )?only\b|\b(?:uhd|iris|hd)(?: graphics)? \d{3} only\b",
 )
 """A person says that there is none."""
 
@@ -197,7 +212,7 @@ def no_accelerator(case: Case) -> Iterator[Finding]:
     intel = case.snapshot.intel.gpus if case.snapshot.intel else None
     amd = case.snapshot.amd.gpus if case.snapshot.amd else None
     is_mac = case.system == "macos" and not case.gpus
-    told = case.said(*NO_GPU_SAID) if hit and not case.gpus and case.snapshot.origin == "report" else None
+    told = _said_none(case) if hit or case.said(r"torch\.cuda\.is_available") else None
     if bus is None and not intel and not amd and not is_mac and not told:
         return
     if (case.has_nvidia_device is not False and not is_mac and not told) or _is_usable(case) or _nvidia.works(case):
@@ -211,9 +226,15 @@ def no_accelerator(case: Case) -> Iterator[Finding]:
         subject="GPU",
         evidence=(seen, *([hit.evidence] if hit else []), *([torch] if case.torch_version else [])),
         fixes=_without_gpu(case, is_mac=is_mac),
-        severity="error" if hit is not None or case.expect == "cuda" else "note",
+        severity="error" if hit is not None or case.expect == "cuda" else "warning" if told else "note",
         certainty="likely" if told else "certain",
     )
+
+
+def _said_none(case: Case) -> Hit | None:
+    """A person says that this machine has no GPU, and none is named; in a container it may be the container that has none."""
+    is_open = case.snapshot.origin == "report" and not case.gpus and not case.is_container
+    return case.said(*NO_GPU_SAID) if is_open else None
 
 
 def _in_its_place(case: Case, told: Hit | None, *, is_mac: bool) -> tuple[str, Evidence]:

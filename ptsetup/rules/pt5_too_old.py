@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ptsetup import compat
-from ptsetup.rules import _nvidia
+from ptsetup.rules import _nvidia, _speech, _tongues
 from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact
@@ -14,9 +14,27 @@ OLD_MINIMUM = {(9, 0): "384.81", (9, 1): "390.46", (9, 2): "396.26", (10, 0): "4
 OLD_DEFAULT = {"1.0": "9.0", "1.1": "9.0", "1.2": "10.0", "1.3": "10.1", "1.4": "10.1", "1.5": "10.2", "1.6": "10.2"}
 """CUDA of the wheels that the plain name gave before the index's first release (release notes)."""
 
+DRIVER = r"(?:nvidia |gpu |graphics |cuda |display |video |installed )*drivers?"
 IN_WORDS = (
-    r"\b(?:nvidia|gpu|graphics|cuda) drivers?(?: version)? (?:is|was|are|were) too old\b|\bnvidia version is too old\b"
+    rf"{_tongues.DRIVERS}[^.;\n]{{0,20}}{_tongues.OLD}",
+    (
+        rf"(?<!if )\b(?:my |the |your |our |this )?{DRIVER}(?: versions?)?(?: (?:is |was |\()?v?\d{{3}}[\d.]*\)?)?,? (?:which |that "
+        rf")?{_speech.BE} {_speech.ADVERB}{_speech.OLD}"
+    ),
+    rf"\bnvidia version {_speech.BE} {_speech.ADVERB}{_speech.OLD}",
+    rf"\b(?:too )?(?:old|outdated) (?:version of (?:the )?)?{DRIVER}\b(?! (?:support|compat))",
+    (
+        rf"\b{DRIVER}\b(?: version)?(?: \(?v?\d{{3}}[\d.]*\)?)? {_speech.NOT} {_speech.ADVERB}(?:support\w*|enough|compatible)"
+        rf"\b{_speech.CLAUSE}\b(?:cuda|(?:py)?torch)"
+    ),
+    rf"\b(?:updat|upgrad)\w+ (?:of )?(?:my |the |our |to a newer )?{DRIVER}{_speech.CLAUSE}\b{_speech.FIXED}\b",
+    (
+        rf"\b{_speech.FIXED} (?:it |this |the \w+ )?(?:by|after|with|once) {_speech.CLAUSE}\b(?:updat|upgrad)\w+ (?:of )?(?:my |the |our "
+        rf")?{DRIVER}"
+    ),
 )
+"""A person has found out that it is the driver; it counts where torch finds no CUDA, or fails."""
+
 TOO_OLD = r"(?:NVIDIA )?driver on your system is too old(?: \(found version (?P<found>\d{4,5})\))?"
 INSUFFICIENT = r"CUDA driver version is insufficient for (?:the )?CUDA runtime version|cudaErrorInsufficientDriver"
 REQUIRES = r"\bcuda [\d.]+ (?:requires|needs) (?:an? )?(?:nvidia )?driver (?:version )?(?:>=? ?)?(?P<needs>\d{3}[\d.]*)"
@@ -31,7 +49,7 @@ UNSATISFIED = r"unsatisfied condition: (?:cuda|driver) ?>= ?(?P<needs>[\d.]+)"
     needs=("target.wheel|torch.cuda_build_version|messages",),
     hides=("PT603", "PT604", "PT513", "PT536", "PT307", "PT930", "PT408"),
     layer=25,
-    says=(TOO_OLD, INSUFFICIENT, UNSATISFIED, IN_WORDS),
+    says=(TOO_OLD, INSUFFICIENT, UNSATISFIED),
     is_starred=True,
 )
 def too_old(case: Case) -> Iterator[Finding]:
@@ -54,7 +72,7 @@ def too_old(case: Case) -> Iterator[Finding]:
     Sources
         NVIDIA, CUDA compatibility; pytorch/pytorch#190385, #162531, sgl-project/sglang#11395, Nerogar/OneTrainer#1572
     """
-    hit = case.heard(too_old)
+    hit = case.heard(too_old) or _in_words(case)
     if _is_elsewhere(case):
         return
     gap = _gap(case)
@@ -118,12 +136,22 @@ def _cuda(case: Case) -> str | None:
     return OLD_DEFAULT.get(".".join((case.torch_base or "").split(".")[:2]))
 
 
+TELLING = ("target.wheel.version", "target.wheel.cuda", "nvidia.smi.driver_version", "nvidia.smi.cuda_version")
+
+
+def _in_words(case: Case) -> Hit | None:
+    """What a person says of the driver, in a report of something that does not work."""
+    return case.said(*IN_WORDS) if case.snapshot.origin == "report" and case.has_complaint else None
+
+
 def _gap(case: Case) -> bool | None:
     """The driver is too old for the build by the facts; None when they do not show it."""
     need = compat.version_tuple(_cuda(case) or "")[:2]
     if len(need) < 2 or case.family not in ("cuda", None) or _nvidia.cuda_code(case) == 0:
         return None
     speaks, driver = case.cuda_driver_version, case.driver_version
+    if case.is_in_words(*TELLING) and not case.has_complaint:
+        return None
     if speaks:
         # before CUDA 11 there is no minor-version compatibility
         return True if speaks[0][0] < need[0] or (need[0] < 11 and speaks[0] < need) else None

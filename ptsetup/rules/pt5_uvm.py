@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ptsetup.rules import _nvidia
+from ptsetup.rules import _nvidia, _tongues
 from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import fact
@@ -78,14 +78,23 @@ def no_uvm(case: Case) -> Iterator[Finding]:
 
 
 UNKNOWN = (
-    r"CUDA unknown error|cudaErrorUnknown|CUDA_ERROR_UNKNOWN"
+    r"CUDA unknown error|cudaErrorUnknown|CUDA_ERROR_UNKNOWN|cuda\w* (?:returned|failed with|error)\W{0,4}(?:error )?\W{0,2}(?:30"
+    r"|999)\b|\(30 vs\. 0\)"
     r"|cuda runtime error \((?:30|999)\)|error=(?:30|999) ?: unknown error|UNKNOWN_ERROR\(99\)"
 )
-FOLLOWS_SLEEP = r"unspecified launch failure|no CUDA-capable device|CUDA-capable devices? .{0,20}busy or unavailable"
+FOLLOWS_SLEEP = (
+    r"\b(?:cuda|gpu|torch) (?:\w+ )?(?:stop(?:s|ped)? working|no longer works?|is (?:lost|gone|unavailable))|unspecified launch failure"
+    r"|no CUDA-capable device|CUDA-capable devices? .{0,20}busy or unavailable"
+)
 """What a stale nvidia_uvm makes of CUDA too; without the sleep, each has causes of its own."""
 REFUSED = r"CUDA driver initialization failed|cudaErrorInitializationError|CUDA_ERROR_NOT_INITIALIZED"
 AFTER_SLEEP = (
-    r"\b(?:after|from|since) (?:a |the )?(?:suspend|resum|sleep|hibernat|waking|wake)",
+    _tongues.AFTER_SLEEP,
+    (
+        r"\b(?:after|from|since|once|when(?:ever)?|following|every time|each time)\b(?:[^.;\n()]){0,40}?(?<![.\w])(?:suspend(?!\w*ing "
+        r"the (?:job|process))\w*|resum(?:e|es|ed|ing)\b(?! (?:training|from (?:a |the )?check))"
+        r"|sleep(?:s|ing)?\b(?!\()|hibernat\w*|wak(?:e|es|ing)\b|woke\b|standby|closing the lid)"
+    ),
     r"\b(?:resum\w+ from|wak(?:e|es|ing|ing the \w+) (?:up )?from) (?:suspend|sleep|hibernation)",
     r"waking (?:the \w+ )?up",
 )

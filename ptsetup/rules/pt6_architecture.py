@@ -10,6 +10,7 @@ from ptsetup.rules._serving import (
     NO_KERNEL,
     NOT_COMPATIBLE,
     PYTORCH_SAYS,
+    SAID_UNSERVED,
     TOO_OLD,
     Answer,
     is_other_vendor,
@@ -36,7 +37,7 @@ def _evidence(case: Case, gpu: Gpu, told: Answer | None, hit: Hit | None) -> tup
 
 def _judged(case: Case, side: str) -> Iterator[tuple[Gpu, Answer | None, Hit | None]]:
     """GPUs that are unserved on that side by the facts; else the one that torch's own words, or a failed kernel, condemn."""
-    hit = case.said(*PYTORCH_SAYS) or case.said(NO_KERNEL)
+    hit = case.said(*PYTORCH_SAYS) or case.said(NO_KERNEL) or _in_words(case)
     found = _serving.unserved(case)
     for gpu, told in found:
         if told.side == side:
@@ -47,6 +48,11 @@ def _judged(case: Case, side: str) -> Iterator[tuple[Gpu, Answer | None, Hit | N
         if gpu.compute_capability and side_by_words(case, gpu.compute_capability) == side:
             yield gpu, None, hit
             return
+
+
+def _in_words(case: Case) -> Hit | None:
+    """A person says that torch does not serve the GPU."""
+    return case.said(*SAID_UNSERVED) if case.snapshot.origin == "report" and case.gpus else None
 
 
 def _severity(case: Case, told: Answer | None, hit: Hit | None) -> Severity:
@@ -114,7 +120,7 @@ def gpu_too_old(case: Case) -> Iterator[Finding]:
             certainty="certain" if told and (told.is_sure or hit) else "likely",
         )
     hit = case.said(TOO_OLD)
-    if hit and not found and not case.gpus:
+    if hit and not found and not case.gpus and not is_other_vendor(case):
         yield Finding(
             message="torch says that the GPU is older than all code in this build.",
             subject="GPU",

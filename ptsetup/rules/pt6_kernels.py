@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ptsetup import compat
 from ptsetup.facts import Gpu
 from ptsetup.rules import _nvidia, _serving, _visible
-from ptsetup.rules._case import Case
+from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._serving import NO_KERNEL, is_other_vendor, named, side_by_words, text_of
 from ptsetup.rules._ways import another_build, fact, with_variables
@@ -218,6 +218,13 @@ def advice(case: Case) -> Iterator[Finding]:
     )
 
 
+BELOW = (
+    r"GPUs? with (?:cuda )?compute capability (?:below|less than|lower than|under) (?P<floor>\d+\.\d) (?:is|are) not supported",
+    r"only supports? (?P<kind>ampere|turing|hopper|volta|ada|blackwell) (?:GPUs?|architectures?|cards?) (?:or|and) (?:newer|later|above)",
+)
+"""What vLLM, FlashAttention and the like say of a GPU for which they were not compiled."""
+
+
 @rule(
     "PT606",
     "extension-arch-list",
@@ -225,7 +232,7 @@ def advice(case: Case) -> Iterator[Finding]:
     "A compiled package has no code for the GPU",
     needs=("nvidia.gpus|messages",),
     layer=71,
-    says=(NO_KERNEL,),
+    says=(NO_KERNEL, *BELOW),
 )
 def extension(case: Case) -> Iterator[Finding]:
     """What is wrong
@@ -246,8 +253,12 @@ def extension(case: Case) -> Iterator[Finding]:
     Sources
         HPMLL/DTC-SpMM_ASPLOS24#2, dhernandez0/sgm#35
     """
-    hit = case.heard(extension)
+    below = case.said(*BELOW)
+    hit = case.said(NO_KERNEL)
     if is_other_vendor(case) or (hit and _serving.unserved(case)):
+        return
+    if below:
+        yield _left_out(case, below)
         return
     value = case.env("TORCH_CUDA_ARCH_LIST")
     gpus = [gpu for gpu in _visible.visible(case) if gpu.compute_capability]
@@ -271,6 +282,25 @@ def extension(case: Case) -> Iterator[Finding]:
         fixes=_build_for(case, gpu, has_failed=hit is not None),
         severity="error" if hit else "warning",
         certainty="likely" if not left_out else "certain",
+    )
+
+
+def _left_out(case: Case, hit: Hit) -> Finding:
+    """A package says itself for which GPUs it was made."""
+    words = hit.match.groupdict()
+    which = f"compute capability {words['floor']}" if words.get("floor") else f"the generation {words['kind'].title()}"
+    none = Fix(
+        text="Use a newer GPU; or an older release of the package, or its other ways (another attention backend).",
+        kind="none",
+    )
+    gpu = next((gpu for gpu in case.gpus if gpu.compute_capability), None)
+    return Finding(
+        message=f"A compiled package needs {which} or newer"
+        + (f", and {named(gpu)} is here." if gpu else ", and this GPU is older."),
+        subject="extension",
+        evidence=(hit.evidence,),
+        fixes=(none,),
+        certainty="likely",
     )
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from ptsetup.rules import _containers, _nvidia, pt7_limits, pt7_runtime, pt7_sites, pt7_wsl
+from ptsetup.rules import _containers, _nvidia, _speech, pt7_limits, pt7_runtime, pt7_sites, pt7_wsl
 from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._ways import fact
@@ -23,12 +23,35 @@ NOT_INSIDE = (
     r"nvidia-smi\W{1,4}(?:(?:did|does) ?n[o']?t|is not|isn't) work",
     r"executable file not found in \$PATH.{0,40}nvidia-smi",
     r"libcuda\.so\.1: cannot open shared object file",
+    r"libnvidia-ml\.so\S*.{0,40}(?:not found|cannot open|no such file)|could(?: not|n't) find libnvidia-ml|NVML shared library not found",
     r"no CUDA-capable device is detected",
     NO_KFD,
 )
 
 
-STARTED = (r"\b(?:docker|podman|nerdctl) (?:container )?run\b", r"\b(?:singularity|apptainer) (?:exec|run|shell)\b")
+OPTION = (
+    r"(?:--gpus?(?: all)?|--runtime[= ]?nvidia|nvidia runtime|--nv\b|--rocm\b|deploy\W{1,3}resources|nvidia\.com/gpu|gpu (?:passthrough"
+    r"|pass-through|reservation|flag|option|resources?))"
+)
+SAID_BARE = (
+    (
+        rf"\b(?:forgot(?:ten)?|without|missing|omitted|lacks?|lacked|no|left out|{_speech.NOT} (?:\w+ )?(?:pass|us|add|set|giv|specif"
+        rf"|includ|request|have|ask)\w*)\b"
+        rf"(?:[^.;\n]|\.(?=\w)){{0,30}}?{OPTION}"
+    ),
+    (
+        rf"\b(?:had to|needed to|needs? to|should have|must|solved by|fixed by|after|by) (?:add|pass|us|set|specify|request)\w*"
+        rf"\b(?:[^.;\n]|\.(?=\w)){{0,30}}?{OPTION}"
+    ),
+    rf"\b(?:add|pass|us|sett|request)ing\b(?:[^.;\n]|\.(?=\w)){{0,30}}?{OPTION}(?:[^.;\n]|\.(?=\w)){{0,40}}?\b{_speech.FIXED}",
+)
+"""A person tells how the container was started, or what has helped."""
+
+STARTED = (
+    r"\b(?:docker|podman|nerdctl) (?:container )?run\b",
+    r"\bdocker[- ]compose(?: up|\.ya?ml)?\b",
+    r"\b(?:singularity|apptainer) (?:exec|run|shell)\b",
+)
 WITH_GPU = r"--gpus|--runtime[= ]?nvidia|--device|nvidia-docker|--nv\b|--nvccli|driver: nvidia|nvidia\.com/gpu"
 
 
@@ -62,13 +85,18 @@ def without_gpu(case: Case) -> Iterator[Finding]:
     Sources
         NVIDIA container toolkit documentation (docker-specialized, cdi-support)
     """
-    hit = case.heard(without_gpu) or _is_started_bare(case)
+    bare = case.said(*SAID_BARE) if case.snapshot.origin == "report" and (case.has_complaint or case.is_blind) else None
+    hit = bare or case.heard(without_gpu) or _is_started_bare(case)
     is_banner = hit is not None and re.search(BANNER, hit.match[0], re.IGNORECASE) is not None
     is_amd = hit is not None and re.search(NO_KFD, hit.match[0], re.IGNORECASE) is not None
     is_elsewhere = hit is not None and case.has_nvidia_device is False and not is_banner and not is_amd
     if _nvidia.works(case) or case.family == "cpu" or is_elsewhere:
         return
-    is_inside = case.is_container or (is_banner and not (case.snapshot.host and case.snapshot.host.container == "none"))
+    is_inside = (
+        case.is_container
+        or bare is not None
+        or (is_banner and not (case.snapshot.host and case.snapshot.host.container == "none"))
+    )
     if not is_inside or (case.snapshot.host and case.snapshot.host.wsl and _has(case, "/dev/dxg")):
         return
     lacks = _lacks(case)
@@ -194,7 +222,7 @@ def capabilities(case: Case) -> Iterator[Finding]:
     )
 
 
-LOST = r"failed to initialize NVML: unknown error|GPU access blocked by the operating system"
+NVML_UNKNOWN = r"failed to initiali[sz]e NVML: unknow|\bnvml\b.{0,24}\b(?:init\w*|fail\w*)\b.{0,24}\bunknow"
 
 
 @rule(
@@ -205,7 +233,7 @@ LOST = r"failed to initialize NVML: unknown error|GPU access blocked by the oper
     needs=("host.container|messages",),
     hides=("PT501", "PT504", "PT511", "PT513", "PT514", "PT536", "PT701"),
     layer=23,
-    says=(r"failed to initialize NVML: unknown error", r"GPU access blocked by the operating system"),
+    says=(NVML_UNKNOWN, r"GPU access blocked by the operating system"),
 )
 def lost(case: Case) -> Iterator[Finding]:
     """What is wrong

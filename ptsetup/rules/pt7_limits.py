@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ptsetup.rules import _containers
+from ptsetup.rules import _containers, _speech
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import fact, with_variables
@@ -12,6 +12,9 @@ GIB = 1024**3
 
 SHM_TEXTS = (
     r"bus error encountered in worker|killed by signal: bus error",
+    r"\bbus error\b[^.;\n]{0,80}\b(?:data ?loader|workers?)\b|\b(?:data ?loader|workers?)\b[^.;\n]{0,60}\bbus error\b",
+    rf"\b(?:increas|bigger|larger|rais|add|sett|needs?|needed|us|with)\w*\b[^.;\n]{{0,24}}--?shm[-_]size\b[^;\n]{{0,60}}\b(?:{_speech.FIXED}|otherwise)",
+    rf"\b{_speech.FIXED} [^.;\n]{{0,40}}(?:--?shm[-_]size|--ipc[= ]host|shared memory)\b",
     r"insufficient shared memory|out of shared memory|raise your shared memory limit",
     r"unable to (?:allocate|mmap|open|write to|resize|map) shared memory",
     r"unable to (?:mmap \d+ bytes from|write to|open|resize) (?:the )?file <?/?torch_\w+",
@@ -225,7 +228,7 @@ def cpu_limit(case: Case) -> Iterator[Finding]:
     if host is None or host.cgroup is None or not quota or not cores or quota >= cores:
         return
     threads = case.env("OMP_NUM_THREADS")
-    if threads and threads.isdigit() and int(threads[:6]) <= max(quota, 1):
+    if threads and threads.isdecimal() and int(threads[:6]) <= max(quota, 1):
         return
     throttled = host.cgroup.throttled_periods or 0
     number = max(1, round(quota))

@@ -19,7 +19,9 @@ NO_TOOLKIT = (
     r"unknown (?:or invalid )?runtime(?: specified| name)?:? \"?nvidia",
     r"failed to discover GPU vendor from CDI",
     r"nvidia-container-(?:cli|runtime)(?:-hook)?['\"]?:? (?:command |executable file )?not found",
-    r"nvidia-container-cli: initialization error",
+    r"nvidia-container-cli: (?:initialization|mount|detection|device|container|ldcache|permission|mknod) error",
+    r"(?:docker|podman)\b.{0,60}unknown flag: --gpus|unknown flag: --gpus",
+    r"failed to (?:create|initialize) NVIDIA device nodes|error running hook #?\d.{0,200}nvidia-container-(?:cli|runtime)",
 )
 
 

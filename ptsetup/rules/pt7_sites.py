@@ -91,6 +91,13 @@ def _names(board: Jetson) -> tuple[str, str]:
     return board.model or "Jetson", pack
 
 
+FAILS = (
+    r"no kernel image is available",
+    r"NVIDIA driver on your system is too old|found no NVIDIA driver on your system|CUDA driver version is insufficient",
+)
+"""What a build for servers says on a board, whose driver is of another kind."""
+
+
 def _kind_of_build(case: Case, board: Jetson) -> str | None:
     """What the installed torch is: for the ``cpu``, ``generic`` (NVIDIA's packages for servers), for an ``other`` CUDA than
     the JetPack's, with a ``tag`` of the usual index, or one that ``fails``; None: nothing speaks against it, or it may do.
@@ -103,11 +110,11 @@ def _kind_of_build(case: Case, board: Jetson) -> str | None:
         return None
     requires = (case.wheel.requires if case.wheel else None) or ()
     kinds = (
-        ("cpu", case.family == "cpu"),
+        ("cpu", case.family == "cpu" or case.said(_nvidia.NOT_COMPILED) is not None),
         ("generic", any(text.startswith("nvidia-") for text in requires)),
         ("other", bool(cuda and own and cuda[0] != own)),
         ("tag", bool(re.search(r"\+(?:cu\d+|cpu)$", case.torch_version or ""))),
-        ("fails", _is_blind(case) or case.said(r"no kernel image is available") is not None),
+        ("fails", _is_blind(case) or case.said(*FAILS) is not None),
     )
     return next((kind for kind, is_so in kinds if is_so), None)
 

@@ -234,9 +234,26 @@ def no_dxg(case: Case) -> Iterator[Finding]:
 
 
 NO_MEMORY = (r"out[ _]of[ _]memory", r"cudaErrorMemoryAllocation", r"unable to allocate enough memory")
+NUMBERS = {
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "seven": 7,
+    "eight": 8,
+    "nine": 9,
+    "ten": 10,
+    "twelve": 12,
+    "sixteen": 16,
+}
 COUNTED = (
+    (
+        r"\b(?P<count>three|four|five|six|seven|eight|nine|ten|twelve|sixteen) (?:\w+ ){0,3}?(?:nvidia|geforce|rtx|gtx|tesla|quadro"
+        r"|titan|gpus|cards|[ah]\d{2,3}s?\b|[1-5]0\d0s?\b)"
+    ),
     r"(?<![\d.])(?P<count>[3-9]|1\d) ?[x*\u00d7] ?(?:nvidia|geforce|rtx|gtx|tesla|quadro|titan|[ah]\d{2,3}|\d{3,4} ?ti\b|[1-5]0\d0\b)",
-    r"\b(?P<count>[3-9]|1\d) (?:nvidia )?(?:GPUs|cards)\b",
+    r"(?<![\d.])(?P<count>[3-9]|1\d) ?(?:nvidia )?(?:GPUs?|cards|(?:张|块|枚)?(?:显?卡|显卡|gpu))\b",
     r"GPUs is (?:greater than or equal to|>=|at least) (?P<count>[3-9])\b",
 )
 MANY = 8
@@ -274,7 +291,8 @@ def too_many(case: Case) -> Iterator[Finding]:
     value = case.env("CUDA_VISIBLE_DEVICES")
     named = len(_visible.read(value).taken) if value else 0
     told = case.said(*COUNTED)
-    count = max(named, len(_visible.visible(case)), int(told.match["count"]) if told and not named else 0)
+    word = told.match["count"].lower() if told else "0"
+    count = max(named, len(_visible.visible(case)), NUMBERS.get(word) or int(word))
     hit = case.said(*NO_MEMORY)
     code = _nvidia.cuda_code(case)
     is_free = all((gpu.memory_free_bytes or 1) * 2 > (gpu.memory_total_bytes or 1) for gpu in case.gpus)

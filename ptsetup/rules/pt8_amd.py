@@ -29,7 +29,7 @@ def _override(case: Case) -> str | None:
 def target_of(override: str | None) -> str | None:
     """``11.0.0`` -> ``gfx1100``; None for what is no such version."""
     parts = (override or "").split(".")
-    if len(parts) != 3 or not all(part.isdigit() and len(part) < 4 for part in parts):
+    if len(parts) != 3 or not all(part.isdecimal() and len(part) < 4 for part in parts):
         return None
     major, minor, step = (int(part) for part in parts)
     return f"gfx{major}{minor:x}{step:x}"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ptsetup import compat
-from ptsetup.rules._case import Case
+from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact
 
@@ -13,7 +13,11 @@ NOT_AVAILABLE = (
     r"backends\.mps\.is_available\(\)\W{0,8}false\b",
     r"MPS backend .{0,40}not (?:available|supported)|current PyTorch install was not built with MPS enabled",
 )
-NEEDS_MACOS = r"MPS backend is (?:only )?supported on macOS (?P<needs>\d+(?:\.\d+)?)"
+NEEDS_MACOS = (
+    r"MPS backend is (?:only )?supported on macOS (?P<needs>\d+(?:\.\d+)?)"
+    r"|\bMPS\b.{0,120}\b(?:support\w*|available|requires?|required|needs?|added|natively)\b.{0,40}\bmacOS ?(?:version "
+    r")?(?P<since>\d+(?:\.\d+)?)"
+)
 
 
 def floor(case: Case) -> str | None:
@@ -66,7 +70,7 @@ def not_available(case: Case) -> Iterator[Finding]:
         return
     if host and "x86_64" in (host.machine, host.hardware_machine) and host.hardware_machine != "arm64":
         return
-    needs = floor(case) or (hit.match.groupdict().get("needs") if hit else None)
+    needs = floor(case) or (_needed(hit) if hit else None)
     version = host.version if host else None
     is_old = compat.at_least(version, needs) is False
     is_virtual = bool(apple and apple.is_virtual) or bool(host and host.is_virtual)
@@ -94,6 +98,11 @@ def not_available(case: Case) -> Iterator[Finding]:
         severity="error" if case.expect in (None, "mps") else "note",
         certainty="certain" if is_old or (is_off and is_virtual) else "likely",
     )
+
+
+def _needed(hit: Hit) -> str | None:
+    words = hit.match.groupdict()
+    return words.get("needs") or words.get("since")
 
 
 def _ways_to_mps(needs: str | None) -> tuple[Fix, ...]:

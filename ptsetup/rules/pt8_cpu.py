@@ -124,7 +124,7 @@ def threads(case: Case) -> Iterator[Finding]:
     cores = host.cpu.usable_cores if host and host.cpu else None
     number = torch.num_threads if torch else None
     local = case.env("LOCAL_WORLD_SIZE")
-    processes = int(local) if local and local.isdigit() and len(local) < 5 else 1
+    processes = int(local) if local and local.isdecimal() and len(local) < 5 else 1
     if not number or not cores or number * processes <= cores * 1.01 + 0.5:
         return
     if processes == 1 and number <= 2:

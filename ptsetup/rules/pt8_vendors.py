@@ -3,8 +3,19 @@
 from collections.abc import Iterator
 
 from ptsetup.facts import DeviceNode
-from ptsetup.rules import _containers, _nvidia, _vendors, pt8_amd, pt8_apple, pt8_cpu, pt8_intel, pt8_openmp, pt8_rocm
-from ptsetup.rules._case import Case
+from ptsetup.rules import (
+    _containers,
+    _nvidia,
+    _speech,
+    _vendors,
+    pt8_amd,
+    pt8_apple,
+    pt8_cpu,
+    pt8_intel,
+    pt8_openmp,
+    pt8_rocm,
+)
+from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact
 
@@ -127,8 +138,17 @@ def _works(case: Case) -> bool:
 KFD_DENIED = (
     r"/dev/kfd.{0,60}permission denied|permission denied.{0,60}/dev/kfd",
     r"unable to open /dev/kfd read-write(?!: (?:no such|invalid|cannot|out of|input))",
-    r"(?:user|you) (?:is|are) not (?:in|a member of) (?:the )?['\"]?(?:render|video)['\"]? group",
+    r"\b(?:is|are|am|was) not (?:in|an? member of|member of|part of) (?:the )?['\"]?(?:render|video)['\"]? group",
 )
+JOINED = (
+    (
+        r"\b(?:had to|needed to|needs? to|must|forgot to|by|after|fix\w*|solv\w*|missing)\b.{0,30}\b(?:add(?:ing|ed)?|join(?:ing|ed)?"
+        r"|put(?:ting)?)\b"
+        r".{0,40}\b(?:render|video)\b.{0,12}\bgroups?\b"
+    ),
+    r"\b(?:had to|needed to|by|after|fix\w*|solv\w*)\b.{0,60}\busermod\b.{0,24}\b(?:render|video)\b",
+)
+"""A person tells what has helped."""
 
 
 @rule(
@@ -159,7 +179,7 @@ def render_group(case: Case) -> Iterator[Finding]:
     Sources
         ROCm installation on Linux, prerequisites; ROCm/legacy-rocm-build#2838, #3072, ROCm/vllm#893
     """
-    hit = case.heard(render_group)
+    hit = case.heard(render_group) or _in_words(case)
     nodes = (case.snapshot.host.device_nodes if case.snapshot.host else None) or ()
     denied = [
         n for n in nodes if n.exists and n.open_errno in DENIED and n.path.startswith(("/dev/kfd", "/dev/dri/render"))
@@ -197,6 +217,14 @@ def render_group(case: Case) -> Iterator[Finding]:
         severity="error" if is_ours or hit or closed else "note",
         certainty="certain" if denied and not closed else "likely",
     )
+
+
+def _in_words(case: Case) -> Hit | None:
+    """Of a report with an AMD GPU, or of ROCm: it works for root alone, or joining a group has helped."""
+    is_amd = bool(_vendors.amd_gpus(case)) or wants_rocm(case) or case.said(r"\brocm\b|\bhip\b|/dev/kfd") is not None
+    if case.snapshot.origin != "report" or not is_amd or case.gpus:
+        return None
+    return case.said(*JOINED, *_speech.ROOT_ONLY) if case.has_complaint else None
 
 
 def _closed(case: Case) -> list[DeviceNode]:
@@ -286,7 +314,9 @@ def wrong_vendor(case: Case) -> Iterator[Finding]:
     """
     # on Windows the wheels of the plain name never were for AMD's GPUs
     hit = case.heard(wrong_vendor) or (case.said(NOT_ABLE) if case.system == "windows" else None)
-    found = _mismatch(case, has_text=hit is not None)
+    is_blind = case.snapshot.origin == "report" and case.is_blind
+    is_of_cuda = hit is not None and "xpu" not in hit.match[0].lower()
+    found = _mismatch(case, has_text=is_of_cuda or (is_blind and case.family is not None))
     if found is None or (case.expect not in (None, "rocm", "xpu", "cuda")):
         return
     vendor, device, backend, is_served = found
@@ -309,7 +339,7 @@ def wrong_vendor(case: Case) -> Iterator[Finding]:
         ),
         fixes=(cure,) if is_possible else (none,),
         severity="error"
-        if hit or case.expect or (is_served and case.family != "cpu")
+        if hit or is_blind or case.expect or (is_served and case.family != "cpu")
         else "warning"
         if is_served
         else "note",

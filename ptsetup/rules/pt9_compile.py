@@ -21,7 +21,8 @@ VARIANTS = (
 
 NO_TRITON = (
     r"cannot find a working triton installation|TritonMissing",
-    r"No module named ['\"]triton['\"]",
+    r"No module named ['\"]?triton['\"]?(?![\w.])",
+    r"Windows (?:is )?not yet supported for torch\.compile",
     r"(?:a matching )?triton is not available(?!.{0,60}xformers)|Triton not (?:installed|found)|triton is not installed",
 )
 

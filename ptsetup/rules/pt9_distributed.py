@@ -12,7 +12,7 @@ from ptsetup.rules.pt7_limits import more_shm
 
 def number(value: str | None) -> int | None:
     """A small whole number out of a variable; None for anything else."""
-    return int(value) if value and value.strip().isdigit() and len(value) < 7 else None
+    return int(value) if value and value.strip().isdecimal() and len(value) < 7 else None
 
 
 def is_multi_node(case: Case) -> bool:

@@ -13,6 +13,7 @@ from ptsetup import readers
 from ptsetup.readers import _hardware, _traces
 from ptsetup.readers._lines import speaks_of
 from ptsetup.rules import diagnose
+from tests.readers.phrases import PHRASES, QUIET
 from tests.readers.reports import CONTAINER, REPORTS
 from tests.readers.spoken import SPOKEN
 from tests.readers.tongues import TONGUES
@@ -159,3 +160,46 @@ def test_what_is_lost_makes_no_false_cause(loss):
         if found and found[0][1] == "error" and found[0][0] not in {*codes, *(code for code, _ in told(text))}:
             false.append(name)
     assert len(false) <= len(ALL) // 25, false
+
+
+@pytest.mark.parametrize(
+    ("codes", "text"),
+    [(codes, text) for codes, texts in PHRASES.values() for text in texts],
+    ids=[f"{cause}-{number}" for cause, (_, texts) in PHRASES.items() for number in range(len(texts))],
+)
+def test_what_is_said_in_few_words_is_understood(codes, text):
+    found = [code for code, _ in told(text)]
+    assert found, "nothing was found"
+    assert found[0] in codes
+
+
+@pytest.mark.parametrize("text", QUIET)
+def test_a_few_words_that_tell_of_no_fault_are_no_finding(text):
+    assert told(text) == []
+
+
+def test_a_fact_of_running_text_is_marked_as_such():
+    """It counts where nothing that was printed tells otherwise, and where something does not work."""
+    said = readers.read("I am on driver 470 with torch 2.3.1+cu121")
+    assert said.sources["nvidia.smi.driver_version"] == "report line 1, in words"
+    assert [code for code, _ in told("We run on driver 470 and torch with cuda 12.1")] == []
+    assert [code for code, _ in told("We run on driver 470 and torch with cuda 12.1, and it fails")] == ["PT502"]
+    printed = readers.read("I was on driver 470\nDriver Version: 550.54.15")
+    assert printed.nvidia.smi.driver_version == "550.54.15"
+
+
+def test_of_two_builds_the_one_that_is_said_to_work_is_not_meant():
+    works, fails = "the build with torch cu126 works fine", "the one with torch cu128 fails on my GTX 1080"
+    assert readers.read(f"{works}, {fails}").target.wheel.cuda == "12.8"
+    assert readers.read("torch cu126 or torch cu128?").target is None
+
+
+@pytest.mark.parametrize("digits", ["\u0661\u0662.\u0664", "\uff11\uff12.\uff14"], ids=["Arabic", "wide"])
+def test_digits_of_other_scripts_are_no_numbers(digits):
+    """A version is written in ASCII; ``int`` would read these too."""
+    report = f"| NVIDIA-SMI 550.54.15   Driver Version: 550.54.15   CUDA Version: {digits}     |\nPython version: 3.{digits[:2]}.1"
+    snapshot = readers.read(report)
+    assert snapshot.nvidia.smi.driver_version == "550.54.15"
+    assert snapshot.nvidia.smi.cuda_version is None
+    assert snapshot.target is None or (snapshot.target.version or "").isascii()
+    assert told(report + "\nOMP_NUM_THREADS=\u00b2\nLOCAL_WORLD_SIZE=\u00b2") == []
