@@ -32,7 +32,7 @@ from ptsetup.terminal import Terminal
 @click.option("--deep", is_flag=True, help="Also hashes, companions, a device test, copies between GPUs.")
 @click.option("--index", "index_file", metavar="FILE", help="Another wheels_index.json.")
 @click.pass_context
-def command(ctx: click.Context, /, fail_on: str, **options: Any) -> None:
+def command(ctx: click.Context, /, **options: Any) -> None:
     """CI pre-flight. Exit codes: 0 well, 1 something found, 2 wrong use, 3 could not work, 4 a bug of ptsetup."""
     terminal: Terminal = ctx.obj
     told = doctor.examine({**options, "is_fix": False}, terminal)
@@ -41,7 +41,10 @@ def command(ctx: click.Context, /, fail_on: str, **options: Any) -> None:
     else:
         from ptsetup.render import ci
 
-        text = {"github": ci.as_github, "junit": ci.as_junit, "sarif": ci.as_sarif}[options["form"]](told)
+        if options["form"] == "junit":
+            text = ci.as_junit(told, options["fail_on"])
+        else:
+            text = ci.as_github(told) if options["form"] == "github" else ci.as_sarif(told)
         if options["output"]:
             from ptsetup.commands import _output
 
@@ -49,4 +52,4 @@ def command(ctx: click.Context, /, fail_on: str, **options: Any) -> None:
             terminal.log(told.headline)
         else:
             terminal.result(text)
-    ctx.exit(doctor.exit_code(told, fail_on))
+    ctx.exit(doctor.exit_code(told, options["fail_on"]))

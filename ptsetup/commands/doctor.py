@@ -9,6 +9,7 @@ from ptsetup.terminal import Terminal
 
 DEVICES = click.Choice(["cuda", "rocm", "xpu", "mps", "cpu"])
 THRESHOLDS = ("error", "warning", "note")
+"""Those of render.doctor, which is not loaded for ``--help``."""
 
 
 def codes(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -58,7 +59,7 @@ def codes(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...])
 @click.option("--index", "index_file", metavar="FILE", help="Another wheels_index.json.")
 @click.option("-v", "--verbose", is_flag=True, help="Everything: evidence, what passed, what was skipped and why.")
 @click.pass_context
-def command(ctx: click.Context, /, is_schema: bool, fail_on: str, **options: Any) -> None:
+def command(ctx: click.Context, /, is_schema: bool, **options: Any) -> None:
     """Say what is wrong with a PyTorch set-up, and the exact fix. Exit code 1 when something was found."""
     terminal: Terminal = ctx.obj
     if is_schema:
@@ -74,7 +75,7 @@ def command(ctx: click.Context, /, is_schema: bool, fail_on: str, **options: Any
         told = _mending.mend(told, options, terminal)
     else:
         show(told, options, terminal)
-    ctx.exit(exit_code(told, fail_on))
+    ctx.exit(exit_code(told, options["fail_on"]))
 
 
 def _check(options: dict[str, Any]) -> None:
@@ -92,9 +93,9 @@ def exit_code(told: Any, fail_on: str) -> int:
     """1 when something was found at or above the threshold; 3 when there was nothing to judge."""
     if told.outcome == "unread":
         return 3
-    if fail_on == "never":
-        return 0
-    return int(any(told.counts[word] for word in THRESHOLDS[: THRESHOLDS.index(fail_on) + 1]))
+    from ptsetup.render.doctor import is_failing
+
+    return int(is_failing(told.counts, fail_on))
 
 
 def examine(options: dict[str, Any], terminal: Terminal) -> Any:
@@ -123,8 +124,9 @@ def examine(options: dict[str, Any], terminal: Terminal) -> Any:
 
 
 def _is_brief(options: dict[str, Any]) -> bool:
-    """Fixes of notes are not shown: planning for them takes longer than all rules together."""
-    return options["form"] == "text" and not options.get("verbose") and not options["is_fix"]
+    """Notes are not shown, so their fixes need none of the planning, which takes longer than all rules together."""
+    is_quiet = not options.get("verbose") and options["fail_on"] != "note"
+    return options["form"] == "text" and is_quiet and not options["is_fix"]
 
 
 def take(options: dict[str, Any], terminal: Terminal) -> Any:
@@ -188,7 +190,7 @@ def rendered(told: Any, options: dict[str, Any], terminal: Terminal) -> str | by
     if options["form"] == "markdown":
         from ptsetup.render import markdown
 
-        return markdown.as_markdown(told)
+        return markdown.as_markdown(told, with_notes=options["fail_on"] == "note")
     plain = (lambda text, **_: text) if options["output"] else terminal.style
     width = 80 if options["output"] else terminal.width
-    return render.as_text(told, plain, width=width, is_verbose=options["verbose"])
+    return render.as_text(told, plain, width=width, is_verbose=options["verbose"], fail_on=options["fail_on"])

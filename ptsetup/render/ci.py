@@ -1,9 +1,10 @@
 """A doctor's report for machines that read results of checks: GitHub annotations, JUnit XML, SARIF."""
 
 import json
+from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from ptsetup.render.doctor import Report
+from ptsetup.render.doctor import DEFAULT_THRESHOLD, THRESHOLDS, Report
 from ptsetup.render.machine import lines_to_copy
 from ptsetup.rules import BY_CODE, Ranked
 
@@ -32,13 +33,14 @@ def _fix_lines(finding: Ranked) -> list[str]:
     return [line for fix in finding.fixes for line in (f"Fix: {fix.text}", *lines_to_copy(fix))]
 
 
-def as_junit(told: Report) -> str:
-    """One test case a rule that was put: failed, skipped (with the reason) or passed."""
+def as_junit(told: Report, fail_on: str = DEFAULT_THRESHOLD) -> str:
+    """One test case a rule that was put: failed (from the severity on that ``--fail-on`` names), skipped (with the reason) or passed."""
     by_code: dict[str, list[Ranked]] = {}
     for finding in told.findings:
         by_code.setdefault(finding.code, []).append(finding)
     codes = [*told.passed, *told.skipped, *by_code]
-    failures = sum(any(f.severity == "error" for f in found) for found in by_code.values())
+    failing = () if fail_on == "never" else THRESHOLDS[: THRESHOLDS.index(fail_on) + 1]
+    failures = sum(any(f.severity in failing for f in found) for found in by_code.values())
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         f'<testsuites><testsuite name="ptsetup" tests="{len(set(codes))}" failures="{failures}" skipped="{len(told.skipped)}">',
@@ -47,16 +49,16 @@ def as_junit(told: Report) -> str:
         name = f"{code} {BY_CODE[code].slug}" if code in BY_CODE else code
         lines.append(f'<testcase classname="ptsetup" name={quoteattr(_xml(name))}>')
         if code in by_code:
-            lines += [_junit_finding(finding) for finding in by_code[code]]
+            lines += [_junit_finding(finding, failing) for finding in by_code[code]]
         elif code in told.skipped:
             lines.append(f"<skipped message={quoteattr(_xml(told.skipped[code]))}/>")
         lines.append("</testcase>")
     return "\n".join([*lines, "</testsuite></testsuites>"]) + "\n"
 
 
-def _junit_finding(finding: Ranked) -> str:
+def _junit_finding(finding: Ranked, failing: Sequence[str]) -> str:
     text = escape(_xml("\n".join([finding.message, *_fix_lines(finding)])))
-    if finding.severity == "error":
+    if finding.severity in failing:
         return f"<failure type={quoteattr(finding.slug)} message={quoteattr(_xml(finding.message))}>{text}</failure>"
     return f"<system-out>{finding.severity}: {text}</system-out>"
 

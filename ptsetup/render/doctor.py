@@ -2,7 +2,7 @@
 
 import re
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -40,6 +40,16 @@ class Report(Record, frozen=True, kw_only=True):
     skipped: dict[str, str] = {}
     """Code -> the fact that is not known, and why."""
     snapshot: Snapshot
+
+
+THRESHOLDS = ("error", "warning", "note")
+
+DEFAULT_THRESHOLD = "error"
+
+
+def is_failing(counts: Mapping[str, int], fail_on: str) -> bool:
+    """Something was found at that severity or above it; never for ``never``."""
+    return fail_on != "never" and any(counts[word] for word in THRESHOLDS[: THRESHOLDS.index(fail_on) + 1])
 
 
 UNREAD = "Nothing about a PyTorch set-up was recognised in this text, so nothing can be said about it."
@@ -96,11 +106,17 @@ def schema() -> bytes:
     return msgspec.json.format(msgspec.json.encode(msgspec.json.schema(Report)), indent=2) + b"\n"
 
 
-def as_text(told: Report, style: Style, *, width: int = 80, is_verbose: bool = False) -> str:
-    """Quiet when well, full when ill: the answer, the root cause with evidence and fix, the rest in short, the machine."""
+def as_text(
+    told: Report, style: Style, *, width: int = 80, is_verbose: bool = False, fail_on: str = DEFAULT_THRESHOLD
+) -> str:
+    """Quiet when well, full when ill: the answer, the root cause with evidence and fix, the rest in short, the machine.
+
+    What decides the exit code is shown in any case: notes where ``fail_on`` says so.
+    """
     lines = [*wrap(told.headline, width), ""]
+    has_notes = is_verbose or fail_on == "note"
     main = [f for f in told.findings if f.consequence_of is None]
-    shown = [f for f in main if f.severity != "note" or is_verbose]
+    shown = [f for f in main if f.severity != "note" or has_notes]
     for position, finding in enumerate(shown):
         followers = [f for f in told.findings if f.consequence_of == finding.code]
         is_full = position == 0 or is_verbose
@@ -114,7 +130,9 @@ def as_text(told: Report, style: Style, *, width: int = 80, is_verbose: bool = F
         lines += _verdicts(told, style, width)
     if not shown and not is_verbose:
         lines.pop()
-    lines += wrap(_tail(told), width)
+    lines += wrap(_tail(told, has_notes=has_notes), width)
+    if fail_on != DEFAULT_THRESHOLD and is_failing(told.counts, fail_on):
+        lines += wrap(f"Exit code 1: --fail-on {fail_on}.", width)
     return "\n".join(lines) + "\n"
 
 
@@ -206,13 +224,13 @@ def _verdicts(told: Report, style: Style, width: int) -> list[str]:
     return [*lines, ""]
 
 
-def _tail(told: Report) -> str:
+def _tail(told: Report, *, has_notes: bool) -> str:
     looked = len(told.passed) + len({f.code for f in told.findings if f.code in BY_CODE})
     took = f" in {told.seconds:.1f} s" if told.seconds is not None else ""
     parts = [f"{n} {word}{'s' * (n != 1)}" for word, n in told.counts.items() if n and word != "note"]
     notes = told.counts.get("note", 0)
     if notes:
-        parts.append(f"{notes} note{'s' * (notes != 1)} (-v)")
+        parts.append(f"{notes} note{'s' * (notes != 1)}{'' if has_notes else ' (-v)'}")
     unknown = sum(reason.startswith("not known") for reason in told.skipped.values())
     if unknown:
         parts.append(f"{unknown} could not be checked (-v)")

@@ -8,11 +8,11 @@ from ptsetup.rules import Ranked
 NOTHING = "Could not collect"
 
 
-def as_markdown(told: Report) -> str:
+def as_markdown(told: Report, *, with_notes: bool = False) -> str:
     """Findings with evidence and fixes, then the environment under the labels that torch's collect_env prints."""
     lines = [f"**ptsetup doctor: {told.headline}**", ""]
     for finding in told.findings:
-        if finding.severity != "note":
+        if finding.severity != "note" or with_notes:
             lines += _finding(finding)
     lines += [
         "<details><summary>Environment</summary>",

@@ -9,7 +9,9 @@ import msgspec
 import pytest
 
 from ptsetup import cli, replay
+from ptsetup.commands import doctor as commands
 from ptsetup.facts import ImportResult, Message, SharedMemory, Torch, replace
+from ptsetup.render import doctor as render
 from ptsetup.render.doctor import Report
 from ptsetup.rules import BY_CODE, RULES
 from tests import builders
@@ -175,6 +177,36 @@ def test_a_warning_fails_only_when_asked(call, stored):
     path = stored(small)
     assert call("doctor", "--from", path)[0] == 0
     assert call("doctor", "--from", path, "--fail-on", "warning")[0] == 1
+
+
+def noted():
+    """A machine that works, with something to note."""
+    return builders.machine(target=builders.target(is_writable=False, is_venv=False))
+
+
+@pytest.mark.parametrize("command", ["doctor", "check"])
+def test_what_makes_the_exit_code_is_shown(call, stored, command):
+    """A note is left to -v unless it decides."""
+    path = stored(noted())
+    code, out, _ = call(command, "--from", path)
+    assert (code, "PT217" in out, "1 note (-v)" in out) == (0, False, True)
+    code, out, _ = call(command, "--from", path, "--fail-on", "note")
+    assert (code, "note     PT217" in out, "1 note (-v)" in out) == (1, True, False)
+    assert out.splitlines()[-1] == "Exit code 1: --fail-on note."
+    assert "Exit code" not in call(command, "--from", path, "--fail-on", "warning")[1]
+
+
+def test_what_makes_the_exit_code_is_shown_in_an_issue_and_fails_in_junit(call, stored):
+    path = stored(noted())
+    assert "PT217" not in call("doctor", "--from", path, "--format", "markdown")[1]
+    assert "PT217" in call("doctor", "--from", path, "--format", "markdown", "--fail-on", "note")[1]
+    for threshold, failures in (("error", "0"), ("warning", "0"), ("note", "1"), ("never", "0")):
+        _, out, _ = call("check", "--from", path, "--format", "junit", "--fail-on", threshold)
+        assert ET.fromstring(out)[0].get("failures") == failures  # noqa: S314 - our own
+
+
+def test_the_thresholds_of_the_option_are_those_of_the_report():
+    assert render.THRESHOLDS == commands.THRESHOLDS
 
 
 def test_a_file_that_is_not_there(call):
