@@ -29,6 +29,10 @@ DEFAULT_MACOS = "15.0"
 _APPLE = re.compile(r"(?:apple\s*)?(?:silicon|m[1-9]\d?(?:\s*(?:pro|max|ultra))?)", re.IGNORECASE)
 
 
+_ARM_BOARD = re.compile(r"\bgh200|\bgb(?:10|200|300)\b|dgx spark|jetson|\borin\b|\bthor\b|\bxavier\b", re.IGNORECASE)
+"""GPUs that exist on one board with an Arm processor only."""
+
+
 class Description(Record, frozen=True, kw_only=True):
     """The options that describe a machine; None: not given."""
 
@@ -56,7 +60,8 @@ def describe(description: Description, index: WheelIndex) -> Snapshot:
     """
     _no_contradiction(description)
     system = description.system or "linux"
-    machine = _machine(system, description.arch or ("aarch64" if description.is_jetson else None))
+    is_arm = description.is_jetson or any(map(_ARM_BOARD.search, description.gpus))
+    machine = _machine(system, description.arch or ("aarch64" if is_arm and system == "linux" else None))
     is_apple = system == "macos" and machine == "arm64"
     apple = tuple(gpu for gpu in description.gpus if is_apple and _APPLE.fullmatch(gpu))
     nvidia, amd, intel = _gpus(tuple(gpu for gpu in description.gpus if gpu not in apple), index)
@@ -122,9 +127,13 @@ def _host(description: Description, system: str, machine: str) -> Host:
         libc=_libc(description.libc) if system == "linux" else None,
         container="none",
         wsl=2 if description.is_wsl else 0,
-        jetson=Jetson(l4t=description.driver) if description.is_jetson else None,
+        jetson=Jetson(l4t=description.driver) if _is_jetson(description) else None,
         pci=(),
     )
+
+
+def _is_jetson(description: Description) -> bool:
+    return description.is_jetson or any("jetson" in gpu.lower() for gpu in description.gpus)
 
 
 def _libc(text: str | None) -> Libc:

@@ -359,6 +359,21 @@ def test_only_where_a_server_build_is_taken_for_a_jetsons_own_gpu_it_is_called_u
     assert said == [True, False, False]
 
 
+def test_a_board_that_exists_with_an_arm_processor_only_need_not_be_said_to_have_one():
+    for gpu in ("DGX Spark", "GH200 480GB", "GB300", "Jetson AGX Thor"):
+        assert planned(gpu=gpu, driver="580.95.05").platform == "linux_aarch64"
+    assert planned(is_jetson=True, driver="36.4").platform == "linux_aarch64"
+    assert planned(gpu="H100", driver="580.95.05").platform == "linux_x86_64"
+    assert planned(gpu="GH200", driver="580.95.05", arch="x86_64").platform == "linux_x86_64"
+
+
+def test_a_jetsons_gpu_named_as_such_makes_it_a_jetson_board():
+    done = planned(gpu="Jetson Orin Nano", driver="36.4", python_version="3.10")
+    assert done.outcome == "refuse"
+    assert "Jetson Linux 36.4 (as desktop driver 560.28.03)" in done.headline
+    assert "vendor_wheel" in {option.kind for option in done.options}
+
+
 def test_an_apple_chip_may_be_named_on_a_mac_and_nowhere_else():
     assert planned(system="macos", gpu="Apple M2 Max").devices[0].name == "Apple M2 Max"
     with pytest.raises(RequestError):
