@@ -148,7 +148,9 @@ def _driver(build: Build, machine: Machine, index: WheelIndex, cards: tuple[Card
         return None
     _, loose = compat.minimum_driver(cuda, index, is_windows=machine.is_windows_driver)
     firsts = [row.first for card in cards if (row := branch_row(card, index)) and row.first]
-    least = max((one for one in (loose, *firsts) if one), key=compat.version_tuple, default=loose)
+    least = max((one for one in (loose, *firsts) if one), key=compat.version_tuple, default=None)
+    if least is None:
+        return No("driver", f"is for CUDA {cuda[0]}.{cuda[1]}, and which drivers carry that is not known")
     return No("driver", f"needs driver {least} or newer, this machine has {machine.driver_text}", least)
 
 
@@ -266,6 +268,8 @@ def _other_family(build: Build, cards: tuple[Card, ...]) -> No:
 def _unserved(build: Build, machine: Machine, card: Card, index: WheelIndex) -> No:
     if card.vendor == "apple":
         floor = mps_floor(build.torch, index)
+        if floor is None:
+            return No("gpu", f"has no MPS, which began with {index.mps[0].torch if index.mps else 'a later release'}")
         return No("gpu", f"needs macOS {floor} or newer for the GPU, this Mac has {machine.macos}")
     has_ptx = card.capability is not None and compat.serves(
         card.capability, (*build.sass, *build.ptx), is_ptx_allowed=True

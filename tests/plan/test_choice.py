@@ -374,6 +374,27 @@ def test_a_jetsons_gpu_named_as_such_makes_it_a_jetson_board():
     assert "vendor_wheel" in {option.kind for option in done.options}
 
 
+@pytest.mark.parametrize(
+    ("machine", "packages", "said"),
+    [
+        (
+            {"system": "macos", "os_version": "14.5", "python_version": "3.9"},
+            ("torchcodec",),
+            "has no MPS, which began with 1.12",
+        ),
+        (
+            {"gpu": "6.1", "driver": "384.81", "python_version": "3.8"},
+            (),
+            "is for CUDA 9.2, and which drivers carry that",
+        ),
+    ],
+)
+def test_what_is_not_in_the_tables_is_said_and_never_none(machine, packages, said):
+    reasons = [row.reason for row in planned(*packages, **machine).rejected]
+    assert any(said in reason for reason in reasons), reasons
+    assert not any("None" in reason for reason in reasons)
+
+
 def test_an_apple_chip_may_be_named_on_a_mac_and_nowhere_else():
     assert planned(system="macos", gpu="Apple M2 Max").devices[0].name == "Apple M2 Max"
     with pytest.raises(RequestError):
