@@ -3,10 +3,13 @@
 Only what decides between builds is here: which exist, for which Python and C library, with code for which GPU, carried by which driver.
 """
 
+import dataclasses
 import json
 import pathlib
 import re
 from collections.abc import Callable, Iterator
+
+from packaging.specifiers import SpecifierSet
 
 FOLDER = pathlib.Path(__file__).parents[3] / "shared" / "facts"
 
@@ -71,6 +74,18 @@ def at_least(have: tuple[int, ...], least: tuple[int, ...]) -> bool:
     return (*have, 0, 0, 0)[:4] >= (*least, 0, 0, 0)[:4]
 
 
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """What is drawn, but for GPUs and driver."""
+
+    system: str
+    arch: str
+    python: str
+    """``cp312``."""
+    libc: str | None
+    asked: SpecifierSet
+
+
 class Facts:
     def __init__(self) -> None:
         self.releases = read("torch_releases.json")["releases"]
@@ -89,12 +104,12 @@ class Facts:
                 if tag and is_wanted(tag):
                     yield release, tag
 
-    def fitting(
-        self, system: str, arch: str, python: str, libc: str | None, is_wanted: Callable[[str], bool]
-    ) -> Iterator[tuple[dict, str]]:
-        for release, tag in self.builds(system, arch, is_wanted):
-            is_old = libc is not None and not at_least(numbers(libc), self._glibc(release, arch, tag))
-            if python in self._pythons(release, PLATFORMS[system, arch], tag) and not is_old:
+    def fitting(self, machine: Machine, is_wanted: Callable[[str], bool]) -> Iterator[tuple[dict, str]]:
+        platform, libc = PLATFORMS[machine.system, machine.arch], machine.libc
+        for release, tag in self.builds(machine.system, machine.arch, is_wanted):
+            is_old = libc is not None and not at_least(numbers(libc), self._glibc(release, machine.arch, tag))
+            is_there = machine.python in self._pythons(release, platform, tag)
+            if is_there and not is_old and release["version"] in machine.asked:
                 yield release, tag
 
     def _pythons(self, release: dict, platform: str, tag: str) -> set[str]:
@@ -108,14 +123,14 @@ class Facts:
             return (2, 28)
         return numbers(release["manylinux"][f"min_glibc_{arch}"] or "2.17")
 
-    def cpu(self, system: str, arch: str, python: str, libc: str | None) -> tuple[str, str] | None:
-        found = [release["version"] for release, _ in self.fitting(system, arch, python, libc, "cpu".__eq__)]
+    def cpu(self, machine: Machine) -> tuple[str, str] | None:
+        found = [release["version"] for release, _ in self.fitting(machine, "cpu".__eq__)]
         return (max(found, key=numbers), "cpu") if found else None
 
-    def amd(self, python: str, libc: str | None, target: str) -> tuple[str, str] | None:
+    def amd(self, machine: Machine, target: str) -> tuple[str, str] | None:
         found = [
             (numbers(release["version"]), tag != "rocm7.14", numbers(tag), release["version"], tag)
-            for release, tag in self.fitting("linux", "x86_64", python, libc, lambda tag: self.is_for(tag, target))
+            for release, tag in self.fitting(machine, lambda tag: self.is_for(tag, target))
         ]
         return max(found)[3:] if found else None
 
@@ -124,30 +139,19 @@ class Facts:
         return target in self.gfx.get(tag, ()) and not is_doubtful
 
     def nvidia(
-        self,
-        system: str,
-        arch: str,
-        python: str,
-        libc: str | None,
-        driver: str,
-        gpus: list[tuple[int, int]],
-        *,
-        is_windows: bool,
+        self, machine: Machine, driver: str, gpus: list[tuple[int, int]], *, is_windows: bool
     ) -> tuple[str, str] | None:
-        have = numbers(driver)
+        have, found = numbers(driver), []
         if not all(is_of_branch(gpu, have[0], is_windows=is_windows) for gpu in gpus):
             return None
-        found = []
-        for release, tag in self.fitting(system, arch, python, libc, is_cuda):
+        for release, tag in self.fitting(machine, is_cuda):
             support = self._support(tag, have, is_windows=is_windows)
-            services = [self._service(release, tag, system, arch, gpu, is_full=support == "full") for gpu in gpus]
+            is_full, cuda = support == "full", capability(tag)
+            services = [self._service(release, tag, machine.system, machine.arch, gpu, is_full=is_full) for gpu in gpus]
             if support and all(services):
-                cuda = capability(tag)
-                order = cuda if support == "full" else (-cuda[0], -cuda[1])
+                order = cuda if is_full else (-cuda[0], -cuda[1])
                 is_native = set(services) == {"native"}
-                found.append(
-                    (numbers(release["version"]), is_native, support == "full", order, release["version"], tag)
-                )
+                found.append((numbers(release["version"]), is_native, is_full, order, release["version"], tag))
         return max(found)[4:] if found else None
 
     def is_ever_served(self, system: str, arch: str, gpu: tuple[int, int]) -> bool:

@@ -3,11 +3,16 @@
 import random
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from ptsetup import index
+from ptsetup.facts import replace
 from ptsetup.plan import Request, plan
 from ptsetup.plan.describe import Description, describe
-from tests.plan.raw_facts import FOLDER, Facts
+from ptsetup.plan.machine import view
+from ptsetup.plan.survey import best
+from ptsetup.plan.wanted import parse
+from tests.plan.raw_facts import FOLDER, Facts, Machine
 
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the facts are not beside this checkout")
 
@@ -94,8 +99,10 @@ WINDOWS = (
     "611.05",
 )
 
+LINUX_PC, WINDOWS_PC = ("linux", "x86_64"), ("windows", "x86_64")
+
 MACHINES = 60
-"""For each kind and seed; 3,000 of them agreed on 2026-11-25."""
+"""For each kind and seed; 4,500 of them agreed on 2026-11-25."""
 
 
 @pytest.fixture(scope="module")
@@ -103,65 +110,74 @@ def facts():
     return Facts()
 
 
-def answer(made):
-    return (made.torch, made.backend) if made.outcome == "install" else None
-
-
-def tag(python: str) -> str:
-    return f"cp{python.replace('.', '')}"
-
-
 def drawing(seed: int) -> random.Random:
     return random.Random(seed)  # noqa: S311 - machines, no secrets
 
 
-def machine_of(draw: random.Random) -> tuple[str, str, str | None]:
-    system, arch = draw.choice([("linux", "x86_64"), ("linux", "x86_64"), ("linux", "aarch64"), ("windows", "x86_64")])
-    return system, arch, draw.choice(LIBCS) if system == "linux" else None
+def machine_of(draw: random.Random, facts: Facts, *places: tuple[str, str]) -> tuple[Machine, Description, str]:
+    """(A machine, the same for the planner, what is asked for)."""
+    system, arch = draw.choice(places)
+    libc, python = draw.choice(LIBCS) if system == "linux" else None, draw.choice(PYTHONS)
+    version = draw.choice([release["version"] for release in facts.releases])
+    asked = draw.choice(("", "", f"=={version}", f"<={version}", f">={version}", f"!={facts.releases[-1]['version']}"))
+    return (
+        Machine(system, arch, f"cp{python.replace('.', '')}", libc, SpecifierSet(asked)),
+        Description(system=system, arch=arch, libc=libc and f"glibc-{libc}", python_version=python),
+        f"torch{asked}",
+    )
+
+
+def answer(description: Description, package: str) -> tuple[str, str] | None:
+    wheels = index.load()
+    made = plan(describe(description, wheels), Request(packages=(package,)), wheels)
+    return (made.torch, made.backend) if made.outcome == "install" else None
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_nvidia_gpus_one_or_two(facts, seed):
-    draw, wheels = drawing(seed), index.load()
+    draw = drawing(seed)
     for _ in range(MACHINES):
-        system, arch, libc = machine_of(draw)
-        is_wsl = (system, arch) == ("linux", "x86_64") and draw.random() < 0.25
-        is_windows = is_wsl or system == "windows"
-        python, driver = draw.choice(PYTHONS), draw.choice(WINDOWS if is_windows else LINUX)
-        names = draw.sample(GPUS, draw.choice((1, 1, 2)))
-        described = Description(
-            system=system,
-            arch=arch,
-            libc=libc and f"glibc-{libc}",
-            python_version=python,
-            driver=driver,
-            gpus=tuple(names),
-            is_wsl=is_wsl,
-        )
+        machine, described, package = machine_of(draw, facts, LINUX_PC, LINUX_PC, ("linux", "aarch64"), WINDOWS_PC)
+        is_wsl = (machine.system, machine.arch) == LINUX_PC and draw.random() < 0.25
+        is_windows = is_wsl or machine.system == "windows"
+        driver, names = draw.choice(WINDOWS if is_windows else LINUX), draw.sample(GPUS, draw.choice((1, 1, 2)))
         gpus = [tuple(map(int, name.split("."))) for name in names]
-        usable = [gpu for gpu in gpus if facts.is_ever_served(system, arch, gpu)]
-        if usable:
-            right = facts.nvidia(system, arch, tag(python), libc, driver, usable, is_windows=is_windows)
-        else:
-            right = facts.cpu(system, arch, tag(python), libc)
-        assert answer(plan(describe(described, wheels), Request(), wheels)) == right, described
+        usable = [gpu for gpu in gpus if facts.is_ever_served(machine.system, machine.arch, gpu)]
+        right = facts.nvidia(machine, driver, usable, is_windows=is_windows) if usable else facts.cpu(machine)
+        described = replace(described, driver=driver, gpus=tuple(names), is_wsl=is_wsl)
+        assert answer(described, package) == right, (described, package)
+
+
+@pytest.mark.parametrize("gpu", ["6.1", "7.0", "8.6", "12.0"])
+@pytest.mark.parametrize(("system", "drivers"), [("linux", LINUX), ("windows", WINDOWS)])
+def test_each_release_with_each_driver(facts, gpu, system, drivers):
+    """All of them, so that every tie between tags comes up; the builds are judged without the words of a plan."""
+    wheels, libc = index.load(), "2.39" if system == "linux" else None
+    for driver in drivers:
+        described = Description(system=system, python_version="3.10", driver=driver, gpus=(gpu,))
+        seen = view(describe(described, wheels), wheels)
+        for release in facts.releases:
+            asked = f"=={release['version']}"
+            machine = Machine(system, "x86_64", "cp310", libc, SpecifierSet(asked))
+            capability = tuple(map(int, gpu.split(".")))
+            right = facts.nvidia(machine, driver, [capability], is_windows=system == "windows")
+            fit = best(seen, parse(Request(packages=(f"torch{asked}",)), wheels), wheels, seen.cards)
+            assert (fit and (fit.build.torch, fit.build.backend)) == right, (driver, asked)
 
 
 def test_amd_gpus(facts):
-    draw, wheels = drawing(0), index.load()
+    draw = drawing(0)
     for _ in range(MACHINES):
-        python, libc, target = draw.choice(PYTHONS), draw.choice(LIBCS), draw.choice(facts.targets)
-        described = Description(libc=f"glibc-{libc}", python_version=python, gpus=(target,))
+        machine, described, package = machine_of(draw, facts, LINUX_PC)
+        target = draw.choice(facts.targets)
         is_usable = any(facts.is_for(name, target) for name in facts.gfx)
-        right = facts.amd(tag(python), libc, target) if is_usable else facts.cpu("linux", "x86_64", tag(python), libc)
-        assert answer(plan(describe(described, wheels), Request(), wheels)) == right, described
+        right = facts.amd(machine, target) if is_usable else facts.cpu(machine)
+        assert answer(replace(described, gpus=(target,)), package) == right, (described, target, package)
 
 
 def test_no_gpu(facts):
-    draw, wheels = drawing(0), index.load()
+    draw = drawing(0)
     for _ in range(MACHINES):
-        system, arch, libc = draw.choice([machine_of(draw), ("windows", "arm64", None)])
-        python = draw.choice(PYTHONS)
-        described = Description(system=system, arch=arch, libc=libc and f"glibc-{libc}", python_version=python)
-        right = facts.cpu(system, arch, tag(python), libc)
-        assert answer(plan(describe(described, wheels), Request(), wheels)) == right, described
+        places = (LINUX_PC, ("linux", "aarch64"), WINDOWS_PC, ("windows", "arm64"))
+        machine, described, package = machine_of(draw, facts, *places)
+        assert answer(described, package) == facts.cpu(machine), (described, package)
