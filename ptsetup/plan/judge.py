@@ -355,9 +355,21 @@ def _companions(build: Build, machine: Machine, wanted: Wanted, index: WheelInde
         ]
         there = next((v for v in at_hand if wanted.only or _has_companion(name, v, build, machine, index)), None)
         if there is None:
-            return No("companion", f"has no {name} for the same backend tag")
+            return No("companion", _without(name, fitting, at_hand, build, machine, wanted, index))
         found.append((name, there))
     return tuple(found)
+
+
+def _without(
+    name: str, fitting: list[str], at_hand: list[str], build: Build, machine: Machine, wanted: Wanted, index: WheelIndex
+) -> str:
+    """Why none of a companion's fitting versions can be had."""
+    if not at_hand:
+        return f"has no {name} {'among the wheels at hand' if wanted.only else 'on the index (asked just now)'}"
+    table = _companion_rows(Held(index))
+    rows = [row for v in fitting for row in table.get((name, v, build.backend, build.platform), ())]
+    has_one = any(row.origin == build.origin for row in rows)
+    return f"has no {name} for {f'Python {machine.python}' if has_one else 'the same backend tag'}"
 
 
 def _can_be_had(name: str, version: str, build: Build, wanted: Wanted) -> bool:

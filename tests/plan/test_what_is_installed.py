@@ -28,6 +28,20 @@ def test_the_package_that_holds_torch_back_is_named_and_others_are_not():
     assert "torchvision" not in planned("torch", "torchvision", gpu="8.6", driver="595.58.03").reasons[0]
 
 
+@pytest.mark.parametrize(
+    ("packages", "machine", "said"),
+    [
+        # torchvision 0.20.1 has no wheel for 3.13, torch 2.5.1 has one
+        (("torch==2.5.1", "torchvision"), {"python_version": "3.13"}, "has no torchvision for Python 3.13"),
+        (("torch==2.15.0", "torchaudio"), {"backend": "cu132"}, "has no torchaudio for the same backend tag"),
+    ],
+)
+def test_why_a_companion_is_missing_is_told_as_it_is(packages, machine, said):
+    made = planned(*packages, gpu="8.6", driver="595.58.03", **machine)
+    assert made.outcome == "refuse"
+    assert said in made.headline
+
+
 def test_a_companion_that_was_named_with_its_version_is_what_torch_has_to_satisfy():
     done = planned("torchaudio==2.8.0", gpu="8.6", driver="580.95.05")
     assert done.reasons[0].startswith("the newest torch that satisfies torchaudio==2.8.0 with code for")
