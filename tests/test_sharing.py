@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ptsetup import cli, replay
-from ptsetup.facts import GpuProcess, Interface, Message, Network, replace
+from ptsetup.facts import GpuProcess, Interface, Message, Network, Reading, Unknown, replace
 from tests import builders
 
 ID = "GPU-11111111-2222-3333-4444-555555555555"
@@ -79,3 +79,31 @@ def test_the_doctor_masks_all_that_it_prints(form, tmp_path, capsys):
     assert "iJIT_NotifyEvent" in out
     assert "jane" not in out
     assert form != "json" or json.loads(out)["findings"]
+
+
+@pytest.mark.parametrize(
+    "name", ["found", "target", "probe", "none", "x86_64", "fork", "sysfs", "glibc", "report", "env", "nvidia-smi"]
+)
+def test_a_person_named_like_a_word_of_ours_changes_no_meaning(name):
+    """States, kinds and the paths of facts are no texts: only what may hold a name is masked."""
+    machine = builders.machine(
+        host=builders.host(network=Network(hostname=name), container="none", machine="x86_64", pci_source="sysfs"),
+        target=builders.target(start_method="fork", prefix=f"/home/{name}/.venv"),
+        readings=(Reading(probe="host", status="found"),),
+        unknowns=(Unknown(path="target.pip", reason="failed", detail=f"/home/{name}/pip.conf"),),
+        messages=(Message(text=f"by {name}, in /home/{name}/x"),),
+    )
+    shared = replay.shared(machine, machine)
+    assert (shared.messages[0].text, shared.target.prefix) == ("by USER, in ~/x", "~/.venv")
+    assert shared.host.network.hostname == "HOST"
+    assert shared.unknowns == (Unknown(path="target.pip", reason="failed", detail="~/pip.conf"),)
+    assert (shared.readings, shared.origin) == (machine.readings, machine.origin)
+    for field in ("container", "machine", "pci_source"):
+        assert getattr(shared.host, field) == getattr(machine.host, field)
+    assert shared.target.start_method == "fork"
+
+
+def test_a_password_in_a_foreign_text_is_masked():
+    machine = personal("Looking in indexes: https://me:s3cret@pypi.example/simple?token=t0ken, symbol a:b@GLIBC_2.38")
+    text = replay.shared(machine, machine).messages[0].text
+    assert text == "Looking in indexes: https://pypi.example/simple, symbol a:b@GLIBC_2.38"

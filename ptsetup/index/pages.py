@@ -74,8 +74,8 @@ def fetch(
         reach_s: seconds until the first answer.
         read_s: seconds for the whole page.
     """
-    if not url.startswith(("http://", "https://", "file://")):
-        return Page(answer="unreachable", detail=f"{url} is no http, https or file address")
+    if not url.lower().startswith(("http://", "https://", "file://")):
+        return Page(answer="unreachable", detail=f"{host_of(url)} stands in no http, https or file address")
     # a thread, because no timeout of a socket covers the look-up of a name, several addresses, or a header sent byte by byte
     begun, done, pages = threading.Event(), threading.Event(), list[Page]()
     asked = through or opener()
@@ -116,12 +116,17 @@ def _fetch(
     except _TooLargeError:
         return Page(answer="refused", detail=f"{host} sent a page of more than {PAGE_LIMIT // 1024 // 1024} MB")
     except (OSError, ValueError, EOFError, HTTPException) as problem:
-        return Page(
-            answer="unreachable", detail=f"{host} did not answer: {getattr(problem, 'reason', None) or repr(problem)}"
-        )
+        return Page(answer="unreachable", detail=f"{host} did not answer: {_reason(problem)}")
     if links is None:
         return Page(answer="refused", detail=f"{host} answered with a page that is no package index")
     return Page(answer="there", detail=host, links=links)
+
+
+def _reason(problem: Exception) -> str:
+    if type(problem).__name__ == "InvalidURL":
+        # its words repeat a piece of the address, which may be one of a password
+        return "this is no valid address (in a password, / is written %2F and @ is written %40)"
+    return str(getattr(problem, "reason", None) or repr(problem))
 
 
 LOGINS = {401: ": it wants a login", 407: ": the proxy wants a login"}

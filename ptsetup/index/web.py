@@ -47,18 +47,23 @@ def _trusting(cert: str | None) -> "SSLContext":
     return context
 
 
+_LOGIN = re.compile(r"(?:[^/\s]*@|[^/\s:@\[]+:(?!\d+(?:/|$))\S*@)")
+"""``user:password@`` at the start of what follows the scheme, also with a bare ``@`` or ``/`` in the password."""
+
+
 def host_of(url: str) -> str:
-    """The host that a message may name: no credentials, no path (but that of a file)."""
-    if url.startswith("file://"):
+    """The host that a message may name: no credentials, no path (but that of a file). A proxy may be written without a scheme."""
+    scheme, mark, rest = url.partition("://")
+    if scheme.lower() == "file":
         return url
-    return re.sub(r"^[a-z+]+://([^/@]*@)?", "", url).partition("/")[0]
+    return _LOGIN.sub("", rest if mark else url, count=1).partition("/")[0].partition("?")[0]
 
 
 def without_login(url: str) -> tuple[str, str | None]:
     """(The address without its user and password, the header of basic authentication that they make)."""
     import base64
 
-    match = re.match(r"(https?://)([^/@]*)@", url)
+    match = re.match(r"(https?://)([^/]*)@", url, re.IGNORECASE)
     if match is None:
         return url, None
     user, _, password = match[2].partition(":")

@@ -98,7 +98,7 @@ def arguments(settings: Settings, *, is_uv: bool, is_family: bool, is_default: b
 VARIABLES = {"--index-url": ("UV_DEFAULT_INDEX", "PIP_INDEX_URL"), "--find-links": ("UV_FIND_LINKS", "PIP_FIND_LINKS")}
 """Options that may hold a password, with the variables of uv and of pip that say the same."""
 
-_LOGIN = re.compile(r"https?://[^/@]+@")
+_LOGIN = re.compile(r"https?://[^/@]+@", re.IGNORECASE)
 
 
 def out_of_sight(argv: Sequence[str], *, is_uv: bool) -> tuple[list[str], dict[str, str]]:

@@ -1,8 +1,10 @@
-"""The variables that bear on a PyTorch set-up: an allow-list; credentials in URLs are taken out, nothing else is stored."""
+"""The variables that bear on a PyTorch set-up: an allow-list; credentials and tokens in URLs are taken out, nothing else is stored."""
 
 import os
 import re
 from collections.abc import Mapping
+
+from ptsetup.inside.parts import urls
 
 NAMES = frozenset((
     "PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONNOUSERSITE", "PYTHONUSERBASE", "PYTHONSAFEPATH", "PYTHONSTARTUP",
@@ -51,18 +53,15 @@ the failure catalogue of this project."""
 PREFIXES = ("NCCL_", "PIP_", "UV_", "NVSHMEM_", "RCCL_")
 """Families whose every member counts: a forgotten one is itself the fault."""
 
-SPEAKS_OF_SECRETS = r"(?i)(?:TOKEN|PASSWORD|PASSWD|SECRET|CREDENTIAL|APIKEY|API_KEY|USERNAME|AUTH)(?![a-z])"
+SPEAKS_OF_SECRETS = r"(?i)(?:TOKEN|PASSWORD|PASSWD|SECRET|CREDENTIAL|APIKEY|KEY|USERNAME|AUTH|BASIC|SIGNATURE)(?![a-z])"
 
 LENGTH_LIMIT = 4096
-
-_CREDENTIALS = r"(?<=://)[^/\s@]*@|(?<![^\s,=])[^/\s@,=:]+:[^/\s@,=]*@"
-"""``user:password@`` behind a scheme, or where a proxy is written without one."""
 
 
 def take(env: Mapping[str, str] | None = None) -> dict[str, str]:
     """The variables of the allow-list that are set, sorted by name."""
     env = os.environ if env is None else env
-    return {name: harmless(value) for name, value in sorted(env.items()) if is_wanted(name)}
+    return {name: harmless(value, is_proxy=is_proxy(name)) for name, value in sorted(env.items()) if is_wanted(name)}
 
 
 def is_wanted(name: str) -> bool:
@@ -71,7 +70,12 @@ def is_wanted(name: str) -> bool:
     return upper in NAMES or (upper.startswith(PREFIXES) and not re.search(SPEAKS_OF_SECRETS, upper))
 
 
-def harmless(value: str) -> str:
-    """A value without credentials in its URLs, whole characters only, and not longer than a page."""
+def is_proxy(name: str) -> bool:
+    """Its value is the address of a proxy."""
+    return name.upper().endswith("_PROXY") and name.upper() != "NO_PROXY"
+
+
+def harmless(value: str, *, is_proxy: bool = False) -> str:
+    """A value without credentials and tokens in its URLs, whole characters only, and not longer than a page."""
     text = value[:LENGTH_LIMIT].encode("utf-8", "replace").decode("utf-8")
-    return re.sub(_CREDENTIALS, "", text)
+    return urls.clean_proxy(text) if is_proxy else urls.clean(text)

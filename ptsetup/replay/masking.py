@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ptsetup.facts import Record, Snapshot
+from ptsetup.inside.parts import urls
 
 SharedT = TypeVar("SharedT", bound=Record)
 
@@ -72,6 +73,7 @@ def masker(snapshot: Snapshot) -> Callable[[str], str]:
     hosts = _Words(_hosts(snapshot, texts), behind=r"(?:\.[A-Za-z][\w-]*)*")
 
     def mask(text: str) -> str:
+        text = urls.clean_prose(text)
         text = _HOME.sub("~", own_home.sub("~", text) if own_home else text)
         text = ids.mask(_SERIAL.sub(r"\1SERIAL", text))
         return hosts.mask(addresses.mask(users.mask(text)))
@@ -238,12 +240,36 @@ def _addresses(snapshot: Snapshot) -> list[str]:
     return sorted(address for address in found if address and not _LOOPBACK.fullmatch(address) and address != "ADDRESS")
 
 
+_FIXED = frozenset((
+    "schema", "status", "reason", "origin", "probe", "source", "chosen_by", "system", "distribution", "machine", "hardware_machine",
+    "container", "implementation", "platform_tag", "python_tag", "start_method", "kind", "via", "installer", "role", "stage",
+    "build_kind", "rpath_kind", "pci_source", "kernel_module_flavor", "filesystem", "driver", "soname", "code", "slug",
+    "severity", "outcome", "where", "device", "vendor", "answer", "verdict", "expect", "root",
+))  # fmt: skip
+"""Fields that hold one word of a fixed list: a person whose name is such a word must not change what they mean."""
+
+_WORD = re.compile(r"[\w.+-]*")
+
+_FACT = re.compile(
+    r"(?:host|nvidia|amd|intel|apple|target|torch|bench|env|readings|messages|unknowns)(?:[.\[][\w.\[\]-]*)?"
+)
+"""The path of a fact, as ``target.pip.proxy``."""
+
+
+def _is_fixed(field: str, text: str) -> bool:
+    if field == "path":
+        return _FACT.fullmatch(text) is not None
+    return field in _FIXED and _WORD.fullmatch(text) is not None
+
+
 def _walk(value: object, mask: Callable[[str], str], field: str = "") -> object:
     if isinstance(value, str):
         # this field holds a host's name, whatever it looks like
-        return "HOST" if field == "hostname" and not _LOOPBACK.fullmatch(value) else mask(value)
+        if field == "hostname":
+            return "HOST" if not _LOOPBACK.fullmatch(value) else value
+        return value if _is_fixed(field, value) else mask(value)
     if isinstance(value, list | tuple):
-        return [_walk(item, mask) for item in value]
+        return [_walk(item, mask, field) for item in value]
     if isinstance(value, dict):
         return {key: _walk(item, mask, key) for key, item in value.items()}
     return value

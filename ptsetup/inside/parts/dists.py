@@ -5,6 +5,8 @@ import os
 import re
 import sys
 
+from ptsetup_inside import urls
+
 FAMILY = re.compile(
     r"torch(?:vision|audio|text|codec|ao|data|gen|rl|elastic)?|functorch|pytorch(?:-.*)?|libtorch|triton(?:-.*)?|numpy|nvidia-.*|cuda-.*"
     r"|cudatoolkit|cudnn|nccl|pynvml|xformers|flash-attn(?:-.*)?|bitsandbytes|amdsmi|rocm(?:-.*)?|intel-.*|mkl(?:-.*)?|nomkl"
@@ -95,7 +97,7 @@ def described(name, version, folder, header):
         "version": said if header.exists else None,
         "location": os.path.dirname(folder),
         "has_metadata": header.exists,
-        "requires": header.values(b"Requires-Dist") if header.exists else None,
+        "requires": [urls.clean(need) for need in header.values(b"Requires-Dist")] if header.exists else None,
         "installer": first_line(os.path.join(folder, "INSTALLER")),
         "wheel_tags": tags(os.path.join(folder, "WHEEL")),
         "has_record": None if is_egg else os.path.isfile(os.path.join(folder, "RECORD")),
@@ -140,15 +142,11 @@ def origin(file):
     try:
         told = json.loads(text)
         return {
-            "source_url": without_credentials(str(told.get("url"))),
+            "source_url": urls.clean(str(told.get("url"))),
             "is_editable": bool((told.get("dir_info") or {}).get("editable")),
         }
     except (ValueError, AttributeError):
         return {"is_editable": None}
-
-
-def without_credentials(url):
-    return re.sub(r"(?<=://)[^/\s@]*@", "", url)
 
 
 def conda():

@@ -9,7 +9,7 @@ import os
 import re
 import sys
 
-from ptsetup_inside import uvconfig
+from ptsetup_inside import urls, uvconfig
 
 NAME = "pip.ini" if os.name == "nt" else "pip.conf"
 
@@ -42,7 +42,7 @@ DEPTH_LIMIT = 5
 def look(pip_version, keep_credentials=False):
     """The configuration as a dictionary of the record PipConfig."""
     settings, sources, problems = merged()
-    clean = (lambda text: text) if keep_credentials else without_credentials
+    clean, clean_proxy = ((lambda text: text),) * 2 if keep_credentials else (urls.clean, urls.clean_proxy)
     constraints = settings.get("constraint", [])
     found = {
         "index_url": clean(settings["index-url"]) if settings.get("index-url") else None,
@@ -51,7 +51,7 @@ def look(pip_version, keep_credentials=False):
         "constraints": [clean(place) for place in constraints],
         "no_index": settings.get("no-index", False),
         "cert": settings.get("cert"),
-        "proxy": clean(settings["proxy"]) if settings.get("proxy") else None,
+        "proxy": clean_proxy(settings["proxy"]) if settings.get("proxy") else None,
         "cache_dir": settings.get("cache-dir"),
         "sources": sources,
         "pip_version": pip_version,
@@ -60,12 +60,6 @@ def look(pip_version, keep_credentials=False):
         "problems": problems,
     }
     return found
-
-
-def without_credentials(text):
-    """URLs without user and password, also where the scheme is left out (``user:password@proxy:3128``)."""
-    text = re.sub(r"(?<=://)[^/\s@]*@", "", text)
-    return re.sub(r"^[^/\s@:]+:[^/\s@]*@", "", text)
 
 
 def merged():
@@ -181,7 +175,7 @@ def constraint_lines(constraints, depth=0):
             if nested and depth < DEPTH_LIMIT:
                 found += constraint_lines([os.path.join(os.path.dirname(file), nested.group(1))], depth + 1)
             elif re.match(CONSTRAINT, line):
-                found.append(re.split(r"\s--hash=", line)[0].strip())
+                found.append(urls.clean(re.split(r"\s--hash=", line)[0].strip()))
     return found
 
 
