@@ -39,9 +39,13 @@ def checked(options: dict[str, Any]) -> Places:
 
 
 def _place(text: str, option: str) -> str:
-    is_address = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text) is not None
     if not text.strip():
         raise RequestError(f"{option} is empty.", hint="Leave it out, or look whether the variable in it is set.")
+    if option == "--find-links":
+        from ptsetup.install import settings
+
+        text = settings.place(text)
+    is_address = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text) is not None
     if option == "--find-links" and not is_address:
         return _folder(text)
     if option == "--mirror" and not is_address:
@@ -61,7 +65,7 @@ def _address(text: str, option: str) -> str:
     if scheme.lower() not in SCHEMES or not rest:
         raise RequestError(f"{option} {_shown(text)} is no address that can be asked.", hint=_way_out(text))
     if scheme.lower() == "file":
-        return f"file://{_folder(rest)}" if option == "--find-links" else f"file://{rest}"
+        return f"file://{rest}"
     try:
         host = urlsplit(text).hostname
     except ValueError:

@@ -123,6 +123,8 @@ class PipConfig(Record, frozen=True, kw_only=True):
     find_links_wheels: tuple[str, ...] = ()
     """File names of the wheels of torch, its companions and triton in local folders of ``find_links``."""
     no_index: bool = False
+    trusted_hosts: tuple[str, ...] = ()
+    """Hosts that need no certificate (``trusted-host``)."""
     cert: str | None = None
     proxy: str | None = None
     sources: dict[str, str] = {}

@@ -12,8 +12,13 @@ if TYPE_CHECKING:
     from urllib.request import OpenerDirector
 
 
-def opener(*, proxy: str | None = None, cert: str | None = None) -> "OpenerDirector":
+def opener(*, proxy: str | None = None, cert: str | None = None, is_trusted: bool = False) -> "OpenerDirector":
     """An opener with the user's proxy and certificates beside those of the environment.
+
+    Args:
+        proxy: for http and https.
+        cert: a file or folder of certificates.
+        is_trusted: the user said that the host needs no certificate (pip's ``trusted-host``).
 
     Raises:
         WheelIndexError: the certificates cannot be read.
@@ -24,8 +29,14 @@ def opener(*, proxy: str | None = None, cert: str | None = None) -> "OpenerDirec
     if proxy:
         handlers.append(urllib.request.ProxyHandler({"http": proxy, "https": proxy}))
     # from Python 3.13 on the default is strict about extensions that the certificates of many companies lack; uv is not
-    if cert or sys.version_info >= (3, 13):
-        handlers.append(urllib.request.HTTPSHandler(context=_trusting(cert)))
+    if cert or is_trusted or sys.version_info >= (3, 13):
+        context = _trusting(None if is_trusted else cert)
+        if is_trusted:
+            import ssl
+
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        handlers.append(urllib.request.HTTPSHandler(context=context))
     return urllib.request.build_opener(*handlers)
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from ptsetup import run
 from ptsetup.errors import InstallFailed
 from ptsetup.facts import Snapshot
-from ptsetup.install import refusals, transaction
-from ptsetup.install.already import family_needs, folders, marker_environment
+from ptsetup.install import journal, refusals, transaction
+from ptsetup.install.already import family_needs, folders, marker_environment, project
 from ptsetup.install.records import Outcome, Step
 from ptsetup.install.settings import Settings, arguments, asks_default_index, environment, out_of_sight
 from ptsetup.plan import Plan
@@ -62,6 +62,7 @@ def carry_out(plan: Plan, snapshot: Snapshot, settings: Settings, log: Log, prov
         for site in folders(target):
             stack.enter_context(transaction.over(site, work.back))
         _install(work)
+        _look(work)
         problems = _prove(work, prove)
         if problems:
             raise InstallFailed(
@@ -87,6 +88,18 @@ def _install(work: Work) -> None:
         for extra in _closure(work, command) if is_family else ():
             _command(work, extra, is_family=True)
     work.done("installed", started, f"torch {work.plan.name} and what it needs; the old is kept until the proof")
+
+
+def _look(work: Work) -> None:
+    """An installer that ended well may have done its work elsewhere (a wrapper, a setting of a kind that is not known to us)."""
+    sites = folders(work.snapshot.target) if work.snapshot.target else ()
+    there = {project(name) for site in sites for name in journal.dist_infos(site)}
+    lacking = [requirement.name for requirement in work.plan.requirements if requirement.name not in there]
+    if lacking:
+        raise InstallFailed(
+            f"The installer ended well, but {lacking[0]} is not in {sites[0]}. The old state is back.",
+            hint="Its words above name the folder that it wrote to; ptsetup doctor looks at the settings of pip and uv.",
+        )
 
 
 def _closure(work: Work, first: Sequence[str]) -> list[tuple[str, ...]]:

@@ -17,6 +17,10 @@ TRIES = 12
 """At most so many announced builds are asked for before we give up on the index."""
 
 
+OutOfReach = Callable[[Plan, Page, Request], Plan]
+"""What to do where the index for a Plan (of that Request) cannot be asked."""
+
+
 def prepare(snapshot: Snapshot, request: Request, index: WheelIndex, settings: Settings, log: Log) -> Plan:
     """The Plan, checked against what can be had: the live index, or the wheels in the user's folders when it is out of reach.
 
@@ -27,25 +31,11 @@ def prepare(snapshot: Snapshot, request: Request, index: WheelIndex, settings: S
     """
     if request.find_links:
         return from_folder(snapshot, request, index, request.find_links)
-    made = plan(snapshot, request, index)
-    for _ in range(TRIES):
-        # a flat page and the user's default index are the installer's to ask
-        if made.outcome != "install" or made.index_url is None or "--index-url" not in made.commands[0]:
-            return made
-        reached = ask(made.index_url, "torch", settings)
-        if reached.answer in ("unreachable", "refused"):
-            return _fall_back(snapshot, request, index, settings, made, reached)
-        nightly = _nightly(snapshot, reached) if request.is_pre else None
-        if nightly is not None:
-            return _told(made, nightly, reached)
-        lacking = _name(made) if request.is_pre or _is_absent(made, reached) else _lacking_companion(made, settings)
-        if lacking is None:
-            refuse_another_wheel(made.requirements[0], reached)
-            return made
-        log(f"{lacking.partition('@')[0]} is not on the index ({reached.detail}); looking for the next best build.")
-        request = replace(request, absent=(*request.absent, lacking))
-        made = plan(snapshot, request, index)
-    return made
+
+    def out_of_reach(made: Plan, reached: Page, request: Request) -> Plan:
+        return _fall_back(snapshot, request, index, settings, made, reached)
+
+    return _checked(snapshot, request, index, settings, out_of_reach, log=log)[0]
 
 
 def only_beside(made: Plan) -> Plan:
@@ -66,33 +56,67 @@ def confirm(snapshot: Snapshot, request: Request, index: WheelIndex, settings: S
     """
     if request.find_links:
         return from_folder(snapshot, request, index, request.find_links)
+
+    def out_of_reach(made: Plan, reached: Page, _: Request) -> Plan:
+        told: Plan = replace(made, warnings=(*made.warnings, f"it could not be asked now: {reached.detail}"))
+        return told
+
+    made, reached = _checked(snapshot, request, index, settings, out_of_reach, is_doubted_only=True)
+    if reached is None:
+        return made
+    warnings = tuple(warning for warning in made.warnings if "announced" not in warning)
+    reasons = (*made.reasons, f"{reached.detail} has it (asked just now)")
+    seen: Plan = replace(made, status="seen", warnings=warnings, reasons=reasons)
+    return seen
+
+
+def _checked(
+    snapshot: Snapshot,
+    request: Request,
+    index: WheelIndex,
+    settings: Settings,
+    out_of_reach: OutOfReach,
+    *,
+    is_doubted_only: bool = False,
+    log: Log | None = None,
+) -> tuple[Plan, Page | None]:
+    """(The best Plan whose wheels the live index has, the page that has them; None: no page was asked, or its words stand in the Plan).
+
+    Args:
+        snapshot: the machine.
+        request: what is wanted.
+        index: the wheels that are known.
+        settings: how to connect.
+        out_of_reach: what to do where the index does not answer.
+        is_doubted_only: only announced builds and nightlies are asked for.
+        log: is told of each build that is not there.
+    """
     made = plan(snapshot, request, index)
     for _ in range(TRIES):
-        if (
-            made.outcome != "install"
-            or not (made.status == "announced" or request.is_pre)
-            or "--index-url" not in made.commands[0]
-            or made.index_url is None
-        ):
-            return made
-        reached = ask(made.index_url, "torch", settings)
+        address = _address(made)
+        if address is None or (is_doubted_only and made.status != "announced" and not request.is_pre):
+            return made, None
+        reached = ask(address, "torch", settings)
         if reached.answer in ("unreachable", "refused"):
-            return replace(made, warnings=(*made.warnings, f"it could not be asked now: {reached.detail}"))
+            return out_of_reach(made, reached, request), None
         nightly = _nightly(snapshot, reached) if request.is_pre else None
         if nightly is not None:
-            return _told(made, nightly, reached)
+            return _told(made, nightly, reached), None
         lacking = _name(made) if request.is_pre or _is_absent(made, reached) else _lacking_companion(made, settings)
         if lacking is None:
-            warnings = tuple(warning for warning in made.warnings if "announced" not in warning)
-            return replace(
-                made,
-                status="seen",
-                warnings=warnings,
-                reasons=(*made.reasons, f"{reached.detail} has it (asked just now)"),
-            )
+            if not is_doubted_only:
+                refuse_another_wheel(made.requirements[0], reached)
+            return made, reached
+        if log is not None:
+            log(f"{lacking.partition('@')[0]} is not on the index ({reached.detail}); looking for the next best build.")
         request = replace(request, absent=(*request.absent, lacking))
         made = plan(snapshot, request, index)
-    return made
+    return made, None
+
+
+def _address(made: Plan) -> str | None:
+    """The index that is to be asked; None: there is none, or a flat page or the user's default index, which are the installer's to ask."""
+    return made.index_url if made.outcome == "install" and "--index-url" in made.commands[0] else None
 
 
 def _lacking_companion(made: Plan, settings: Settings) -> str | None:

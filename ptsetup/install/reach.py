@@ -4,7 +4,7 @@ import pathlib
 import re
 from collections.abc import Iterable, Sequence
 
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from ptsetup import compat
 from ptsetup.facts import Record
@@ -25,16 +25,12 @@ class Wheel(Record, frozen=True, kw_only=True):
     abi: str
     platform: str | None
 
-    @property
-    def build(self) -> str:
-        """As ``Request.only`` names builds: ``2.13.0+cpu``; without a local part the default index's build, ``2.13.0``."""
-        return self.version
-
 
 def ask(index_url: str, project: str, settings: Settings) -> Page:
     """Ask an index for a project's page, once, for about three seconds. Never raises."""
     return pages.fetch(
-        f"{index_url.rstrip('/')}/{project}/", through=web.opener(proxy=settings.proxy, cert=settings.cert)
+        f"{index_url.rstrip('/')}/{project}/",
+        through=web.opener(proxy=settings.proxy, cert=settings.cert, is_trusted=settings.trusts(index_url)),
     )
 
 
@@ -47,12 +43,11 @@ def wheels_in(folders: Iterable[str]) -> tuple[Wheel, ...]:
     """The wheels of the torch family in local folders (those that cannot be read hold none), sorted by name."""
     found = []
     for folder in dict.fromkeys(folders):
-        path = folder.removeprefix("file://")
         try:
-            names = sorted(entry.name for entry in pathlib.Path(path).iterdir())
+            names = sorted(entry.name for entry in pathlib.Path(folder).iterdir())
         except OSError:
             names = []
-        found += [wheel for name in names if (wheel := _wheel(path, name)) is not None]
+        found += [wheel for name in names if (wheel := _wheel(folder, name)) is not None]
     return tuple(found)
 
 
@@ -61,6 +56,8 @@ def _wheel(folder: str, name: str) -> Wheel | None:
     if match is None:
         return None
     project, version, python_tag, abi, platform = match.groups()
+    if not _is_version(version):
+        return None
     return Wheel(
         folder=folder,
         file=name,
@@ -70,6 +67,14 @@ def _wheel(folder: str, name: str) -> Wheel | None:
         abi=abi,
         platform=compat.platform_of_tag(platform) if platform != "any" else None,
     )
+
+
+def _is_version(text: str) -> bool:
+    try:
+        Version(text)
+    except InvalidVersion:
+        return False
+    return True
 
 
 def fitting(wheels: Sequence[Wheel], python_tag: str | None, platform: str | None) -> tuple[Wheel, ...]:

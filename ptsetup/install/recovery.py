@@ -1,5 +1,6 @@
 """An installation that was cut off (killed, no power): noticed by the next one, and put right."""
 
+import os
 from collections.abc import Callable
 
 from ptsetup.facts import Snapshot
@@ -33,6 +34,15 @@ def recover(snapshot: Snapshot, log: Log) -> None:
 
 
 def forget(snapshot: Snapshot) -> None:
-    """All is right as it is: the old state is not needed."""
-    for site in folders(snapshot.target) if snapshot.target else ():
-        journal.discard(site)
+    """All is right as it is: the old state is not needed.
+
+    Raises:
+        InstallFailed: another installation holds the environment: the old state is its own way back.
+    """
+    target = snapshot.target
+    sites = [site for site in (folders(target) if target else ()) if os.path.isdir(os.path.join(site, journal.FOLDER))]  # noqa: PTH112, PTH118
+    if target is None or target.prefix is None or not sites or not os.access(target.prefix, os.W_OK):
+        return
+    with refusals.lock(target.prefix):
+        for site in sites:
+            journal.discard(site)

@@ -52,18 +52,15 @@ def check(snapshot: Snapshot, plan: Plan) -> None:
 def _room(snapshot: Snapshot, plan: Plan) -> None:
     disks = {disk.role: disk for disk in (snapshot.host.disks if snapshot.host else None) or ()}
     needs: dict[object, tuple[int, Disk, list[str]]] = {}
-    for role, size in (
-        ("target", plan.installed_bytes),
-        ("uv_cache", plan.installed_bytes),
-        ("temp", plan.download_bytes),
-    ):
+    is_pip = bool(plan.commands) and plan.commands[0][1:3] == ("-m", "pip")
+    for role, size in _takes(plan, is_pip=is_pip):
         disk = disks.get(role)
         if disk is None or not size or disk.free_bytes is None:
             continue
         key = disk.device if disk.device is not None else disk.path
         before, _, roles = needs.get(key, (0, disk, []))
         # uv links from its cache into the target where both lie on one file system: counted once
-        needs[key] = (max(before, size), disk, [*roles, role])
+        needs[key] = (before + size if is_pip else max(before, size), disk, [*roles, role])
     for size, disk, roles in needs.values():
         if disk.free_bytes is not None and disk.free_bytes < size + SPARE_BYTES:
             raise InstallFailed(
@@ -71,6 +68,18 @@ def _room(snapshot: Snapshot, plan: Plan) -> None:
                 f"has {disk.free_bytes / 1e9:.1f} GB free.",
                 hint=_more_room(roles),
             )
+
+
+def _takes(plan: Plan, *, is_pip: bool) -> tuple[tuple[str, int | None], ...]:
+    """Role of a folder -> bytes.
+
+    uv unpacks the download, while it comes, into its cache (seen with a TMPDIR of 1 MB); pip writes it into the folder for temporary
+    files and unpacks it from there. A wheel in a folder at hand is not downloaded.
+    """
+    if not is_pip:
+        return ("target", plan.installed_bytes), ("uv_cache", plan.installed_bytes)
+    is_at_hand = "--find-links" in plan.commands[0] and not any("://" in word for word in plan.commands[0])
+    return ("target", plan.installed_bytes), ("temp", None if is_at_hand else plan.download_bytes)
 
 
 def _more_room(roles: list[str]) -> str:

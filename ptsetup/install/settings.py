@@ -9,15 +9,21 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ptsetup.facts import PipConfig, Record
+from ptsetup.index.web import host_of
 
-DROPPED = (
-    "PIP_CONFIG_FILE", "PIP_CONSTRAINT", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_INDEX_URL", "PIP_NO_DEPS", "PIP_NO_INDEX",
-    "PIP_PRE", "PIP_PREFIX", "PIP_REQUIREMENT", "PIP_ROOT", "PIP_TARGET", "PIP_UPGRADE", "PIP_USER", "PIP_CERT", "PIP_PROXY",
-    "UV_CONSTRAINT", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_INDEX", "UV_INDEX_STRATEGY", "UV_INDEX_URL",
-    "UV_NO_INDEX", "UV_OVERRIDE", "UV_PRERELEASE", "UV_PYTHON", "UV_REINSTALL", "UV_RESOLUTION", "UV_SYSTEM_PYTHON", "UV_TARGET",
-    "UV_TORCH_BACKEND", "UV_UPGRADE", "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME",
-)  # fmt: skip
-"""Variables that would change what is installed, from where, or into which environment; the settings stand in arguments instead."""
+DROPPED = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME")
+"""Variables beside those of pip and uv that would lead an installer into another environment."""
+
+PASSED = re.compile(
+    r"PIP_(?:CACHE_DIR|NO_CACHE_DIR|CLIENT_CERT|TRUSTED_HOST|(?:DEFAULT_)?TIMEOUT|RETRIES|RESUME_RETRIES|KEYRING_PROVIDER|ONLY_BINARY"
+    r"|NO_BINARY|PREFER_BINARY|REQUIRE_HASHES|REQUIRE_VIRTUALENV|BREAK_SYSTEM_PACKAGES|(?:NO_)?COMPILE|USE_(?:FEATURE|DEPRECATED)"
+    r"|PROGRESS_BAR|QUIET|VERBOSE|NO_COLOR|NO_WARN_SCRIPT_LOCATION|ROOT_USER_ACTION|LOG)"
+    r"|UV_(?:CACHE_DIR|NO_CACHE|LINK_MODE|CONCURRENT_\w+|HTTP_\w+|REQUEST_TIMEOUT|LOCK_TIMEOUT|NATIVE_TLS|SYSTEM_CERTS|INSECURE_HOST"
+    r"|KEYRING_PROVIDER|CREDENTIALS_DIR|INDEX_\w+_(?:USERNAME|PASSWORD)|OFFLINE|NO_PROGRESS|COMPILE_BYTECODE\w*|NO_BINARY\w*"
+    r"|ONLY_BINARY\w*|NO_BUILD\w*|REQUIRE_HASHES|EXCLUDE_NEWER|BREAK_SYSTEM_PACKAGES)"
+)
+"""Variables of pip and uv that reach them: how to connect, what to keep, how much to say, what a user forbids. All others would change
+what is installed, from where, or into which environment (PIP_PYTHON, PIP_TARGET, UV_INDEX ...); ours stand in arguments instead."""
 
 RETRIES = "1"
 """A host that does not answer is told after one retry, not after minutes."""
@@ -32,6 +38,8 @@ class Settings(Record, frozen=True, kw_only=True):
     cert: str | None = None
     proxy: str | None = None
     is_without_index: bool = False
+    trusted_hosts: tuple[str, ...] = ()
+    """Hosts, with or without a port, that may answer without a certificate."""
 
     @classmethod
     def of(cls, pip: PipConfig | None) -> "Settings":
@@ -40,12 +48,29 @@ class Settings(Record, frozen=True, kw_only=True):
             return cls()
         return cls(
             index_url=pip.index_url,
-            find_links=pip.find_links,
+            find_links=tuple(place(text) for text in pip.find_links),
             constraints=tuple(path for path in pip.constraints if os.path.isfile(path)),  # noqa: PTH113 - may also be a URL
             cert=pip.cert,
-            proxy=pip.proxy,
+            # pip lets the scheme out, others do not
+            proxy=f"http://{pip.proxy}" if pip.proxy and "://" not in pip.proxy else pip.proxy,
             is_without_index=pip.no_index,
+            trusted_hosts=pip.trusted_hosts,
         )
+
+    def trusts(self, url: str) -> bool:
+        """The host of that address may answer without a certificate."""
+        host = host_of(url)
+        return host in self.trusted_hosts or host.rpartition(":")[0] in self.trusted_hosts
+
+
+def place(text: str) -> str:
+    """A folder of wheels as a path, however it is written (``~/wheels``, ``file:///a%20b``); an address on the network as it is."""
+    if text.lower().startswith("file://"):
+        from urllib.parse import urlsplit
+        from urllib.request import url2pathname
+
+        return url2pathname(urlsplit(text).path)
+    return text if "://" in text else os.path.expanduser(text)  # noqa: PTH111 - a text
 
 
 def asks_default_index(command: Sequence[str]) -> bool:
@@ -61,18 +86,24 @@ def environment(settings: Settings, env: Mapping[str, str], *, is_default: bool)
         env: that of ptsetup.
         is_default: the user's default index is asked.
     """
-    kept = {name: value for name, value in env.items() if name not in DROPPED}
+    kept = {name: value for name, value in env.items() if _may_pass(name)}
     kept |= {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
     kept.setdefault("UV_HTTP_RETRIES", RETRIES)
     kept.setdefault("PIP_RETRIES", RETRIES)
     if settings.index_url and is_default:
         kept |= {"PIP_INDEX_URL": settings.index_url, "UV_DEFAULT_INDEX": settings.index_url}
     if settings.cert:
-        kept["SSL_CERT_FILE"] = settings.cert
+        kept["SSL_CERT_DIR" if os.path.isdir(settings.cert) else "SSL_CERT_FILE"] = settings.cert  # noqa: PTH112
     if settings.proxy:
         names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
         kept |= dict.fromkeys((*names, *map(str.lower, names)), settings.proxy)
     return kept
+
+
+def _may_pass(name: str) -> bool:
+    if name.startswith(("PIP_", "UV_")):
+        return PASSED.fullmatch(name) is not None
+    return name not in DROPPED
 
 
 def arguments(settings: Settings, *, is_uv: bool, is_family: bool, is_default: bool) -> tuple[str, ...]:
@@ -85,6 +116,8 @@ def arguments(settings: Settings, *, is_uv: bool, is_family: bool, is_default: b
     if not is_uv:
         found += ["--cert", settings.cert] if settings.cert else []
         found += ["--retries", RETRIES]
+    for host in settings.trusted_hosts:
+        found += ["--allow-insecure-host" if is_uv else "--trusted-host", host]
     if is_family and not (is_default and settings.is_without_index):
         return tuple(found)
     found += ["--no-index"] if settings.is_without_index else []

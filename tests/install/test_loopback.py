@@ -388,11 +388,12 @@ def test_a_second_install_into_the_same_environment_is_refused(world):
     assert (done.returncode, "Another ptsetup install" in done.stderr) == (3, True)
 
 
-def test_a_closed_stdout_and_a_plain_locale_are_no_trouble(world):
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_and_a_plain_locale_are_no_trouble(world, closed):
     world.offer("2.14.1+cpu")
     argv = " ".join(f"'{word}'" for word in world.argv("torch==2.14.1"))
     done = subprocess.run(
-        ["sh", "-c", f"{argv} >&-"],
+        ["sh", "-c", f"{argv} {closed}"],
         capture_output=True,
         text=True,
         env={**world.env, "LC_ALL": "C", "PYTHONUTF8": "0"},
@@ -500,6 +501,40 @@ def test_a_nightly_page_without_a_wheel_for_this_python_is_no_promise(world):
     done = world.install("--pre", "--dry-run")
     assert (done.returncode, "No nightly of torch" in done.stdout) == (3, True), done.stderr
     assert "take 2.15.0 for the CPU in place of a nightly" in done.stdout
+
+
+def test_names_on_a_nightly_page_that_are_no_versions_are_passed_over(world):
+    nightly(world, "2.16.0.dev20261119+cpu", "cpu")
+    world.pytorch.add("whl/nightly/cpu/torch", torch_wheel(world.wheels, "latest"))
+    done = world.install("--pre", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "has 2.16.0.dev20261119+cpu (asked just now)" in done.stdout
+
+
+def test_what_another_installation_keeps_for_its_way_back_is_left_alone(world):
+    """It is being proved: all looks right already, and yet its old state may be needed."""
+    from ptsetup.install import refusals
+
+    world.offer("2.14.1+cpu")
+    assert world.install("torch==2.14.1").returncode == 0
+    journal.keep(str(world.site))
+    with refusals.lock(str(world.prefix)):
+        done = world.install("torch==2.14.1")
+    assert (done.returncode, "Another ptsetup install" in done.stderr) == (3, True), done.stdout
+    assert journal.left_behind(str(world.site)) is not None
+
+
+def test_an_installer_that_writes_elsewhere_is_not_believed(world):
+    """A pip that says it is done and did nothing here (stands in for a wrapper of a company)."""
+    world.offer("2.14.1+cpu")
+    package = world.site / "pip"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "__main__.py").write_text("print('Successfully installed torch')")
+    (world.site / "pip-99.dist-info").mkdir()
+    (world.site / "pip-99.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: pip\nVersion: 99\n")
+    done = world.install("torch==2.14.1", "--installer", "pip")
+    assert (done.returncode, "but torch is not in" in done.stderr) == (3, True), done.stdout
 
 
 def test_a_companion_that_the_index_does_not_have_leads_to_the_next_torch_that_has_one(world):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ptsetup.install.settings import Settings, environment
 from tests.install.world import World, torch_wheel
 from tests.loopback import Index, serve, wheel
 
@@ -35,15 +36,21 @@ def run(
     return subprocess.run(argv, capture_output=True, text=True, env=env, check=False, stdin=subprocess.DEVNULL)
 
 
+@pytest.mark.parametrize("scheme", ["http://", "", "user:s3cret@"], ids=["scheme", "none", "login"])
 @pytest.mark.parametrize("installer", ["uv", "pip"])
-def test_index_and_proxy_of_pip_conf(world, installer):
-    """Nobody answers at either host: only the proxy can have done so."""
+def test_index_and_proxy_of_pip_conf(world, installer, scheme):
+    """Nobody answers at either host: only the proxy can have done so. pip lets a proxy be written without its scheme."""
     with serve() as proxy:
         proxy.add("whl/cpu/torch", torch_wheel(world.wheels, "2.14.1+cpu"))
         proxy.add("simple/filelock", wheel(world.wheels, "filelock", "3.0", files={"filelock.py": ""}))
-        env = configured(world, f"index-url = http://127.0.0.2:1/simple\nproxy = {proxy.url}", installer=installer)
+        env = configured(
+            world,
+            f"index-url = http://127.0.0.2:1/simple\nproxy = {scheme}{proxy.url.removeprefix('http://')}",
+            installer=installer,
+        )
         done = run(world, env, "--installer", installer, mirror="http://127.0.0.3:1/whl")
     assert done.returncode == 0, done.stderr
+    assert "s3cret" not in done.stdout + done.stderr
     assert world.installed().items() >= {"torch": "2.14.1+cpu", "filelock": "3.0"}.items()
 
 
@@ -108,6 +115,36 @@ def test_certificate_of_pip_conf(world, installer, usage):
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_a_host_that_the_user_trusts_needs_no_certificate(world, installer):
+    with encrypted(world) as (index, _):
+        index.add("whl/cpu/torch", torch_wheel(world.wheels, "2.14.1+cpu"))
+        index.add("simple/filelock", wheel(world.wheels, "filelock", "3.0", files={"filelock.py": ""}))
+        lines = f"index-url = {index.url}/simple\ntrusted-host = localhost"
+        env = configured(world, lines, installer=installer)
+        done = run(world, env, "--installer", installer, mirror=f"{index.url}/whl")
+    assert done.returncode == 0, done.stderr
+    assert world.installed().items() >= {"torch": "2.14.1+cpu", "filelock": "3.0"}.items()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_a_folder_of_certificates(world, installer):
+    """For pip a folder is as good as a file; its names are hashes, which ``openssl rehash`` gives."""
+    with encrypted(world, "-addext", "keyUsage=critical,keyCertSign") as (index, cert):
+        folder = world.folder / "certificates"
+        folder.mkdir()
+        shutil.copy(cert, folder)
+        subprocess.run(["openssl", "rehash", folder], check=True, capture_output=True)
+        index.add("whl/cpu/torch", torch_wheel(world.wheels, "2.14.1+cpu"))
+        index.add("simple/filelock", wheel(world.wheels, "filelock", "3.0", files={"filelock.py": ""}))
+        env = configured(world, f"index-url = {index.url}/simple\ncert = {folder}", installer=installer)
+        done = run(world, env, "--installer", installer, mirror=f"{index.url}/whl")
+    assert done.returncode == 0, done.stderr
+    assert world.installed().items() >= {"torch": "2.14.1+cpu", "filelock": "3.0"}.items()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
 def test_a_certificate_that_is_not_trusted_is_no_way_in(world):
     with encrypted(world) as (index, _):
         index.add("whl/cpu/torch", torch_wheel(world.wheels, "2.14.1+cpu"))
@@ -145,3 +182,47 @@ def test_a_proxy_that_refuses_is_named(world):
         done = run(world, env, mirror="http://torch.localhost/whl")
     assert done.returncode == 3
     assert f"through the proxy {proxy.url.removeprefix('http://')} answered 407" in done.stderr
+
+
+@pytest.mark.parametrize("is_address", [True, False], ids=["address", "home"])
+def test_a_wheelhouse_is_found_however_it_is_written(world, is_address):
+    house = pathlib.Path(world.env["HOME"]) / "wheels-é"
+    torch_wheel(house, "2.13.0+cpu")
+    written = house.as_uri() if is_address else f"~/{house.name}"
+    world.pytorch.faults["*"] = 500
+    done = world.install(PIP_FIND_LINKS=written)
+    assert done.returncode == 0, done.stderr
+    assert world.installed()["torch"] == "2.13.0+cpu"
+    again = world.install("--find-links", written, "--dry-run")
+    assert (again.returncode, "2.13.0" in again.stdout) == (0, True), again.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("PIP_PYTHON", "{other}/bin/python"), ("PIP_DRY_RUN", "1"), ("PIP_TARGET", "{other}"), ("PIP_PREFIX", "{other}")],
+)
+def test_no_variable_of_pip_leads_elsewhere(world, variable, value):
+    world.offer("2.14.1+cpu")
+    other = world.folder / "other"
+    for place in (world.prefix, other):
+        subprocess.run([sys.executable, "-m", "venv", place], check=True)
+    before = sorted(other.rglob("*"))
+    done = world.install("torch==2.14.1", "--installer", "pip", **{variable: value.format(other=other)})
+    assert done.returncode == 0, done.stderr
+    assert world.installed().items() >= {"torch": "2.14.1+cpu", "filelock": "3.0"}.items()
+    assert sorted(other.rglob("*")) == before
+
+
+def test_what_a_user_forbids_or_grants_reaches_the_installer_and_nothing_else():
+    settings = Settings()
+    kept = {"PIP_TIMEOUT", "PIP_ONLY_BINARY", "UV_OFFLINE", "UV_LINK_MODE", "UV_INDEX_CORP_PASSWORD", "HOME"}
+    lost = {
+        "PIP_PYTHON",
+        "PIP_TARGET",
+        "UV_INDEX",
+        "UV_CONFIG_FILE",
+        "UV_WORKING_DIR",
+        "UV_INDEX_STRATEGY",
+        "PYTHONPATH",
+    }
+    assert environment(settings, dict.fromkeys(kept | lost, "x"), is_default=True).keys() & (kept | lost) == kept

@@ -3,13 +3,15 @@
 import pytest
 
 from ptsetup.errors import InstallFailed
-from ptsetup.facts import Disk, Host, Snapshot, Target
+from ptsetup.facts import Disk, Host, Snapshot, Target, replace
 from ptsetup.install import refusals
 from ptsetup.plan import Plan
 
 GB = 1000**3
 
 PLAN = Plan(outcome="install", headline="torch", local="2.14.1+cu126", download_bytes=3 * GB, installed_bytes=6 * GB)
+
+BY_PIP = replace(PLAN, commands=(("python", "-m", "pip", "install", "torch"),))
 
 
 def snapshot(*, disks: tuple[Disk, ...] = (), **target) -> Snapshot:
@@ -37,24 +39,28 @@ def test_of_the_target(facts, seen, way_out):
 
 
 @pytest.mark.parametrize(
-    ("disks", "way_out"),
+    ("plan", "disks", "way_out"),
     [
-        ((disk("target", 6),), "on a larger disk"),
-        ((disk("target", 9), disk("uv_cache", 5, 2)), "UV_CACHE_DIR"),
-        ((disk("target", 9), disk("uv_cache", 9, 2), disk("temp", 2.9, 3)), "TMPDIR"),
+        (PLAN, (disk("target", 6),), "on a larger disk"),
+        (PLAN, (disk("target", 9), disk("uv_cache", 5, 2)), "UV_CACHE_DIR"),
+        (BY_PIP, (disk("target", 9), disk("temp", 2.9, 3)), "TMPDIR"),
+        (BY_PIP, (disk("target", 9), disk("temp", 9)), "on a larger disk"),
     ],
-    ids=["target", "cache", "temp"],
+    ids=["target", "cache", "temp of pip", "pip's target and temp on one disk"],
 )
-def test_too_little_room(disks, way_out):
+def test_too_little_room(plan, disks, way_out):
     with pytest.raises(InstallFailed, match=r"Too little room for torch 2\.14\.1\+cu126") as refused:
-        refusals.check(snapshot(disks=disks), PLAN)
+        refusals.check(snapshot(disks=disks, has_pip=True), plan)
     assert way_out in refused.value.hint
 
 
 def test_enough_room_is_enough():
-    """What lies on one file system is counted once: uv links from its cache."""
+    """What lies on one file system is counted once: uv links from its cache, and needs no room for temporary files."""
     refusals.check(snapshot(disks=(disk("target", 6.3), disk("uv_cache", 6.3), disk("temp", 6.3))), PLAN)
-    refusals.check(snapshot(disks=(disk("target", 6.3), disk("temp", 3.3, 2))), PLAN)
+    refusals.check(snapshot(disks=(disk("target", 6.3), disk("temp", 0.001, 2))), PLAN)
+    refusals.check(snapshot(disks=(disk("target", 9.3), disk("temp", 9.3)), has_pip=True), BY_PIP)
+    at_hand = replace(BY_PIP, commands=((*BY_PIP.commands[0], "--no-index", "--find-links", "/wheels"),))
+    refusals.check(snapshot(disks=(disk("target", 6.3), disk("temp", 0.001, 2)), has_pip=True), at_hand)
     refusals.check(snapshot(disks=(Disk(role="target", path="/target"),)), PLAN)
 
 

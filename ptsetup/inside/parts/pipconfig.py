@@ -13,9 +13,9 @@ from ptsetup_inside import urls, uvconfig
 
 NAME = "pip.ini" if os.name == "nt" else "pip.conf"
 
-LISTS = ("extra-index-url", "find-links", "constraint")
+LISTS = ("extra-index-url", "find-links", "constraint", "trusted-host")
 
-KEYS = ("index-url", "extra-index-url", "find-links", "constraint", "no-index", "cert", "proxy", "cache-dir")
+KEYS = ("index-url", "extra-index-url", "find-links", "constraint", "no-index", "trusted-host", "cert", "proxy", "cache-dir")
 
 UV = {
     "index-url": ("UV_DEFAULT_INDEX", "UV_INDEX_URL"),
@@ -23,6 +23,7 @@ UV = {
     "find-links": ("UV_FIND_LINKS",),
     "constraint": ("UV_CONSTRAINT",),
     "no-index": ("UV_NO_INDEX",),
+    "trusted-host": ("UV_INSECURE_HOST",),
 }
 """Of each setting: the variables of uv; the first that is set counts."""
 
@@ -50,6 +51,7 @@ def look(pip_version, keep_credentials=False):
         "find_links": [clean(place) for place in settings.get("find-links", [])],
         "constraints": [clean(place) for place in constraints],
         "no_index": settings.get("no-index", False),
+        "trusted_hosts": settings.get("trusted-host", []),
         "cert": settings.get("cert"),
         "proxy": clean_proxy(settings["proxy"]) if settings.get("proxy") else None,
         "cache_dir": settings.get("cache-dir"),
