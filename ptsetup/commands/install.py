@@ -66,30 +66,24 @@ def _recovered(snapshot: Any, options: dict[str, Any], wheels: Any, terminal: Te
 
 
 def _with_environment(snapshot: Any, options: dict[str, Any], wheels: Any, terminal: Terminal, *, is_sure: bool) -> Any:
-    """A Python that belongs to the system is left alone: offer to make .venv beside it and install into that."""
+    """A Python that belongs to the system is left alone: offer to install into .venv beside it, and to make that where there is none."""
     target = snapshot.target
     if snapshot.origin != "probe" or target is None or not target.is_externally_managed or options["snapshot_file"]:
         return snapshot
-    question = (
-        f"{target.executable} belongs to the operating system. Make the environment .venv here and install into it?"
+    from ptsetup.install import own
+
+    is_there = own.is_there()
+    offer = (
+        "Install into the environment .venv that is here"
+        if is_there
+        else "Make the environment .venv here and install into it"
     )
+    question = f"{target.executable} belongs to the operating system. {offer}?"
     if not is_sure and not (terminal.is_interactive and terminal.ask(question)):
         return snapshot
-    from ptsetup import run
-    from ptsetup.errors import InstallFailed
-
-    made = run.run([target.executable, "-m", "venv", ".venv"], deadline_s=120)
-    if not made.is_ok:
-        from ptsetup.install.carry import uv_program
-
-        made = run.run([uv_program(), "venv", "--quiet", "--python", target.executable, ".venv"], deadline_s=120)
-    if not made.is_ok:
-        words = (made.stderr or made.stdout).strip().splitlines()
-        raise InstallFailed(
-            f"The environment .venv could not be made: {words[-1] if words else made.ending}.",
-            hint="Make one by hand (on Debian and Ubuntu: sudo apt install python3-venv), then: ptsetup install --python .venv",
-        )
-    terminal.log("Made the environment .venv.")
+    if not is_there:
+        own.make(target.executable)
+    terminal.log(f"{'Taken' if is_there else 'Made'} the environment .venv.")
     options["python"] = ".venv"
     return snapshot_for(options, wheels, terminal)
 

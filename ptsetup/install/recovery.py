@@ -41,7 +41,9 @@ def forget(snapshot: Snapshot) -> None:
     """
     target = snapshot.target
     sites = [site for site in (folders(target) if target else ()) if os.path.isdir(os.path.join(site, journal.FOLDER))]  # noqa: PTH112, PTH118
-    if target is None or target.prefix is None or not sites or not os.access(target.prefix, os.W_OK):
+    if target is None or target.prefix is None or not os.access(target.prefix, os.W_OK):
+        return
+    if not sites and not os.path.lexists(os.path.join(target.prefix, refusals.LOCK_NAME)):  # noqa: PTH118 - a text
         return
     with refusals.lock(target.prefix):
         for site in sites:
