@@ -25,6 +25,7 @@ from ptsetup.index import WheelIndex
 Progress = Callable[[str], None]
 
 IMPORT_S = 120.0
+PYTHON_S = 10.0
 """What importing torch may take (a cold network disk)."""
 
 POLL_S = 0.02
@@ -314,11 +315,14 @@ class _Session:
 
 
 def _raise_no_torch(python: str, completed: run.Completed, *, is_hung: bool) -> None:
-    if completed.ending == "missing":
-        raise TargetError(f"{python} cannot be started: {completed.stderr}.", hint="Name an interpreter with --python.")
     lines = [line for line in completed.stderr.strip().splitlines() if line.strip()]
     if lines and "No module named 'torch'" in lines[-1]:
         raise TargetError(f"torch is not installed in {python}.", hint="Install it: ptsetup install")
+    if completed.ending == "missing" or not _is_python(python):
+        raise TargetError(
+            f"{python} is no Python interpreter: it cannot run a line of Python.",
+            hint="Name an interpreter by its path: --python /path/to/python",
+        )
     if is_hung:
         why = "importing it did not end in time"
     elif completed.signal:
@@ -326,6 +330,13 @@ def _raise_no_torch(python: str, completed: run.Completed, *, is_hung: bool) -> 
     else:
         why = lines[-1][:300] if lines else "importing it failed without a word"
     raise TargetError(f"torch cannot be used in {python}: {why}.", hint="ptsetup doctor names the cause.")
+
+
+def _is_python(python: str) -> bool:
+    """It runs a line of Python; asked only where something has gone wrong already."""
+    done = run.run([python, "-c", "print(6 * 7)"], deadline_s=PYTHON_S)
+    # one that is slow or dies may be one all the same
+    return done.ending != "exited" or done.signal is not None or done.stdout.strip() == "42"
 
 
 class _Follower:

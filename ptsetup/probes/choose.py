@@ -91,6 +91,8 @@ def _active(variable: str, prefix: str) -> str:
 
 
 def _named(name: str, env: Mapping[str, str]) -> str:
+    if not name.strip():
+        raise TargetError("--python is empty.", hint="Leave it out, or look whether the variable in it is set.")
     path = os.path.expanduser(name)  # noqa: PTH111 - a text that may be no path at all
     if os.path.isdir(path):  # noqa: PTH112 - never raises
         found = interpreter_in(path)
@@ -99,8 +101,8 @@ def _named(name: str, env: Mapping[str, str]) -> str:
         return os.path.abspath(found)  # noqa: PTH100 - resolving links would leave a virtual environment
     if os.path.lexists(path) or os.sep in name or "/" in name:
         if not is_program(path):
-            what = "does not exist" if not os.path.lexists(path) else "cannot be executed"
-            raise TargetError(f"The interpreter {name} {what}.", hint=ELSEWHERE)
+            what = "does not exist" if not os.path.lexists(path) else "is no program: it cannot be executed"
+            raise TargetError(f"{name} {what}.", hint=ELSEWHERE)
         return os.path.abspath(path)  # noqa: PTH100 - resolving links would leave a virtual environment
     found = next(by_name(name, env), None)
     if found is None:

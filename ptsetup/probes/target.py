@@ -1,5 +1,6 @@
 """The target interpreter and what is installed in it, read by a script that runs in it and imports nothing of it."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,6 +44,28 @@ def with_surroundings(target: Target, surroundings: Target) -> Target:
     )
 
 
+def _no_answer(asked: _ask.Asked) -> str:
+    """Why it is no target, as the end of a sentence: its last words where they are not about what we gave it."""
+    done = asked.completed
+    if done.ending == "missing":
+        return f"is no Python interpreter: {_cannot_start(done.stderr)}."
+    said = next(iter((asked.stderr_tail or "").splitlines()[-1:]), "").strip().rstrip(".")[:200]
+    # another program takes our script and its arguments for files or options of its own
+    is_about_us = "--help" in said or any(word in said for word in done.argv[1:])
+    if said and not is_about_us:
+        return f"does not answer as a Python interpreter: it {asked.problem}: {said}."
+    is_python = done.ending in ("timeout", "flooded") or done.signal is not None
+    return f"{'does not answer as a' if is_python else 'is no'} Python interpreter: it {asked.problem}."
+
+
+def _cannot_start(problem: str) -> str:
+    """What the system said, without its number and the path that stands in the sentence already."""
+    words = re.sub(r"^\[\w+ \d+\] |: '.*$", "", problem)
+    if words == "No such file or directory":
+        return "the program that its first line names does not exist"
+    return f"the system cannot start it ({words})"
+
+
 def found(asked: _ask.Asked, choice: choose.Choice) -> Found:
     """The section of what a child told before it ended.
 
@@ -50,12 +73,8 @@ def found(asked: _ask.Asked, choice: choose.Choice) -> Found:
         TargetError: it told nothing: that is no Python interpreter, or none that runs.
     """
     if not asked.has_answered:
-        last = (asked.stderr_tail or "").splitlines()[-1:]
-        raise TargetError(
-            f"{choice.executable} ({choice.chosen_by}) does not answer as a Python interpreter: it {asked.problem}"
-            + (f": {last[0][:200].rstrip('.')}." if last else "."),
-            hint=choose.ELSEWHERE,
-        )
+        named = choice.executable if choice.chosen_by == "--python" else f"{choice.executable} ({choice.chosen_by})"
+        raise TargetError(f"{named} {_no_answer(asked)}", hint=choose.ELSEWHERE)
     facts: dict[str, Any] = dict(asked.section("target"))
     facts["chosen_by"] = choice.chosen_by
     facts.setdefault("executable", choice.executable)

@@ -54,6 +54,13 @@ def test_runs_to_compare_with_are_runs(tmp_path):
         assert words in done.stderr
 
 
+def test_a_program_that_is_no_python_is_told_as_that():
+    for words in (("bench", "--only", "tensor"), ("doctor",), ("plan",)):
+        done = ptsetup(*words, "--python", "/bin/ls")
+        assert (done.returncode, "/bin/ls is no Python interpreter" in done.stderr) == (3, True)
+        assert len(done.stderr.splitlines()) == 2
+
+
 def test_a_check_is_repeated_as_it_was_run():
     check = Check(name="conv.forms", group="conv", title="convolution", verdict="wrong")
     report = Report(python="/x y/bin/python", device="cuda:1", seed=7)

@@ -194,10 +194,32 @@ def test_a_site_that_cannot_be_written(venv):
         site.chmod(0o755)
 
 
-def test_no_python_at_all():
+NO_PYTHON = {
+    "ls": ("/bin/ls", "ended with exit code"),
+    "cat": ("/bin/cat", "ended with exit code"),
+    "false": ("/bin/false", "ended with exit code 1"),
+    "true": ("/bin/true", "ended without an answer"),
+    "a text": ("text", "the system cannot start it (Exec format error)"),
+    "a script of another": ("script", "ended without an answer"),
+    "a script of nothing": ("orphan", "the program that its first line names does not exist"),
+}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="programs of POSIX systems")
+@pytest.mark.parametrize(("python", "why"), NO_PYTHON.values(), ids=NO_PYTHON)
+def test_no_python_at_all(tmp_path, python, why):
+    """It is said in one sentence, without what we asked it with."""
+    for name, content in (("text", "hello"), ("script", "#!/bin/sh\necho hi\n"), ("orphan", "#!/nowhere/python\n")):
+        (tmp_path / name).write_text(content, encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    path = str(tmp_path / python) if "/" not in python else python
     with pytest.raises(TargetError) as raised:
-        found(python="/bin/false")
-    assert "does not answer as a Python interpreter" in raised.value.message
+        found(python=path)
+    said = raised.value.message
+    assert said.startswith(f"{path} is no Python interpreter: ")
+    assert why in said
+    assert said.count(path) == 1
+    assert not any(part in said for part in ("cwd", "{", "target_facts", "Errno"))
     assert "--python" in raised.value.hint
 
 
