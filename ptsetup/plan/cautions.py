@@ -4,7 +4,7 @@ import re
 
 from ptsetup import compat
 from ptsetup.plan.context import Context
-from ptsetup.plan.judge import MAKERS, Fit
+from ptsetup.plan.verdict import MAKERS, Fit
 from ptsetup.plan.wanted import version_of
 
 

@@ -8,11 +8,11 @@ from ptsetup.index import Build, WheelIndex
 from ptsetup.plan import compose, ways_out
 from ptsetup.plan.context import Context
 from ptsetup.plan.gates import gate
-from ptsetup.plan.judge import MAKERS, VENDOR_FAMILY, No
 from ptsetup.plan.machine import Card, view
 from ptsetup.plan.records import Device, Plan, Request
 from ptsetup.plan.survey import best, builds_of, survey
 from ptsetup.plan.usable import sort_cards
+from ptsetup.plan.verdict import MAKERS, VENDOR_FAMILY, No
 from ptsetup.plan.wanted import Wanted, parse
 
 

@@ -7,10 +7,11 @@ from ptsetup.facts import replace
 from ptsetup.index import Build
 from ptsetup.plan import cautions
 from ptsetup.plan.context import Context
-from ptsetup.plan.judge import UNCONFIRMED_GFX, Fit, No, cuda_of
 from ptsetup.plan.machine import Card
 from ptsetup.plan.pins import commands_of, footprint, others_of, requirements_of
 from ptsetup.plan.records import Device, Option, Plan, Rejection
+from ptsetup.plan.serving import UNCONFIRMED_GFX
+from ptsetup.plan.verdict import Fit, No, cuda_of
 from ptsetup.plan.wanted import version_of
 
 

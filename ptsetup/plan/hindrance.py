@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from ptsetup import compat
 from ptsetup.index import Build
 from ptsetup.plan.context import Context
-from ptsetup.plan.judge import MAKERS, VENDOR_FAMILY, No, branch_row, cuda_of, in_the_way
+from ptsetup.plan.drivers import branch_row
+from ptsetup.plan.judge import in_the_way
 from ptsetup.plan.machine import SYSTEM_NAMES, Card, labels
 from ptsetup.plan.survey import best, builds_of
+from ptsetup.plan.verdict import MAKERS, VENDOR_FAMILY, No, cuda_of
 from ptsetup.plan.wanted import version_of
 
 

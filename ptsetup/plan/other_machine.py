@@ -6,10 +6,11 @@ from ptsetup.index import DriverBranch
 from ptsetup.plan import survey
 from ptsetup.plan.compose import describe_build
 from ptsetup.plan.context import Context
-from ptsetup.plan.judge import Fit, branch_row, covers
+from ptsetup.plan.drivers import branch_row, covers
 from ptsetup.plan.machine import Card, Machine, labels
 from ptsetup.plan.records import Option
 from ptsetup.plan.survey import builds_of
+from ptsetup.plan.verdict import Fit
 from ptsetup.plan.wanted import version_of
 
 

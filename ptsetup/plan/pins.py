@@ -7,8 +7,8 @@ from packaging.utils import canonicalize_name
 from ptsetup import compat
 from ptsetup.index import Build, WheelFile
 from ptsetup.plan.context import Context
-from ptsetup.plan.judge import Fit, full_version
 from ptsetup.plan.records import Requirement
+from ptsetup.plan.verdict import Fit, full_version
 from ptsetup.plan.wanted import EXTRAS, ONE_BUILD
 
 

@@ -10,10 +10,10 @@ from packaging.utils import canonicalize_name
 from ptsetup.facts import Record, replace
 from ptsetup.plan.compose import describe_build
 from ptsetup.plan.context import Context
-from ptsetup.plan.judge import Fit
 from ptsetup.plan.machine import Card, Machine
 from ptsetup.plan.records import Option
 from ptsetup.plan.survey import best
+from ptsetup.plan.verdict import Fit
 from ptsetup.plan.wanted import Wanted
 
 MOST = 3

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from ptsetup import compat
 from ptsetup.facts import Record
 from ptsetup.index import Build, WheelIndex
-from ptsetup.plan.judge import Fit, Held, No, cuda_of, judge
+from ptsetup.plan.judge import judge
 from ptsetup.plan.machine import Card, Machine
+from ptsetup.plan.verdict import Fit, Held, No, cuda_of
 from ptsetup.plan.wanted import Wanted, version_of
 
 

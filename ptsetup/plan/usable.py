@@ -2,9 +2,10 @@
 
 from ptsetup import compat
 from ptsetup.index import WheelIndex
-from ptsetup.plan.judge import VENDOR_FAMILY, serve
 from ptsetup.plan.machine import SYSTEM_NAMES, Card, Machine
+from ptsetup.plan.serving import serve
 from ptsetup.plan.survey import builds_of
+from ptsetup.plan.verdict import VENDOR_FAMILY
 
 _FAMILY_NAMES = {"cuda": "CUDA", "rocm": "ROCm", "xpu": "XPU", "cpu": "CPU"}
 

@@ -10,11 +10,11 @@ from ptsetup.index import Build
 from ptsetup.plan import compose, hindrance, other_machine, relax
 from ptsetup.plan.compose import describe_build
 from ptsetup.plan.context import Context
-from ptsetup.plan.judge import Fit, No
 from ptsetup.plan.machine import Card, labels
 from ptsetup.plan.records import Device, Option, Plan
 from ptsetup.plan.survey import best
 from ptsetup.plan.usable import never
+from ptsetup.plan.verdict import Fit, No
 
 JETSON_WHEELS = "take NVIDIA's own wheel for this JetPack release, or a jetson-containers image"
 
