@@ -1,6 +1,7 @@
 """A Plan for people (text), for programs (JSON), for pip (requirements) and for the shell."""
 
 import re
+import shlex
 import textwrap
 from collections.abc import Callable, Sequence
 
@@ -45,7 +46,9 @@ def as_requirements(plan: Plan) -> str:
         return as_shell(plan)
     first = plan.commands[0] if plan.commands else ()
     lines = [f"# {plan.headline} (Python {plan.python_tag}, {plan.platform})"]
-    source = [f"{name} {first[first.index(name) + 1]}" for name in ("--index-url", "--find-links") if name in first]
+    # pip takes option lines apart as a POSIX shell would, on Windows as well: a bare backslash or space would be lost
+    named = [(name, first[first.index(name) + 1]) for name in ("--index-url", "--find-links") if name in first]
+    source = [f"{name} {shlex.quote(value)}" for name, value in named]
     lines += source + (["--pre"] if "--pre" in first else [])
     lines += [_requirement_line(requirement) for requirement in plan.requirements]
     is_one_index = any(line.startswith("--index-url") for line in source)

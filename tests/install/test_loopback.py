@@ -480,6 +480,31 @@ def test_the_requirements_of_a_plan_install_with_plain_pip(world):
     assert world.default.asked[before:] == []
 
 
+def test_the_requirements_of_a_plan_from_a_folder_name_it_so_that_pip_finds_it(world):
+    """Option lines are taken apart by pip as by a shell: a folder with a space, and on Windows each backslash, needs quotes."""
+    folder = world.folder / "my wheels"
+    torch_wheel(folder, "2.14.1+cpu", requires=())
+    argv = [*world.argv("--format", "requirements", "torch==2.14.1", "--find-links", str(folder))]
+    argv[3] = "plan"
+    argv.remove("--no-prove")
+    written = subprocess.run(argv, capture_output=True, text=True, env=world.env, check=True, stdin=subprocess.DEVNULL)
+    file = world.folder / "requirements.txt"
+    file.write_text(written.stdout)
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        world.python,
+        "--disable-pip-version-check",
+        "install",
+        "--no-index",
+    ]
+    done = subprocess.run([*pip, "-r", file], capture_output=True, text=True, env=world.env, check=False)
+    assert done.returncode == 0, done.stderr
+    assert world.installed()["torch"] == "2.14.1+cpu"
+
+
 def nightly(world, version, tag):
     world.pytorch.add(f"whl/nightly/{tag}/torch", torch_wheel(world.wheels, version))
     filelock = wheel(world.wheels, "filelock", "3.1", files={"filelock.py": "GOOD = True\n"})
