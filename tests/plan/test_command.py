@@ -10,6 +10,8 @@ import textwrap
 
 import pytest
 
+from ptsetup import index
+
 
 def ptsetup(*argv):
     return subprocess.run(
@@ -121,6 +123,11 @@ def test_the_plans_in_the_readme_are_what_is_printed():
     for command, shown in blocks:
         printed = ptsetup(*shlex.split(command)).stdout
         assert textwrap.dedent(shown).strip() == printed.strip()
+
+
+def test_the_readme_shows_the_index_that_is_shipped():
+    shown = re.search(r"sha256 ([0-9a-f]{16})\n", README.read_text(encoding="utf-8"))[1]
+    assert index.digest(str(index.locate())).startswith(shown)
 
 
 LEAN = """
