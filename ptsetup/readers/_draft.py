@@ -76,6 +76,8 @@ class Draft:
         self._said = 0
         self.paragraphs: list[Message] = []
         self.dates: list[str] = []
+        self.fine: set[str] = set()
+        """Names of GPUs of which running text says that they work."""
         self.in_words: set[str] = set()
         """Facts that only running text tells, by their paths."""
         self.is_collect_env = False
@@ -223,6 +225,8 @@ class Draft:
 
     def _devices(self, tree: dict[str, Any], sources: dict[str, str]) -> None:
         gpus = _merged(self.gpus)
+        if min(self.gpus, default=MEASURED) == HINTED:
+            gpus = [entry for entry in gpus if entry[1].name not in self.fine] or gpus
         if gpus:
             _place(tree, "nvidia.gpus", tuple(gpu for _, gpu in gpus))
             sources.update((f"nvidia.gpus[{i}]", f"report line {line}") for i, (line, _) in enumerate(gpus))

@@ -5,6 +5,7 @@ import re
 from ptsetup.facts import AmdGpu, Gpu, IntelGpu, PciDevice, replace
 from ptsetup.readers._draft import HINTED, PRINTED, SAID, Draft
 from ptsetup.readers._lines import speaks_of
+from ptsetup.readers._prose import works
 
 _SUFFIX = r"(?:[ -]?(?:ti|super|d|max-?q|laptop(?: gpu)?|mobile|ada(?: generation)?|blackwell|sff|[0-9]{1,3} ?gb)(?![a-z0-9]))*"
 _BOARDS = (
@@ -19,6 +20,8 @@ _NUMBERS = r"(?:9[5-8]0|10[5-8]0|16[3-6]0|20[5-8]0|30[5-9]0|40[5-9]0|50[5-9]0)"
 _CERTAIN = (
     rf"rtx[ -]?(?:pro[ -]?)?a?[0-9]{{3,4}}(?![0-9]){_SUFFIX}",
     rf"gtx?[ -]?[0-9]{{3,4}}m?(?![0-9]){_SUFFIX}",
+    r"(?:geforce|nvidia) (?:gt )?(?:[3-9][0-9]{2}m|gm[0-9]{3}m)x?\b",
+    rf"(?<![0-9a-z.]){_NUMBERS} ?ti\b(?: super)?",
     r"geforce (?:gt )?m?x?[0-9]{3,4}m?x?(?![0-9a-z])",
     rf"\bmx[ -]?[1-5][0-9]0(?![0-9]){_SUFFIX}",
     r"(?:gtx )?titan[ -](?:rtx|xp|x|v|z|black)(?: \(pascal\)|\b)",
@@ -27,7 +30,8 @@ _CERTAIN = (
     rf"(?:nvidia|grid|\b[1-9] ?x) {_BOARDS}",
     rf"(?<![0-9a-z.]){_NUMBERS}(?: ?ti)?(?: super)?(?= (?:cards?|gpus?|graphics card)\b| ?(?:显?卡|グラボ|系列))",
     (
-        rf"(?:(?<=\bhave a )|(?<=\bgot a )|(?<=\bown a )|(?<=\busing a )|(?<=\bwith a )|(?<=\bon a )|(?<=\bmy ))"
+        rf"(?:(?<=\bhave a )|(?<=\bgot a )|(?<=\bown a )|(?<=\busing a )|(?<=\bwith a )|(?<=\bon a )|(?<=\bmy )"
+        r"|(?<=\bon the )|(?<=\bwith the )|(?<=\bfor the ))"
         rf"{_NUMBERS}(?: ?ti)?(?: super)?(?! ?(?:[kmg]i?b|m?s|x|images?|steps?|px|p)\b)(?![\w.])"
     ),
 )
@@ -47,7 +51,8 @@ _TAIL = r"[^,;|()\[\]\n]"
 AMD = re.compile(
     r"\b(?:amd|ati)\b.{0,40}?\b(?:radeon|instinct|raven|renoir|cezanne|navi|vega|picasso|phoenix|rembrandt|strix|polaris|w[0-9]{4})"
     rf"\b{_TAIL}{{0,40}}|\bradeon\b{_TAIL}{{0,40}}|\binstinct\b{_TAIL}{{0,24}}"
-    r"|\bmi(?:25|50|60|100|210|250x?|300[ax]?|325x|350x?|355x)\b|\b(?:amd )?rx[ -]?[4-9][0-9]{2,3}(?: ?xtx?| ?gre)?\b"
+    r"|\bmi(?:25|50|60|100|210|250x?|300[ax]?|325x|350x?|355x)\b|\b(?:amd )?rx[ -]?[4-9][0-9]{2,3}(?: ?xtx?| "
+    r"?gre)?\b|\b[5-9][0-9]{2}0 ?xtx?\b"
     rf"|\brx ?vega\b{_TAIL}{{0,10}}",
     re.IGNORECASE,
 )
@@ -134,7 +139,10 @@ _ARCH_LIST = re.compile(
 _SUPPORTS = re.compile(r"supports cuda capabilities (?P<list>(?:(?:sm|compute)_[0-9]+[a-z]?[, ]*)+)", re.IGNORECASE)
 _GFX_LIST = re.compile(r"(?:gfx[0-9a-f]{3,4}[;, '\"]{1,3}){1,}gfx[0-9a-f]{3,4}", re.IGNORECASE)
 _OWN_CAPABILITY = re.compile(
-    r"(?:compute capability|\bcc\b|\bsm\b)[ :=(]{1,3}(?:sm_?)?([0-9]{1,2})\.([0-9])\b|\(sm_?([0-9]{2,3})\)",
+    (
+        r"(?:(?:compute|cuda) capability(?: version)?(?: (?:is|of|only|just|being|was|=>?))*|\bcc\b|\bsm"
+        r"\b)[ :=(>]{1,4}(?:sm_?)?([0-9]{1,2})\.([0-9])\b|\(sm_?([0-9]{2,3})\)"
+    ),
     re.IGNORECASE,
 )
 
@@ -193,9 +201,11 @@ _INXI = re.compile(r"Device-[0-9]+: (?P<name>.{3,120}?) driver: (?P<driver>[\w-]
 _IN_USE = re.compile(r"Kernel driver in use: (?P<driver>[\w-]+)")
 _TRIGGER = re.compile(
     r"rtx|gtx|geforce|tesla|quadro|titan|nvidia|radeon|instinct|gfx[0-9]|sm_[0-9]|capability|10de:|1002:|8086:|vga|3d controller"
-    r"|device-[0-9]|driver in use|marketing name|\bgpus?\b|[0-9]0(?: ?ti)? ?(?:(?:cards?|graphics)\b|显?卡|グラボ|系列)|\bmx ?[1-5][0-9]0"
+    r"|device-[0-9]|driver in use|marketing name|\bgpus?\b|[0-9]0 ?ti\b|[0-9]0(?: ?ti)? ?(?:(?:cards?|graphics)"
+    r"\b|显?卡|グラボ|系列)|\bmx ?[1-5][0-9]0"
     r"|compute_[0-9]"
-    r"|\bamd ?(?:の)?(?:gpu|显卡|グラボ|grafik|видеокарт|video)|\barc (?:pro )?[ab][0-9]{2}|\bintel arc\b|\brx[ -]?[0-9]{3}|\bamd (?:card"
+    r"|\bamd ?(?:の)?(?:gpu|显卡|グラボ|grafik|видеокарт|video)|[0-9]0 ?xtx?\b|\barc (?:pro )?[ab][0-9]{2}|\bintel "
+    r"arc\b|\brx[ -]?[0-9]{3}|\bamd (?:card"
     r"|graphics)|\bon amd\b|\b(?:an?|my|with|on) [1-5]0[0-9]0\b",
     re.IGNORECASE,
 )
@@ -204,12 +214,12 @@ _TRIGGER = re.compile(
 _WORDS = (
     "rtx", "gtx", "geforce", "tesla", "quadro", "titan", "nvidia", "radeon", "instinct", "gfx", "sm_", "capability", "10de:",
     "1002:", "8086:", "vga", "3d controller", "device-", "driver in use", "marketing name", "gpu", "mx", "compute_", "rx", "amd",
-    "card", "graphics", "arc ", "intel arc", "050", "060", "070", "080", "090",
+    "card", "graphics", "xt", "arc ", "intel arc", "050", "060", "070", "080", "090",
 )  # fmt: skip
 """One of these is in whatever _TRIGGER finds."""
 
 _CARD_OF_AMD = re.compile(
-    r"\b(?:amd |ati |radeon |xfx )*rx[ -]?[4-9][0-9]{2,3}(?: ?xtx?| ?gre| ?[ms])?\b|\bradeon vii\b"
+    r"\b[5-9][0-9]{2}0 ?xtx?\b|\b(?:amd |ati |radeon |xfx )*rx[ -]?[4-9][0-9]{2,3}(?: ?xtx?| ?gre| ?[ms])?\b|\bradeon vii\b"
     r"|\b(?:i (?:have|use|own|am using)|we (?:have|use)|using|my|with an?|on an?|have an?|running (?:on )?an?|ich (?:habe|nutze"
     r"|verwende)|mit einer|j'ai"
     r"|avec une?|tengo una?|uso una?|tenho uma?|\u0443 меня|использую|使用|用的是?|搭载)\b.{0,20}?\bamd(?:'s)? ?(?:gpu|card|graphics|video"
@@ -238,6 +248,8 @@ def scan(draft: Draft, text: str, line: int) -> None:
     capability = own_capability(text) if names else None
     for name in names:
         draft.gpu(Gpu(name=name, compute_capability=capability, source="report"), line, HINTED)
+        if _is_fine(text, name):
+            draft.fine.add(name)
     card = None if names else _CARD_OF_AMD.search(text)
     if card:
         named = AMD.search(card[0])
@@ -251,6 +263,13 @@ def scan(draft: Draft, text: str, line: int) -> None:
     marketing = re.search(r"marketing name: +(.*\S)", text, re.IGNORECASE)
     if marketing and AMD.search(marketing[1]):
         note_amd(draft, marketing[1], line, PRINTED)
+
+
+def _is_fine(text: str, name: str) -> bool:
+    """The sentence says of the card that it works; of several cards the trouble is with another one."""
+    number = re.search(r"[0-9]{2,4}", name)
+    clauses = re.split(r"[;\n]|\.(?![0-9])|, but | but ", text)
+    return any(works(clause) for clause in clauses if number and number[0] in clause)
 
 
 def _bus(draft: Draft, text: str, line: int) -> bool:

@@ -11,9 +11,10 @@ _GAP = r"(?:[^.;\n]|\.(?=[0-9])){0,40}?"
 
 _LOCAL = r"cu[0-9]{2,3}|cpu|xpu|rocm[0-9.]*[0-9]"
 _TORCH = re.compile(
-    r"\b(?:py)?torch(?:[ -]gpu)?\b(?:\s*\(?(?:version|v(?=[ .0-9])|ver|build|release|is|was|at|of|the|my|installed|=+|:"
-    r"|@)){0,4}[ (=:v@'\"`]{0,4}"
-    rf"(?P<version>[0-3]\.[0-9]{{1,2}}(?:\.[0-9]{{1,2}})?(?:\+(?:{_LOCAL}))?)(?![0-9%]|\.[0-9]|x\b)",
+    r"(?<![a-z0-9_./-])(?:py)?torch(?:[ -]gpu)?(?![a-z_])(?:\s*\(?(?:version|v(?=[ .0-9])|ver|build|release|is"
+    r"|was|at|of|the|my|installed|=+|:"
+    r"|@)){0,4}[ (=:v@'\"`-]{0,4}"
+    rf"(?P<version>[0-3]\.[0-9]{{1,2}}(?:\.[0-9]{{1,2}})?(?:\+(?:{_LOCAL}))?)(?![0-9%]|\.[0-9]|x\b|-cp|-py|\.dist|\.tar)",
     re.IGNORECASE,
 )
 _BARE = re.compile(
@@ -22,7 +23,7 @@ _BARE = re.compile(
 """A version with the tag of a build: but for torch's companions, whose numbers are smaller, nobody else has such."""
 
 _CUDA = (
-    re.compile(r"(?<![a-z0-9])cu(?P<tag>9[0-2]|1[0-4][0-9])(?![0-9])", re.IGNORECASE),
+    re.compile(r"(?:(?<=/whl/)|(?<![\w\\/-]))cu(?P<tag>9[0-2]|1[0-4][0-9])(?![0-9_\\/])", re.IGNORECASE),
     re.compile(r"\b(?:pytorch-cuda|cudatoolkit)[ =]{1,3}(?P<cuda>[0-9]{1,2}\.[0-9])(?![0-9])", re.IGNORECASE),
     re.compile(
         rf"\b(?:py)?torch\b{_GAP}(?:\b(?:for|with|against|using|on|cuda)\b|\() ?(?:cuda )?(?:version |toolkit )?\(?"
@@ -86,7 +87,7 @@ _CLAUSE_END = re.compile(r"[;\n]|\.(?![0-9])|, | but | while | whereas | and the
 _WORKS = re.compile(
     (
         r"\b(?:is|was|were|works?|worked|runs?|ran|go(?:es)?)\b (?:\w+ )?(?:fine|ok|okay|well|good|great|perfectly|correctly|without)\b"
-        r"|\bworks?\b|\bworked\b"
+        r"|\bworks\b|\bworked\b"
     ),
     re.IGNORECASE,
 )
@@ -121,6 +122,11 @@ _WORDS = (
     "+rocm",
     "+xpu",
 )
+
+
+def works(clause: str) -> bool:
+    """Something is said to work."""
+    return bool(_WORKS.search(clause)) and not _FAILS.search(clause)
 
 
 class Prose:
@@ -159,8 +165,7 @@ class Prose:
     def _mention(self, found: dict[str, int], value: str, match: "re.Match[str]", line: int) -> None:
         """Keep it, and whether it is said to work: of two that are named that is the other one."""
         found.setdefault(value, line)
-        clause = _CLAUSE_END.split(match.string[match.end() :])[0]
-        if _WORKS.search(clause) and not _FAILS.search(clause):
+        if works(_CLAUSE_END.split(match.string[match.end() :])[0]):
             self.fine.add(value)
 
     def _answers(self, text: str, line: int) -> None:

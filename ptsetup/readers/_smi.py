@@ -60,7 +60,7 @@ _NVML_CODES = (
     ("gpu access blocked by the operating system", 17),
     ("failed to initialize nvml: gpu is lost", 15),
 )
-_UNKNOWN = re.compile(r"\bnvml\b.{0,24}\b(?:init[a-z]*|fail[a-z]*)\b.{0,24}\bunknow")
+_UNKNOWN = re.compile(r"\bnvml\b\W{0,3}unknown error|\bnvml\b.{0,24}\b(?:init[a-z]*|fail[a-z]*)\b.{0,24}\bunknow")
 _NO_LIBRARY = re.compile(r"libnvidia-ml\.so.{0,40}not found")
 _CUDA_CODES = (
     ("system not yet initialized", 802),
@@ -92,7 +92,7 @@ _API_MISMATCH = re.compile(
     r"client has the version (?P<client>[0-9]{3}[0-9.]*[0-9]).{0,80}?kernel module has (?:the )?version (?P<module>[0-9]{3}[0-9.]*[0-9])",
     re.IGNORECASE,
 )
-_XID = re.compile(r"NVRM: (?:.{0,40}?)Xid \(PCI:(?P<bdf>[0-9a-fA-F:.]+)\): (?P<code>[0-9]+)(?P<text>.{0,200})")
+_XID = re.compile(r"(?:NVRM: .{0,40}?|\b)Xid \(PCI:(?P<bdf>[0-9a-fA-F:.]+)\): (?P<code>[0-9]+)(?P<text>.{0,200})")
 _XID_SAID = re.compile(r"\bxid(?: errors?| code)?[ :=#]{1,3}(?P<code>[0-9]{1,3})\b(?!\.)", re.IGNORECASE)
 _PACKAGED = re.compile(
     r"\b(?:nvidia-driver|nvidia-utils|nvidia-compute-utils|libnvidia-(?:compute|common|cfg1|gl))-[0-9]{3}(?:-server)?(?:-open)?"
@@ -237,7 +237,7 @@ class Smi:
         if "NVSMI LOG" in text:
             self.is_query = True
             return True
-        if re.match(r"^\s{0,8}GPU [0-9A-F]{8}:[0-9A-F]{2}:", text):
+        if re.match(r"^\s{0,8}GPU [0-9A-F]{8}:[0-9A-F]{2}:[0-9A-F]{2}\.[0-9A-F]\s*$", text):
             self.is_query = True
             self.draft.gpu(
                 Gpu(
@@ -317,11 +317,11 @@ def note_codes(draft: Draft, text: str, line: int) -> None:
         _note_nvml(draft, text, line)
     if "cuda" in lower or "compatib" in lower or "error" in lower or "too old" in lower:
         _note_cuda(draft, text, line)
-    if "xid" in lower and "NVRM" not in text:
+    if "xid" in lower and "NVRM" not in text and "Xid (PCI" not in text:
         draft.xids += [
             (line, Xid(code=int(said["code"]), text=text.strip()[:200])) for said in _XID_SAID.finditer(text)
         ]
-    if "NVRM" in text:
+    if "NVRM" in text or "Xid (PCI" in text:
         xid = _XID.search(text)
         nvrm = _NVRM.search(text)
         if xid:

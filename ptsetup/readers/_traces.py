@@ -20,16 +20,18 @@ from ptsetup.readers._system import (
 Trace = Callable[[Draft, str, int], None]
 
 _TRIGGER = re.compile(
-    r"python|win32|windows|wsl|alpine|musl|glibc|jetson|jetpack|l4t|tegra|ubuntu|debian|fedora|centos|macos|mac os|\bmac(?:book|mini)?\b"
-    r"|arch linux|opensuse|nixos|rocky|linux|shm|/dev/|microsoft|apple|site-packages|[a-z]:\\|win_amd64|macosx_|/usr/lib|/lib64"
+    r"python|win32|windows|wsl|alpine|musl|glibc|jetson|jetpack|l4t|tegra|orin\b|xavier|ubuntu|debian|fedora"
+    r"|centos|macos|mac os|\bmac(?:book|mini)?\b"
+    r"|arch linux|opensuse|nixos|rocky|linux|shm|shared memory|/dev/|microsoft|apple|site-packages|[a-z]:\\"
+    r"|win_amd64|macosx_|/usr/lib|/lib64"
     r"|intel\(r\)|^/home/|\bapt\b|apt-get|systemd|\barmv[67]l\b|^\s*c[rwx-]{9}",
     re.IGNORECASE,
 )
 
 _WORDS = (
-    "python", "win32", "windows", "wsl", "alpine", "musl", "glibc", "jetson", "jetpack", "l4t", "tegra", "ubuntu", "debian",
-    "fedora", "centos", "mac", "opensuse", "nixos", "rocky", "linux", "shm", "/dev/", "microsoft", "apple", "site-packages", ":\\",
-    "win_amd64", "intel(r)", "/usr/lib", "/lib64", "/home/", "apt", "systemd", "armv", "crw", "cr-", "c--",
+    "python", "win32", "windows", "wsl", "alpine", "musl", "glibc", "jetson", "jetpack", "l4t", "tegra", "orin", "xavier", "ubuntu",
+    "debian", "fedora", "centos", "mac", "opensuse", "nixos", "rocky", "linux", "shm", "shared memory", "/dev/", "microsoft", "apple",
+    "site-packages", ":\\", "win_amd64", "intel(r)", "/usr/lib", "/lib64", "/home/", "apt", "systemd", "armv", "crw", "cr-", "c--",
 )  # fmt: skip
 """One of these is in whatever _TRIGGER finds."""
 
@@ -189,7 +191,13 @@ _TRACES: tuple[tuple[re.Pattern[str], Trace], ...] = tuple(
             _wsl_list,
         ),
         (r"linux[-_]\w+[-_]musl|musllinux|ld-musl|\bmusl\b|(?<![\w.])alpine(?![\w.]*\w*/)|[:/-]\S*alpine\b", _musl),
-        (r"\bjetson[a-z]*\b|\bjetpack\b|\bl4t[ -][0-9]|-tegra\b|@tegra-ubuntu\b", _jetson),
+        (
+            (
+                r"\bjetson[a-z]*\b|\bjetpack\b|\bl4t[ -][0-9]|-tegra\b|@tegra-ubuntu\b|tegra_release"
+                r"|\b(?:on|my|the|an?|agx|this) (?:orin|xavier)\b|\b(?:orin|xavier) (?:nx|nano|agx)\b|\btegra board"
+            ),
+            _jetson,
+        ),
         (r"glibc|\bldd \(", _glibc),
         (r"^[^\n]{0,3}[a-z]:\\|[\"' (][a-z]:\\|\\site-packages\\|win[-_]amd64|\bon win32\b|\[winerror", _windows),
         (
@@ -220,7 +228,10 @@ _TRACES: tuple[tuple[re.Pattern[str], Trace], ...] = tuple(
 """What to look for in a line, and who keeps the fact."""
 
 _SHM = re.compile(r"^(?:shm|tmpfs|none)\s+([0-9]+(?:\.[0-9]+)?)([KMGT]?)\s.*\s/dev/shm$")
-_SHM_SIZE = re.compile(r"/dev/shm\b[^\n]{0,40}?\b([0-9]+(?:\.[0-9]+)?) ?([KMG])i?B?\b", re.IGNORECASE)  # noqa: S108 - looked for in a text
+_SHM_SIZE = re.compile(
+    r"(?:/dev/shm|\bshared memory|\bshm(?:[ _-]size)?)\b[^\n]{0,40}?\b([0-9]+(?:\.[0-9]+)?) ?([KMG])i?B?\b",
+    re.IGNORECASE,
+)
 _NODE = re.compile(
     r"^c([rwx-]{3})([rwx-]{3})([rwx-]{3})[.+]?\s+[0-9]+\s+(\S+)\s+(\S+)\s+[0-9]+,\s*[0-9]+\s.*?(/dev/\S+|nvidia\S*|kfd|renderD[0-9]+"
     r"|card[0-9]+)$"

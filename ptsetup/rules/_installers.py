@@ -23,6 +23,12 @@ CONDA_PYTHON = r"(?:py)?torch\w*\b.{0,90}?(?:requires|would require|depends on) 
 WRONG_WHEEL = (
     r"(?P<name>torch\w*)-(?P<version>[\w.+%]+)-(?P<tag>cp3\d+)-\w+-(?P<platform>[\w.]+)\.whl is not a supported wheel"
 )
+UNLISTED = (
+    r"(?:could not find a version that satisfies the requirement|no matching distribution found for) "
+    r"(?P<name>torch(?:vision|audio)?)==(?P<version>\d+\.[\d.]*\d(?:\+\w+)?)"
+)
+"""The same message without its list."""
+
 POETRY = r"unable to find installation candidates for (?P<name>torch(?:vision|audio)?) \((?P<version>[\d.]+)[^)]*\)"
 CONDA_LIST = r"(?:py)?torch\w{0,20}[^\n]{0,40} -> python\[version='(?P<spec>[^']+)'"
 UV_PLATFORM = (
@@ -134,6 +140,8 @@ def served_by_text(case: Case) -> Served | None:
         name, version, hit = asked.name, asked.version, asked.hit
     elif command:
         name, version, hit = "torch", command.match["version"], command
+    elif unlisted := case.said(UNLISTED):
+        name, version, hit = unlisted.match["name"].lower(), unlisted.match["version"], unlisted
     else:
         return None
     tag = tag_of_index(case) if version is None and name == "torch" else None

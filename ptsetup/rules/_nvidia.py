@@ -24,6 +24,9 @@ CHIPS: tuple[tuple[int, int, tuple[int, int]], ...] = (
 NOT_COMPILED = r"(?<!getting cuda arch: )torch not compiled with CUDA enabled?\b"
 """What ``.cuda()`` says. Inductor of torch 2.7 logs it after words of its own on every CPU build, harmlessly (pytorch/pytorch#151650)."""
 
+NO_DRIVER = r"no NVIDIA drivers? (?:was |were )?(?:found )?on your system"
+"""What torch says where the driver's library is not found; programs say it in words of their own."""
+
 UBUNTU_BRANCHES = (470, 535, 550, 570, 580, 590, 595, 610)
 """Driver branches that Ubuntu has packaged (nvidia-driver-N, public logs of apt; packages.ubuntu.com/noble/nvidia-driver-595-open);
 an older one is served by the next."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from ptsetup import compat
 from ptsetup.index import Build
-from ptsetup.rules._case import Case
+from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._installers import NO_MATCH, NOT_FOUND, PLATFORM, asked_for, lacks_torch, platform_hint
 from ptsetup.rules._rule import Evidence, Finding, Fix, Severity, rule
 from ptsetup.rules._ways import FRESH, FRESH_CONDA, another_build, fact, fitting, pip
@@ -145,6 +145,10 @@ def glibc_too_old(case: Case) -> Iterator[Finding]:
     if told and (not have or have < (2, 28)):
         yield told
         return
+    asked = case.said(NEWER_ASKED) if have and have < (2, 28) and case.system in (None, "linux") else None
+    if asked and libc and compat.version_tuple(asked.match["version"]) > (2, 6, 0):
+        yield _asked_too_new(case, asked, libc[2], _dotted(have))
+        return
     build = case.build if case.torch_base else _newest_build(case)
     needed = compat.version_tuple((build.min_glibc if build else None) or "")
     if not libc or not have or not needed or have >= needed or _is_working(case):
@@ -160,6 +164,19 @@ def glibc_too_old(case: Case) -> Iterator[Finding]:
         ),
         fixes=_newer_glibc(case, _dotted(needed)),
         severity="error" if case.dists("torch") else "warning",
+    )
+
+
+NEWER_ASKED = r"(?:no matching distribution found for|satisfies the requirement|no wheels with .{0,60}for) torch==(?P<version>\d[\d.]*)"
+
+
+def _asked_too_new(case: Case, hit: Hit, path: str, have: str) -> Finding:
+    """An installer finds no wheel of a release whose wheels need a newer glibc than the one that is known."""
+    return Finding(
+        message=f"torch {hit.match['version']} needs glibc 2.28, this system has {have}.",
+        subject="C library",
+        evidence=(hit.evidence, fact(case, path, f"glibc {have}", "ldd")),
+        fixes=_newer_glibc(case, "2.28"),
     )
 
 

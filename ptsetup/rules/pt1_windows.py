@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from ptsetup import compat
+from ptsetup.rules import _speech
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact, fresh_environment
@@ -102,8 +103,15 @@ def long_path(case: Case) -> Iterator[Finding]:
 PROCEDURE = r"(?:the specified procedure|die angegebene prozedur|找不到指定的(?:程序|程式|过程))"
 """Windows' error 127: a library is there, and of another version (PT307)."""
 
+DLLS = r"c10|c10_cuda|fbgemm|shm|asmjit|uv|torch_python|torch_cpu|torch_cuda\w*|caffe2\w*"
+"""torch's own."""
+
 DLL_TEXTS = (
-    r"\[WinError (?:126|1114)\].*(?:error loading|torch|\.dll)",
+    r"\bWinError (?:126|1114)\b.*(?:error loading|torch|\.dll)",
+    rf"\b(?:{DLLS})\.dll\b.{{0,120}}\b(?:initiali[sz]ation routine|could not be (?:found|loaded)|not found|missing|1114|126)\b",
+    rf"\b(?:error (?:while )?loading|(?:cannot|could not|failed to|unable to) load|missing)\b.{{0,60}}\b(?:{DLLS})\.dll\b",
+    rf"\b(?:vc[ _]?(?:\+\+)? ?redist\w*|visual c\+\+(?: \d{{4}})?(?: redistributable\w*)?|vcredist\w*)\b[^;\n]{{0,60}}\b{_speech.FIXED}\b",
+    rf"\b{_speech.FIXED}\b[^;\n]{{0,60}}\b(?:vc[ _]?(?:\+\+)? ?redist|visual c\+\+(?: \d{{4}})? redistributable|vcredist)",
     r"\[WinError 127\].*torch[\\/]+lib[\\/]+[\w-]+\.dll",
     r"(?:could not|failed to|cannot) (?:load|import) torch.*\[WinError (?:126|127|1114)\]",
     r"torch[\\/]+__init__\.py\S* line \d+,? in _load_dll_libraries",

@@ -283,9 +283,30 @@ def duplicate(case: Case) -> Iterator[Finding]:
             reinstall(case, kept, text="Install the version that the files hold again, over what is there."),
             *_left_over(case, others),
         ),
-        severity="error" if _failed(case) or hit else "note" if _is_other_list(case) else "warning",
+        severity="error"
+        if _failed(case) or hit or case.said(*SAID_TWICE)
+        else "note"
+        if _is_other_list(case)
+        else "warning",
         certainty="likely" if hit or _changed(case) else "certain",
     )
+
+
+SAID_TWICE = (
+    (
+        r"\b(?:two|both|multiple|several|2|different) (?:different |conflicting )?(?:versions|copies|installations"
+        r"|installs) of (?:py)?torch\b|\b(?:two|both|conflicting) (?:py)?torch (?:versions|installations|installs|packages)"
+        r"|\btorch versions (?:are |were )?conflict\w*|\btorch\b[^;\n]{0,40}\bwith pip\b[^;\n]{0,20}\b(?:one"
+        r"|another)\b[^;\n]{0,12}\bconda\b|\b(?:py)?torch (?:is|was|got) installed twice"
+    ),
+    r"\bconda\b[^;\n]{0,40}\btorch\b[^;\n]{0,40}\bpip\b[^;\n]{0,40}\b(?:another|other|second|too|as well|also|different)\b",
+    (
+        r"\btorch\b[^;\n]{0,30}\b(?:import(?:ed|s)?|load(?:ed|s)?|taken|picked up|found|comes?)\b[^;\n]{0,12}"
+        r"\bfrom\b[^;\n]{0,80}(?:\.local\b|user[- ]site|dist-packages)[^;\n]{0,60}"
+        r"\b(?:although|instead of|not from|rather than|while|but|even though)\b"
+    ),
+)
+"""A person has found both."""
 
 
 def _recorded(case: Case) -> list[Distribution]:
@@ -327,6 +348,9 @@ def _disagreement(case: Case, hit: Hit | None) -> tuple[str, tuple[Evidence, ...
             changed.evidence,
             fact(case, "target.wheel.version", case.torch_version, "torch.__version__"),
         )
+    twice = case.said(*SAID_TWICE) if case.snapshot.origin == "report" and case.has_complaint else None
+    if twice:
+        return "By the report two installations of torch are in each other's way.", (twice.evidence,)
     if hit and len(bases) <= 1 and (not case.is_import_ok or case.snapshot.origin == "report"):
         return "torch's Python files and its libraries are of two different releases.", (hit.evidence,)
     return None

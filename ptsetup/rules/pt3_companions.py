@@ -31,6 +31,7 @@ AUDIO_TEXT = (
     r"pytorch has CUDA version \S+ whereas torchaudio has CUDA version",
     rf"(?:libtorchaudio|_torchaudio|_torch_sox|torchaudio[\\/]lib[\\/]\w+)\S*?\.(?:so|pyd|dylib){LACKS}",
     r"could not (?:find module|load)[^\n]{0,200}libtorchaudio",
+    r"\[WinError 127\].{0,200}torchaudio[\\/]+\S+\.(?:pyd|dll)",
     r"torchaudio[\\/]_extension\S*[\"',]",
     r"torchaudio \d\S* (?:requires|has requirement|depends on) torch ?==\S+",
 )

@@ -26,7 +26,7 @@ from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import fact
 from ptsetup.rules.pt4_driver import NAMED_COMPAT
 
-NO_DRIVER = r"found no NVIDIA driver on your system"
+NO_DRIVER = _nvidia.NO_DRIVER
 
 SMI_MISSING = rf"nvidia-smi['\"]?(?::| is)? (?:command )?not (?:found|recognized)|nvidia-smi\b.{{0,12}}(?:{_tongues.UNKNOWN_COMMAND})"
 

@@ -16,7 +16,8 @@ FABRIC_TEXTS = (
         r"fabric[ -]?manager.{0,80}(?:(?:do(?:es)? ?n[o']?t|did ?n[o']?t|not) match|mismatch|differs? from|different (?:version|from)"
         r"|incompatib)"
     ),
-    r"fabric[ -]?manager\S*.{0,60}(?:not running|failed|inactive|never reported|not (?:been )?(?:started|initiali[sz]ed|installed))",
+    r"\bfabric\b.{0,20}\bstate\W{1,4}(?:in progress|not started)\b",
+    r"fabric[ -]?manager\S*.{0,60}(?:not running|dead|failed|inactive|never reported|not (?:been )?(?:started|initiali[sz]ed|installed))",
 )
 FABRIC_VERSIONS = r"interface version (?P<fm>\d{3}\.[\d.]*\d) .{0,40}driver version (?P<driver>\d{3}\.[\d.]*\d)"
 

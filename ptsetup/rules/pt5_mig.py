@@ -70,6 +70,10 @@ IN_PROSE = (
     r"\bmulti[- ]instance[- ]gpus?\b|\b(?:with|in|on|using|enabled?|nvidia) MIG\b|\bMIG[ -](?:gpu |mode|instances?|slices?|devices?"
     r"|enabled|partition)"
 )
+NONE_SEEN = (
+    r"device_count\(\)\W{0,12}(?:is |returns? |gives? |=+ ?)?0\b|\bno (?:gpu |compute |mig )?instances?\b|No CUDA "
+    r"GPUs are available"
+)
 MIG_ASSERT = r"device >= 0 && device < num_gpus"
 ONLY_ONE = (
     r"device_count\(\)\D{0,20}\b1\b|only (?:one|1) (?:gpu|device)"
@@ -154,7 +158,7 @@ def _asserted(case: Case) -> Hit | None:
     if hit or case.snapshot.origin != "report":
         return hit
     spoken = case.said(IN_PROSE)
-    return (case.said(ONLY_ONE) or (spoken if case.is_blind else None)) if spoken else None
+    return (case.said(ONLY_ONE, NONE_SEEN) or (spoken if case.is_blind else None)) if spoken else None
 
 
 def _is_wrong(value: str | None, instances: list[MigDevice]) -> bool:

@@ -16,7 +16,8 @@ UNREACHABLE = (
     r"failed to initialize NVML: driver not loaded",
     r"NVML_?ERROR_?DRIVER_?NOT_?LOADED",
     r"NVML Driver Not Loaded",
-    r"modprobe: (?:FATAL|ERROR):.{0,60}\bnvidia\b",
+    r"\b(?:can'?t|cannot|could not|couldn'?t|unable to) find (?:the |any )?nvidia drivers?\b(?!.{0,20}(?:download|page|package))",
+    r"modprobe: (?:FATAL|ERROR):.{0,60}\bnvidia\b|\bmodule nvidia\S* not found\b",
     r"unable to load the (?:kernel module ['\"]?nvidia|['\"]?nvidia[\w-]*['\"]? kernel module)|unable to find the kernel source tree",
     r"error occurred while performing the step:? \W?building kernel modules|the (?:nvidia )?kernel module failed to load",
 )

@@ -98,7 +98,7 @@ def _none_offered(case: Case) -> Iterator[Finding]:
 NO_RIGHTS = (
     r"failed to initialize NVML: insufficient permissions",
     r"NVML_?ERROR_?NO_?PERMISSION|NVMLError_NoPermission",
-    r"/dev/nvidia\w*.{0,40}(?:permission denied|EACCES)|permission denied.{0,40}/dev/nvidia",
+    r"/dev/nvidia\w*.{0,40}(?:permission denied|EACCES|operation not permitted|EPERM)|permission denied.{0,40}/dev/nvidia",
 )
 
 

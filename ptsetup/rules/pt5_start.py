@@ -167,7 +167,7 @@ NO_GPU_SAID = (
 
 ASKS_FOR_CUDA = (
     _nvidia.NOT_COMPILED,
-    r"found no NVIDIA driver on your system",
+    _nvidia.NO_DRIVER,
     r"torch\.cuda\.set_device\(",
     r"no CUDA-capable device is detected|No CUDA GPUs are available",
     r"no CUDA runtime is found|CUDA is not available|CUDA (?:is )?not (?:found|detected)",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ptsetup.rules import _nvidia, _tongues
+from ptsetup.rules import _nvidia, _speech, _tongues
 from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import fact
@@ -83,15 +83,18 @@ UNKNOWN = (
     r"|cuda runtime error \((?:30|999)\)|error=(?:30|999) ?: unknown error|UNKNOWN_ERROR\(99\)"
 )
 FOLLOWS_SLEEP = (
-    r"\b(?:cuda|gpu|torch) (?:\w+ )?(?:stop(?:s|ped)? working|no longer works?|is (?:lost|gone|unavailable))|unspecified launch failure"
+    r"\b(?:cuda|gpu|torch) (?:\w+ )?(?:stop(?:s|ped)? working|no longer works?|is (?:lost|gone|unavailable))|No "
+    r"CUDA GPUs are available|unspecified launch failure"
     r"|no CUDA-capable device|CUDA-capable devices? .{0,20}busy or unavailable"
 )
 """What a stale nvidia_uvm makes of CUDA too; without the sleep, each has causes of its own."""
 REFUSED = r"CUDA driver initialization failed|cudaErrorInitializationError|CUDA_ERROR_NOT_INITIALIZED"
 AFTER_SLEEP = (
+    rf"\b(?:rmmod|modprobe -r|reload\w*|modprobe)\b[^;\n]{{0,60}}\bnvidia_uvm\b[^;\n]{{0,80}}\b(?:{_speech.FIXED}|brings?|again|back)\b",
     _tongues.AFTER_SLEEP,
     (
-        r"\b(?:after|from|since|once|when(?:ever)?|following|every time|each time)\b(?:[^.;\n()]){0,40}?(?<![.\w])(?:suspend(?!\w*ing "
+        r"\b(?:after|from|since|once|when(?:ever)?|following|every|each|if|unless|upon|until)"
+        r"\b(?:[^.;\n()]){0,40}?(?<![.\w])(?:suspend(?!\w*ing "
         r"the (?:job|process))\w*|resum(?:e|es|ed|ing)\b(?! (?:training|from (?:a |the )?check))"
         r"|sleep(?:s|ing)?\b(?!\()|hibernat\w*|wak(?:e|es|ing)\b|woke\b|standby|closing the lid)"
     ),

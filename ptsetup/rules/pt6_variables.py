@@ -11,7 +11,7 @@ NAME = "CUDA_VISIBLE_DEVICES"
 NO_GPUS = r"no CUDA GPUs are available|no CUDA-capable device is detected|cudaErrorNoDevice"
 
 
-BAD_ORDINAL = r"invalid device ordinal"
+BAD_ORDINAL = r"invalid device (?:ordinal|id)\b"
 
 
 def _is_wanted(case: Case) -> bool:
@@ -192,10 +192,15 @@ def _problem(case: Case, value: str) -> str | None:
 
 def _asked_beyond(case: Case, count: int) -> str | None:
     """The program asks for ``cuda:1`` where the list leaves one GPU, which is ``cuda:0`` whatever its number was."""
-    asked = case.said(r"\bcuda:(?P<number>\d{1,2})\b") if count and case.said(BAD_ORDINAL) else None
-    if asked is None or int(asked.match["number"]) < count:
+    asked = (
+        case.said(r"\bcuda:(?P<number>\d{1,2})\b|device_ids ?= ?\[(?:\d+, ?)*(?P<last>\d{1,2})\]")
+        if count and case.said(BAD_ORDINAL)
+        else None
+    )
+    number = (asked.match["number"] or asked.match["last"]) if asked else None
+    if number is None or int(number) < count:
         return None
-    return f"it leaves {count} of the GPUs, counted from 0, and the program asks for number {asked.match['number']}"
+    return f"it leaves {count} of the GPUs, counted from 0, and the program asks for number {number}"
 
 
 def _unknown_id(case: Case, ids: tuple[str, ...]) -> str | None:

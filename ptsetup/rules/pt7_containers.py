@@ -18,7 +18,7 @@ NO_GPUS = r"No CUDA GPUs are available"
 
 NOT_INSIDE = (
     BANNER,
-    r"found no NVIDIA driver on your system",
+    _nvidia.NO_DRIVER,
     r"nvidia-smi['\"]?:? (?:is |are |were )?(?:command )?not found|nvidia-smi: executable file not found",
     r"nvidia-smi\W{1,4}(?:(?:did|does) ?n[o']?t|is not|isn't) work",
     r"executable file not found in \$PATH.{0,40}nvidia-smi",
@@ -222,7 +222,13 @@ def capabilities(case: Case) -> Iterator[Finding]:
     )
 
 
-NVML_UNKNOWN = r"failed to initiali[sz]e NVML: unknow|\bnvml\b.{0,24}\b(?:init\w*|fail\w*)\b.{0,24}\bunknow"
+GONE = (
+    r"\b(?:los(?:e|es|t|ing)|disappear\w*|vanish\w*)\b[^;\n]{0,40}\bgpus?\b[^;\n]{0,80}\b(?:daemon-reload|after "
+    r"(?:a while|some|several|a few|\d+|hours|days)|(?:hours|days) later)"
+    r"|\b(?:containers?|pods?)\b[^;\n]{0,60}\blos(?:e|es|t|ing)\b[^;\n]{0,30}\bgpus?\b|\bgpus?\b[^;\n]{0,40}"
+    r"\b(?:lost|disappear\w*|vanish\w*)\b[^;\n]{0,40}\bdaemon-reload\b"
+)
+NVML_UNKNOWN = r"\bnvml\b\W{0,3}unknown error|failed to initiali[sz]e NVML: unknow|\bnvml\b.{0,24}\b(?:init\w*|fail\w*)\b.{0,24}\bunknow"
 
 
 @rule(
@@ -233,7 +239,7 @@ NVML_UNKNOWN = r"failed to initiali[sz]e NVML: unknow|\bnvml\b.{0,24}\b(?:init\w
     needs=("host.container|messages",),
     hides=("PT501", "PT504", "PT511", "PT513", "PT514", "PT536", "PT701"),
     layer=23,
-    says=(NVML_UNKNOWN, r"GPU access blocked by the operating system"),
+    says=(NVML_UNKNOWN, GONE, r"GPU access blocked by the operating system"),
 )
 def lost(case: Case) -> Iterator[Finding]:
     """What is wrong

@@ -13,6 +13,7 @@ GIB = 1024**3
 SHM_TEXTS = (
     r"bus error encountered in worker|killed by signal: bus error",
     r"\bbus error\b[^.;\n]{0,80}\b(?:data ?loader|workers?)\b|\b(?:data ?loader|workers?)\b[^.;\n]{0,60}\bbus error\b",
+    r"\bbus error\b[^;\n]{0,80}\bnum_workers\b|\bnum_workers\b[^;\n]{0,80}\bbus error\b",
     rf"\b(?:increas|bigger|larger|rais|add|sett|needs?|needed|us|with)\w*\b[^.;\n]{{0,24}}--?shm[-_]size\b[^;\n]{{0,60}}\b(?:{_speech.FIXED}|otherwise)",
     rf"\b{_speech.FIXED} [^.;\n]{{0,40}}(?:--?shm[-_]size|--ipc[= ]host|shared memory)\b",
     r"insufficient shared memory|out of shared memory|raise your shared memory limit",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ptsetup.rules import _containers, _nvidia
+from ptsetup.rules import _containers, _nvidia, _speech
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import fact
@@ -20,6 +20,11 @@ NO_TOOLKIT = (
     r"failed to discover GPU vendor from CDI",
     r"nvidia-container-(?:cli|runtime)(?:-hook)?['\"]?:? (?:command |executable file )?not found",
     r"nvidia-container-cli: (?:initialization|mount|detection|device|container|ldcache|permission|mknod) error",
+    (
+        r"\b(?:missing|without|lacks?|forgot\w*|had no|did(?: not|n['o]?t) (?:have|install)|not installed|needed to "
+        r"install)\b[^.;\n]{0,30}\bnvidia[- ](?:container[- ](?:toolkit|runtime)|docker2?)\b"
+    ),
+    rf"\binstall(?:ing|ed)?\b[^.;\n]{{0,24}}\bnvidia[- ](?:container[- ](?:toolkit|runtime)|docker2?)\b[^.;\n]{{0,40}}\b{_speech.FIXED}",
     r"(?:docker|podman)\b.{0,60}unknown flag: --gpus|unknown flag: --gpus",
     r"failed to (?:create|initialize) NVIDIA device nodes|error running hook #?\d.{0,200}nvidia-container-(?:cli|runtime)",
 )

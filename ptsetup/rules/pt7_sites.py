@@ -93,7 +93,8 @@ def _names(board: Jetson) -> tuple[str, str]:
 
 FAILS = (
     r"no kernel image is available",
-    r"NVIDIA driver on your system is too old|found no NVIDIA driver on your system|CUDA driver version is insufficient",
+    r"NVIDIA driver on your system is too old|CUDA driver version is insufficient",
+    _nvidia.NO_DRIVER,
 )
 """What a build for servers says on a board, whose driver is of another kind."""
 
@@ -113,6 +114,7 @@ def _kind_of_build(case: Case, board: Jetson) -> str | None:
         ("cpu", case.family == "cpu" or case.said(_nvidia.NOT_COMPILED) is not None),
         ("generic", any(text.startswith("nvidia-") for text in requires)),
         ("other", bool(cuda and own and cuda[0] != own)),
+        ("tag", case.said(r"satisfies the requirement torch==[\d.]+\+cu\d+") is not None),
         ("tag", bool(re.search(r"\+(?:cu\d+|cpu)$", case.torch_version or ""))),
         ("fails", _is_blind(case) or case.said(*FAILS) is not None),
     )
@@ -134,6 +136,11 @@ NOT_LICENSED = (
     r"CUDA_ERROR_DEVICE_NOT_LICENSED|cudaErrorDeviceNotLicensed",
     r"device (?:is )?not (?:properly )?licensed|not licensed\b.{0,20}(?:vGPU|grid)|Failed to acquire license",
     r"License Status\s*: Unlicensed",
+    (
+        r"\b(?:vgpu|grid)\b[^;\n]{0,60}\b(?:without|no|missing|expired|invalid|lacks)\b (?:an? |the |valid "
+        r")*licen[cs]e|\bunlicensed (?:vgpu|grid)|\blicen[cs]e\b[^;\n]{0,30}"
+        r"\b(?:expired|not (?:acquired|available|valid))\b[^;\n]{0,30}\b(?:vgpu|grid)\b"
+    ),
 )
 
 

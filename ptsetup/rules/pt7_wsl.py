@@ -15,7 +15,7 @@ WSL_FOLDER = "/usr/lib/wsl/lib"
 OLDEST_KERNEL = "5.10.43.3"
 """The oldest WSL2 kernel that CUDA supports (NVIDIA, CUDA on WSL user guide)."""
 
-NO_DRIVER = r"found no NVIDIA driver on your system"
+NO_DRIVER = _nvidia.NO_DRIVER
 NO_LIBRARY = r"libcuda\.so(?:\.1)?: cannot open shared object file|no libcuda|libcuda\.so(?:\.1)? not found"
 CUDA_FAILS = (
     NO_DRIVER,

@@ -9,8 +9,8 @@ from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact, with_variables
 
 ILLEGAL = (
-    r"il+egal instruction|SIGILL|trap invalid opcode|0xC000001D|EXCEPTION_ILLEGAL_INSTRUCTION",
-    r"exit(?:ed)? (?:with )?(?:code|status)[: ]+(?:132|-4)\b",
+    r"il+egal (?:hardware )?instruction|SIGILL|trap invalid opcode|0xC000001D|EXCEPTION_ILLEGAL_INSTRUCTION",
+    r"exit(?:s|ed)? (?:with )?(?:code|status)[: ]+(?:132|-4)\b",
     _tongues.ILLEGAL,
 )
 

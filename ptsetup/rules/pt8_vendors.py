@@ -274,13 +274,13 @@ def _join(case: Case, group: str, *, is_waiting: bool) -> tuple[Fix, ...]:
 
 ASKS_CUDA_OF_OTHERS = (
     r"CUDA driver version is insufficient for CUDA runtime version|cuda runtime error \(35\)",
-    r"found no NVIDIA driver on your system",
+    _nvidia.NO_DRIVER,
     r"the NVIDIA driver on your system is too old",
     r"torch\.xpu\.is_available\(\)\W+False|XPU (?:device )?(?:is )?not (?:supported|available)",
 )
 
 
-NOT_ABLE = r"Torch is not able to use GPU"
+NOT_ABLE = r"torch (?:is )?not able to (?:use|access) (?:the )?(?:GPU|CUDA)"
 """What programs say that asked torch.cuda.is_available()."""
 
 

@@ -120,6 +120,12 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "RX 6800 XT: RuntimeError: Found no NVIDIA driver on your system. Please check that you have an NVIDIA GPU",
             "The installer chose CUDA although I have an AMD card (RX 6600). AssertionError: Torch not compiled with... RuntimeError: Found no NVIDIA driver on your system",
             "У меня AMD видеокарта RX 6600, RuntimeError: Found no NVIDIA driver on your system",
+            "The image for ROCm contains torch 2.12.0+cu130\nRuntimeError: Found no NVIDIA driver on your system\nRadeon 890M (gfx1150)",
+            "cuda runtime error (35) : CUDA driver version is insufficient for CUDA runtime version\nGPU models and configuration: AMD Raven",
+            "I chose AMD in the installer (RX 7900 XTX) and it still downloads the NVIDIA parts of torch. Error: No Nvidia drivers found on your system",
+            "torch==2.5.1+cu124\nmy card is an Intel Arc B580\nFound no NVIDIA driver on your system",
+            "rocminfo lists gfx1100\n>>> torch.version.cuda\n'12.1'\n>>> torch.version.hip\n>>> torch.cuda.is_available()\nFalse",
+            "Card: 6900XT\nCUDA initialization: Found no NVIDIA driver on your system.",
         ),
     ),
     "no nvidia gpu": (
@@ -162,6 +168,8 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "ImportError: cannot import name 'AttrsDescriptor' from 'triton.backends.compiler'",
             "RuntimeError: No such operator torchvision::nms",
             "ValueError: Could not find the operator torchvision::nms. Please make sure you have already registered the operator",
+            "torchvision 0.15.2+cu118 with torch 2.1.0+cu121: nms does not exist",
+            "OSError: [WinError 127] The specified procedure could not be found. torchaudio\\lib\\libtorchaudio.pyd",
         ),
     ),
     "extension abi mismatch": (
@@ -193,6 +201,8 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "ImportError: /fused_adam_cuda.so: undefined symbol: _ZNK2at6Tensor4dataEv  (apex)",
             "ImportError: pytorch3d/_C.cpython-39-x86_64-linux-gnu.so: undefined symbol: _ZN2at5emptyEN3c108ArrayRefIlEE",
             'ImportError: libcudart.so.11.0: cannot open shared object file: No such file or directory\n  File "/mmcv/utils/ext_loader.py"\ntorch 2.1.0+cu121',
+            "ImportError: /home/x/mamba_ssm/selective_scan_cuda.cpython-311-x86_64-linux-gnu.so: undefined symbol: _ZN3c104cuda14ExchangeDeviceEa",
+            "ImportError: libtorch_cuda.so: cannot open shared object file: No such file or directory (import vllm)",
         ),
     ),
     "two torch installs": (
@@ -206,6 +216,11 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "RuntimeError: Only a single TORCH_LIBRARY can be used to register the namespace prims; please put all of your definitions in a single TORCH_LIBRARY block.",
             "ImportError: cannot import name '_C' from 'torch' (/work/torch/__init__.py)",
             "conda list shows both\npytorch 1.12.1 py3.8_cuda11.3_cudnn8.3.2_0 pytorch\ntorch 2.0.1 pypi_0 pypi\nImportError: libtorch_cuda_cu.so: cannot open shared object file",
+            "conda has torch 2.1.0 and pip another one, 2.2.0; AttributeError in torch, one shadows the other",
+            "pytorch 0.4.1 py37_cuda0.0_cudnn0.0_1 pytorch\npytorch-nightly 1.0.0.dev20180921 py3.7_0 pytorch\nAttributeError: module 'torch' has no attribute 'version'",
+            "python -c 'import torch; print(torch.__file__)' -> /home/me/.local/lib/python3.8/site-packages/torch/__init__.py\npip show torch\nName: torch\nVersion: 2.0.1\nLocation: /opt/conda/envs/x/lib/python3.8/site-packages",
+            "Found existing installation: torch 1.12.1\n Not uninstalling torch at /usr/lib/python3/dist-packages, outside environment\nAttributeError: module 'torch' has no attribute 'compile'",
+            "I had a folder called torch next to my script, so import torch took that one: module 'torch' has no attribute 'nn'",
         ),
     ),
     "nvidia pip libs mixed": (
@@ -223,6 +238,8 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "ImportError: libcufile.so.0: cannot open shared object file: No such file or directory",
             "ImportError: libcupti.so.12: cannot open shared object file: No such file or directory",
             "torch 2.2 needs nvidia-nccl-cu12 2.19.3 but vllm-nccl pulled 2.18.1: undefined symbol: ncclCommSplit",
+            "ImportError: libcudnn.so.8: cannot open shared object file: No such file or directory (torch 2.1.0 from pip)",
+            "OSError: libcufft.so.11: cannot open shared object file; pip install --no-deps torch",
         ),
     ),
     "system cuda libs shadow": (
@@ -240,6 +257,9 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "ImportError: /opt/conda/lib/libcudnn_graph.so.9: undefined symbol: cudnnGetVersion ... /usr/local/cuda/lib64/libcudnn.so.9",
             "Unable to load any of {libcudnn_ops.so.9.1.0, libcudnn_ops.so.9.1, libcudnn_ops.so.9, libcudnn_ops.so}\nInvalid handle. Cannot load symbol cudnnCreateTensorDescriptor",
             "Loaded runtime CuDNN library: 7.3.1 but source was compiled with: 7.6.5\nRuntimeError: cuDNN version mismatch: PyTorch was compiled against 7605 but linked against 7301",
+            "OSError: /usr/local/cuda/lib64/libcublas.so.12: undefined symbol: cublasLtGetEnvironmentMode, version libcublasLt.so.12",
+            "cuDNN error: CUDNN_STATUS_VERSION_MISMATCH; LD_LIBRARY_PATH=/usr/local/cuda-11.8/lib64",
+            "libcudnn_cnn_train.so.8: undefined symbol: _ZTIN10cask_cudnn14BaseKernelInfoE, version libcudnn_cnn_infer.so.8",
         ),
     ),
     "cuda compat lib conflict": (
@@ -263,6 +283,8 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "nvcc fatal: Unsupported gpu architecture 'compute_86'\nnvcc release 10.1",
             "nvcc -V gives 10.2 while torch.version.cuda is 11.3, so building detectron2 fails: the CUDA versions do not match",
             "UserWarning: The detected CUDA version (12.6) has a minor version mismatch with the version that was used to compile PyTorch (12.1). Most likely this shouldn't be a problem.\nerror: nvcc fatal : Unsupported gpu architecture 'compute_120'",
+            "flash-attn build: RuntimeError: The detected CUDA version (11.5) mismatches the version that was used to compile PyTorch (12.4)",
+            "/usr/bin/nvcc is 10.1 (from apt) and torch has 11.7: The detected CUDA version (10.1) mismatches",
         ),
     ),
     "compile toolchain missing": (
@@ -281,6 +303,9 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "FileNotFoundError: [Errno 2] No such file or directory: 'g++'\n torch/_inductor/codecache.py",
             "RuntimeError: Windows not yet supported for torch.compile",
             "ImportError: No module named triton; torch.compile on Windows needs it",
+            "BackendCompilerFailed: backend='inductor' raised: RuntimeError: Cannot find a working triton installation.",
+            "torch.compile: FileNotFoundError: [Errno 2] No such file or directory: 'gcc' in the slim image",
+            "error: Microsoft Visual C++ 14.0 or greater is required. torch.compile",
         ),
     ),
     "numpy2 abi": (
@@ -292,6 +317,8 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "torch==2.1.2\nnumpy==2.0.0\nAttributeError: _ARRAY_API not found",
             "downgrading to numpy<2 fixed it. RuntimeError: Numpy is not available, torch 2.2.0",
             "ImportError: numpy.core.multiarray failed to import\nnumpy 2.2.1",
+            "RuntimeError: Numpy is not available. I have numpy 2.0.1 and torch 2.0.1+cu118",
+            "We have detected that NumPy 2.x is installed with torch 2.1: module compiled using NumPy 1.x cannot be run in NumPy 2.1.3",
         ),
     ),
     "mkl conflict": (
@@ -300,6 +327,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "ImportError: libtorch_cpu.so: undefined symbol: iJIT_NotifyEvent",
             "undefined symbol: iJIT_IsProfilingActive",
             "pytorch 2.2.2 py3.10_cuda12.1_cudnn8.9.2_0 pytorch\nmkl 2024.1.0 intel_691\nImportError: torch/lib/libtorch_cpu.so: undefined symbol: iJIT_NotifyEvent",
+            "libtorch_cpu.so: undefined symbol: iJIT_NotifyEvent after conda install pytorch=1.13",
         ),
     ),
     "vc redist missing": (
@@ -316,6 +344,12 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "The code execution cannot proceed because VCRUNTIME140_1.dll was not found. Reinstalling the program may fix this problem. (import torch)",
             "libomp140.x86_64.dll missing; WinError 126 loading fbgemm.dll; torch 2.4.0",
             "[WinError 1114] 动态链接库(DLL)初始化例程失败。 Error loading c10.dll",
+            "import torch fails with WinError 126 about fbgemm.dll; after installing VC redist it works",
+            "OSError: [WinError 1114] ... c10.dll, solved by installing the Visual C++ Redistributable",
+            'OSError: [WinError 126] Le module spécifié est introuvable. Error loading "D:\\a\\torch\\lib\\torch_python.dll" or one of its dependencies.',
+            "ImportError: DLL load failed while importing _C: 找不到指定的模块。",
+            "python: error while loading c10.dll: a DLL initialisation routine failed (1114)",
+            "MSVCP140.dll is missing from your computer. import torch",
         ),
     ),
     "no wheel for python": (
@@ -336,6 +370,9 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "I use Python 3.7. ERROR: Could not find a version that satisfies the requirement torch==2.1.0 (from versions: 1.4.0, 1.13.0, 1.13.1)",
             "pytorch 还不支持 python 3.12，pip install torch 失败",
             "python版本太高：Python 3.12，装不了 torch 1.13",
+            "uv: torch==2.1.0 has no wheels with a matching Python ABI tag (e.g., `cp313`)",
+            "ERROR: Could not find a version that satisfies the requirement torchaudio==0.8.1\nPython 3.11",
+            "ERROR: Package 'torch' requires a different Python: 3.7.9 not in '>=3.8.0'",
         ),
     ),
     "python 32bit": (
@@ -348,6 +385,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             ">>> import struct; print(struct.calcsize('P') * 8)\n32\nno matching distribution found for torch",
             ">>> platform.architecture()\n('32bit', 'WindowsPE')\nERROR: Could not find a version that satisfies the requirement torch (from versions: 0.1.2, 0.1.2.post1)",
             "我装的是32位的python，pip install torch 失败 No matching distribution found for torch",
+            "Python 3.10 (32-bit): pip says from versions: none for torch",
         ),
     ),
     "macos x86 64 python": (
@@ -358,6 +396,9 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "Because torch>=2.3 has no wheels with a matching platform tag (e.g., `macosx_14_0_x86_64`)",
             "Python platform: macOS-10.16-x86_64-i386-64bit\nCPU: Apple M1 Pro\nPyTorch version: 2.2.2",
             "I have an Intel Mac and can't install torch 2.4: No matching distribution found for torch==2.4.0",
+            "mps is not available on my M1: python -c 'import platform; print(platform.platform())' prints macOS-13.4-x86_64-i386-64bit",
+            "ERROR: Could not find a version that satisfies the requirement torch==2.3.1 (from versions: 1.11.0, 2.0.0, 2.2.1, 2.2.2)\nMacBook Pro 2019",
+            "Because only torch<=2.2.2 has wheels for macOS x86_64 and you need torch>=2.4, it fails on my Intel MacBook",
         ),
     ),
     "musl libc": (
@@ -368,6 +409,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "hint: You're on Linux (`musllinux_1_2_x86_64`), but `torch` (v2.6.0) only has wheels for the following platforms: `manylinux_2_28_x86_64`",
             "ERROR: torch-1.4.0-cp37-cp37m-manylinux1_x86_64.whl is not a supported wheel on this platform. (alpine docker image)",
             "ImportError: Error loading shared library ld-linux-x86-64.so.2: No such file or directory (needed by torch/lib/libtorch_cpu.so)",
+            "python:3.10-alpine\nERROR: No matching distribution found for torch==1.13.1",
         ),
     ),
     "glibc too old": (
@@ -378,6 +420,8 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "CentOS 7\nERROR: Could not find a version that satisfies the requirement torch==2.7.0 (from versions: 1.11.0, 2.5.1, 2.6.0)",
             "OSError: /lib/x86_64-linux-gnu/libc.so.6: version 'GLIBC_2.32' not found (required by flash_attn_2_cuda.so)",
             "hint: You're on Linux (`manylinux_2_27_x86_64`), but `torch` (v2.7.0) only has wheels for the following platforms: `manylinux_2_28_x86_64`",
+            "ImportError: /lib64/libm.so.6: version `GLIBC_2.29' not found (required by /x/torch_scatter/_version_cuda.so)",
+            "CentOS 7.9 has glibc 2.17, torch 2.7 wheels are manylinux_2_28: no matching distribution found for torch==2.7.1",
         ),
     ),
     "cpu lacks avx": (
@@ -389,6 +433,10 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "My CPU (Xeon X5650) doesn't support AVX, and import torch crashes with illegal instruction",
             "Process finished with exit code -1073741795 (0xC000001D)\nimport torch",
             "traps: python[1234] trap invalid opcode ip:7f sp:7f error:0 in libtorch_cpu.so",
+            "Proxmox VM with CPU type kvm64: import torch -> Illegal instruction (core dumped)",
+            "zsh: illegal hardware instruction  python -c 'import torch'\nIntel Core 2 Duo",
+            "import torch crashes: my Phenom II X6 has no AVX2. Illegal instruction",
+            "Container exits with code 132 when importing torch",
         ),
     ),
     "jetson generic wheel": (
@@ -400,6 +448,10 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "On my Jetson TX2 I did pip3 install torch. AssertionError: Torch not compiled with CUDA enabled",
             "Orin NX, JetPack 5.1.2\nThe NVIDIA driver on your system is too old (found version 11040)\ntorch 2.4.0",
             "nvidia@jetson-nano:~$ python3 -c 'import torch; print(torch.cuda.is_available())'\nFalse",
+            "I want torch with CUDA on my Jetson Nano.\nERROR: Could not find a version that satisfies the requirement torch==1.8.1+cu102 (from versions: 1.8.0, 1.8.1, 1.9.0, 1.10.0)",
+            "Xavier NX with L4T 32.6.1; the wheel from the PyTorch site gives torch.cuda.is_available() == False",
+            "On the Orin the pip version of PyTorch has no CUDA: AssertionError: Torch not compiled with CUDA enabled",
+            "Tegra board, JetPack 4.6.1\nultralytics installed torch 1.10.1 from PyPI and replaced the one of NVIDIA, now CUDA is not available",
         ),
     ),
     "rocm gfx not in wheel": (
@@ -423,6 +475,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "RuntimeError: The MPS backend is supported on MacOS 14.0+",
             "macOS 12.1 M1, torch.backends.mps.is_built() True\ntorch.backends.mps.is_available() False",
             "MPS available: False\nmacOS 11.6 (arm64)\ntorch 1.13",
+            "MPS backend out of date: RuntimeError: Conv3D is only supported on MPS from macOS 13.2 on",
         ),
     ),
     "gpu device permission": (
@@ -435,6 +488,8 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             'me is not member of "render" group, the default DRM access group. Users must be a member of the "render" group',
             "open(/dev/nvidiactl) = -1 EACCES (Permission denied)",
             "HSA_STATUS_ERROR_OUT_OF_RESOURCES\ncrw-rw---- 1 root render 234, 0 /dev/kfd\nuid=1000(me) groups=1000(me)\nNo HIP GPUs are available",
+            "NVIDIA: could not open the device file /dev/nvidia0 (Operation not permitted).",
+            "ls -l /dev/kfd\ncrw-rw---- 1 root render 510, 0 /dev/kfd\nid\nuid=1001(me) gid=1001(me) groups=1001(me)\ntorch.cuda.is_available() False with rocm6.0",
         ),
     ),
     "driver dropped gpu": (
@@ -465,6 +520,12 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "RuntimeError: Found no NVIDIA driver on your system.\nGPU: GTX 1080\nUbuntu 22.04 (fresh install, nouveau)",
             "lsmod | grep nvidia returns nothing\nnvidia-smi: NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver",
             "Secure Boot is enabled, so the nvidia module isn't loaded; torch.cuda.is_available() False, RTX 3050",
+            "nvidia-smi\nNVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.\nuname -r 6.5.0-41-generic; dkms status: nvidia/535.171.04: added",
+            "insmod: ERROR: could not insert module nvidia.ko: Key was rejected by service",
+            "ERROR: The Nouveau kernel driver is currently in use by your system.",
+            "RuntimeError: Found no NVIDIA driver on your system.\nlspci | grep -i nvidia\n01:00.0 VGA compatible controller: NVIDIA Corporation GA106 [GeForce RTX 3060] (rev a1)",
+            "FATAL: modprobe: Module nvidia not found. Ubuntu 20.04, GTX 1650",
+            "I forgot to install the NVIDIA driver on the new server (Tesla T4). Found no NVIDIA driver on your system.",
         ),
     ),
     "nvml version mismatch": (
@@ -476,6 +537,9 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "RuntimeError: Unexpected error from cudaGetDeviceCount(). Error 803: system has unsupported display driver / cuda driver combination\nUbuntu 22.04, after apt upgrade",
             "UserWarning: Can't initialize NVML\nnvidia-smi: Failed to initialize NVML: Driver/library version mismatch",
             "nvidia-container-cli: initialization error: nvml error: driver/library version mismatch: unknown.",
+            "nvidia-smi broke after unattended-upgrades: Driver/library version mismatch",
+            "RuntimeError: NVML: Driver/library version mismatch (vllm start)",
+            "torch.cuda: Can't initialize NVML; dmesg: NVRM: API mismatch: the client has the version 525.125.06, but NVRM: this kernel module has the version 525.116.04",
         ),
     ),
     "driver state after suspend": (
@@ -490,6 +554,13 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "it happened once the machine had been put to sleep: CUDA unknown error",
             "电脑休眠之后 CUDA unknown error",
             "Nach dem Standby: torch.cuda.is_available() False, RTX 3060",
+            "CUDA does not come up after the notebook resumes, UNKNOWN_ERROR(99), until nvidia_uvm is loaded anew",
+            "RuntimeError: CUDA error: unspecified launch failure\nonly if I suspend the machine first; a reboot solves it",
+            "Sometimes, above all after waking the notebook, torch.cuda.is_available() prints False; nvidia-smi is fine. RTX 3050 Ti",
+            "The GPU is unavailable once the computer wakes up, torch says CUDA unknown error",
+            "reloading the module (modprobe -r nvidia_uvm && modprobe nvidia_uvm) brings CUDA back. torch.cuda.is_available() was False",
+            "THCudaCheck FAIL file=THCGeneral.cpp line=47 error=999 : unknown error",
+            "I have to reboot after each hibernation, otherwise: RuntimeError: No CUDA GPUs are available (RTX 2060)",
         ),
     ),
     "container no gpu": (
@@ -520,6 +591,9 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "Failed to initialize NVML: Unknown Error",
             "docker container ran fine for hours, then: Failed to initialize NVML: Unknown Error. On the host nvidia-smi works. restart of the container helps.",
             "after systemctl daemon-reload the container loses the GPU: CUDA error: no CUDA-capable device is detected; nvidia-smi: Failed to initialize NVML: Unknown Error",
+            "nvidia-smi inside the container: Failed to initialize NVML: Unknown Error; docker restart helps for a few hours",
+            "A container that was running loses its GPUs after `systemctl daemon-reload` on the host",
+            "torch.cuda.is_available() turns False in the pod after some days. NVML: Unknown Error. New pods are fine.",
         ),
     ),
     "cuda visible devices": (
@@ -532,6 +606,10 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             'the script sets os.environ["CUDA_VISIBLE_DEVICES"]="1" but I have only one GPU -> torch.cuda.is_available() False (GTX 1080)',
             "I set CUDA_VISIBLE_DEVICES to 1 while my machine has a single gpu (RTX 3060): No CUDA GPUs are available",
             "set CUDA_VISIBLE_DEVICES=1\nRuntimeError: CUDA error: no CUDA-capable device is detected\nGTX 1660",
+            "RuntimeError: No CUDA GPUs are available\necho $CUDA_VISIBLE_DEVICES\n\nRTX A4000",
+            "It worked after I removed CUDA_VISIBLE_DEVICES=3 from my bashrc: I have two GPUs only (2x RTX 3090). No CUDA GPUs are available",
+            "AssertionError: Invalid device id\nCUDA_VISIBLE_DEVICES=0\nnn.DataParallel(model, device_ids=[0,1])\nRTX 3090",
+            'os.environ["CUDA_VISIBLE_DEVICES"] = "4,5"\nRuntimeError: CUDA error: invalid device ordinal\n(one 3080 here)',
         ),
     ),
     "mig misconfigured": (
@@ -540,6 +618,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "A100 with MIG 3g.20gb slices; torch.cuda.device_count() returns 1 only",
             "GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-aaaa)\n  MIG 1g.5gb      Device  0: (UUID: MIG-bbbb)\n  MIG 1g.5gb      Device  1: (UUID: MIG-cccc)\nRuntimeError: device >= 0 && device < num_gpus INTERNAL ASSERT FAILED",
             "the A100 is in MIG mode; torch.cuda.is_available() returns False unless CUDA_VISIBLE_DEVICES is set to the MIG UUID",
+            "CUDA_VISIBLE_DEVICES=MIG-aaaa,MIG-bbbb and only one device is seen; A100 split in two MIG instances",
         ),
     ),
     "fabric not ready": (
@@ -550,6 +629,10 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "cudaErrorSystemNotReady on 8x A100 SXM4",
             "fabric manager version 535.104 doesn't match driver 535.129",
             "cuInit returned 802, H200 x8",
+            "CUDA initialization: Unexpected error from cudaGetDeviceCount(). Did you run some cuda functions before calling NumCudaDevices() that might have already set an error? Error 802: system not yet initialized (Triggered internally",
+            "systemctl status nvidia-fabricmanager: inactive (dead)\n8x H100 SXM, torch.cuda.is_available() False",
+            "Fabric : State : In Progress, CUDA does not start on our DGX",
+            "fabricmanager version 550.54.14 and driver 550.54.15 do not match, so CUDA fails on the A100 machine",
         ),
     ),
     "vgpu unlicensed": (
@@ -559,6 +642,8 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "CUDA_ERROR_DEVICE_NOT_LICENSED",
             "RuntimeError: CUDA error: device not licensed... vGPU A100-20C",
             "nvidia-gridd: Failed to acquire license; CUDA degraded",
+            "vGPU Software Licensed Product\n  Product Name : NVIDIA RTX Virtual Workstation\n  License Status : Unlicensed (Restricted)",
+            "our VM has a GRID A100-10C without licence; CUDA becomes slow after 20 minutes",
         ),
     ),
     "wsl2 too many gpus": (
@@ -588,6 +673,11 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "RuntimeError: unable to mmap 1024 bytes from file </torch_1_2_3>: Cannot allocate memory (12)",
             "RuntimeError: unable to allocate shared memory(shm) for file </torch_9>: Resource temporarily unavailable (11)",
             "docker needs --ipc=host or a bigger --shm-size, otherwise the dataloader workers die with a bus error",
+            "DataLoader worker (pid(s) 2013) exited unexpectedly\nshared memory is 64M in my container",
+            "RuntimeError: DataLoader worker (pid 77) is killed by signal: Bus error.",
+            "Bus error (core dumped) when num_workers > 0, in docker; num_workers=0 works",
+            "RuntimeError: unable to open shared memory object </torch_31_1> in read-write mode: No space left on device (28)",
+            "pod: OSError: [Errno 28] No space left on device: '/dev/shm/torch_1'",
         ),
     ),
     "gpu exclusive mode": (
@@ -597,6 +687,8 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "|   0  Tesla V100-SXM2...  On   | 00000000:15:00.0 Off |                    0 |\n| N/A   35C    P0    55W / 300W |    305MiB / 16130MiB |      0%   E. Process |\nall CUDA-capable devices are busy or unavailable",
             "Compute Mode : Exclusive_Process\nRuntimeError: CUDA error: CUDA-capable device(s) is/are busy or unavailable",
             "GPU is set to exclusive process mode by the admins; second process dies with cudaErrorDevicesUnavailable",
+            "nvidia-smi -c 3 was set by somebody; CUDA error: all CUDA-capable devices are busy or unavailable",
+            "The GPUs on our cluster are in exclusive compute mode. RuntimeError: CUDA error: CUDA-capable device(s) is/are busy or unavailable",
         ),
     ),
     "gpu ecc error": (
@@ -607,6 +699,9 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "NVRM: Xid (PCI:0000:3b:00): 48, pid=123, An uncorrectable double bit error (DBE) has been detected on GPU",
             "cudaErrorECCUncorrectable\n",
             "Xid 94, Contained: SM (0x1). A100 memory",
+            "CUDA error: uncorrectable ECC error encountered (A100, during NCCL all-reduce)",
+            "Volatile Uncorr. ECC shows 2 on GPU 3: \n|   3  Tesla V100-SXM2...  On   | 00000000:1D:00.0 Off |                    2 |",
+            "double bit ECC error on the K80; RuntimeError: cuda runtime error (214) : uncorrectable ECC error encountered",
         ),
     ),
     "gpu hardware fault": (
@@ -621,6 +716,11 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "Xid 62 and Xid 45 in dmesg on my RTX 3090 during training",
             "the GPU dropped off the bus under load; the PSU was too weak",
             "pynvml.NVMLError_GpuIsLost: GPU is lost",
+            "nvidia-smi: Unable to determine the device handle for gpu 0000:03:00.0: Unknown Error",
+            "nvidia-smi: Unable to determine the device handle for GPU 0000:84:00.0: Not Found",
+            "GPU 00000000:5E:00.0: GPU is lost. Reboot the system to recover this GPU",
+            "NVRM: Xid (PCI:0000:01:00): 79, GPU has fallen off the bus.\nNVRM: A GPU crash dump has been created.",
+            "pcieport 0000:00:01.0: AER: Corrected error; then NVRM: GPU at PCI:0000:01:00 has fallen off the bus",
         ),
     ),
 }
@@ -647,5 +747,13 @@ QUIET: tuple[str, ...] = (
     "安装 torch 2.5.1+cu124 后一切正常，RTX 4090",
     "不支持 Windows 上的分布式训练吗? torch 2.5.1+cu124, RTX 4090",
     "显卡是4090，CPU版本的onnx也装了, torch 2.5.1+cu124",
+    "Is torch 2.5 with CUDA 12.4 compatible with driver 550.54? I have an RTX 3090.",
+    "ModuleNotFoundError: No module named 'mymodule'\ntorch 2.4.1+cu121, RTX 3090, Ubuntu 22.04",
+    "After the upgrade from torch 2.2 to 2.3 the loss is nan. GPU A100, driver 535.129.03, CUDA 12.1",
+    "The training sleeps for 60 seconds after each epoch, torch 2.4.0+cu121, no error on RTX 3080",
+    "docker build fails: COPY failed: file not found. Image pytorch/pytorch:2.3.0-cuda12.1-cudnn8-runtime",
+    "AttributeError: 'NoneType' object has no attribute 'shape'\nPyTorch 2.3.0, Windows 11, RTX 4070, driver 552.22",
+    "Feature request: add ROCm support for the RX 7900 XTX; at present only CUDA is supported by the tool",
+    "I have an AMD Ryzen 9 and an RTX 4080; training works, but logging fails with KeyError",
 )
 """Reports about which nothing of severity error or warning may be said."""
