@@ -206,7 +206,7 @@ _TRIGGER = re.compile(
     r"|compute_[0-9]"
     r"|\bamd ?(?:の)?(?:gpu|显卡|グラボ|grafik|видеокарт|video)|[0-9]0 ?xtx?\b|\barc (?:pro )?[ab][0-9]{2}|\bintel "
     r"arc\b|\brx[ -]?[0-9]{3}|\bamd (?:card"
-    r"|graphics)|\bon amd\b|\b(?:an?|my|with|on) [1-5]0[0-9]0\b",
+    r"|graphics)|\bon amd\b|\b(?:an?|my|with|on|the) [1-5]0[0-9]0\b",
     re.IGNORECASE,
 )
 

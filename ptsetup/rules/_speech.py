@@ -38,3 +38,14 @@ GPU = (
     r"|proper |real )*(?:d?gpus?|(?:nvidia|graphics?|video|display) (?:adapters?|chips?|hardware|devices?)|graphics? (?:cards?"
     r"|processors?|adapters?)|video cards?|cuda devices?|cards?)"
 )
+
+_GROUP = r"\b(?:add|join|put)\w*\b[^;\n]{0,40}\b(?:render|video)\b[^;\n]{0,12}\bgroups?\b"
+JOINED = (
+    rf"\b(?:had to|needed to|needs? to|must|forgot to|by|after|missing|{FIXED})\b[^;\n]{{0,30}}{_GROUP}",
+    rf"{_GROUP}[^;\n]{{0,40}}\b{FIXED}",
+    rf"\b(?:had to|needed to|by|after|{FIXED})\b[^;\n]{{0,60}}\b(?:usermod|gpasswd|adduser)\b[^;\n]{{0,24}}\b(?:render|video)\b",
+    rf"\bchmod\b[^;\n]{{0,16}}/dev/(?:nvidia|kfd|dri)[^;\n]{{0,40}}\b{FIXED}|\b{FIXED}\b[^;\n]{{0,40}}\bchmod\b[^;\n]{{0,16}}/dev/(?:nvidia|kfd|dri)",
+    r"/dev/(?:dri/renderD\d+|kfd)\b[^;\n]{0,40}\b(?:belongs? to|owned by|is of)\b[^;\n]{0,12}\b(?:render|video)\b",
+    r"\b(?:user|account)s?\b[^;\n]{0,80}\btrue\b[^;\n]{0,40}\b(?:does ?n[o']?t|false|the other)\b",
+)
+"""A person tells that joining a group, or opening the device files, has helped; or that another user can."""

@@ -5,12 +5,22 @@ from collections.abc import Iterator
 
 from ptsetup import compat
 from ptsetup.rules._case import Case
-from ptsetup.rules._installers import NOT_FOUND, PLATFORM, asked_for, lacks_torch, platform_hint, served
+from ptsetup.rules._installers import NO_MATCH, NOT_FOUND, PLATFORM, asked_for, lacks_torch, platform_hint, served
 from ptsetup.rules._rule import Evidence, Finding, Fix, Severity, rule
 from ptsetup.rules._ways import fact, fresh_environment
 
 ONLY_PLACEHOLDERS = r"0\.1\.2"
 """The default index holds two source placeholders of torch (0.1.2, 0.1.2.post1): offered alone, no wheel fits at all."""
+
+
+SAID_64 = (
+    (
+        r"\b(?:install|use|need|take|switch\w* to|with|was|required?)\b[^.;\n]{0,16}\b(?:python"
+        r"\b[^.;\n]{0,16}64[- ]?bits?|64[- ]?bits?\b[^.;\n]{0,12}\bpython)\b"
+    ),
+    r"\b64[- ]?bits?\b[^.;\n]{0,16}\b(?:not|instead of|rather than)\b[^.;\n]{0,10}\b32",
+)
+"""A person says which Python it has to be."""
 
 
 @rule(
@@ -44,7 +54,12 @@ def python_32bit(case: Case) -> Iterator[Finding]:
     bits = target.bits if target else None
     hit = asked_for(case)
     hint = platform_hint(case)
-    is_told = hint is not None and hint[0] == "bits"
+    said = (
+        case.said(*SAID_64)
+        if case.snapshot.origin == "report" and bits is None and case.said(NOT_FOUND, NO_MATCH)
+        else None
+    )
+    is_told = said is not None or (hint is not None and hint[0] == "bits")
     if bits == 32 or is_told:
         is_old_system = host is not None and re.fullmatch(r"i[3-6]86|x86|armv[67]l", host.machine or "") is not None
         yield Finding(
@@ -54,6 +69,7 @@ def python_32bit(case: Case) -> Iterator[Finding]:
             evidence=(
                 *([fact(case, "target.bits", "32", "sys.maxsize of the interpreter")] if bits == 32 else []),
                 *([hit.hit.evidence] if hit else [hint[1].evidence] if hint else []),
+                *([said.evidence] if said else []),
             ),
             fixes=() if is_old_system else _whole_python(case, "A 64-bit Python is needed"),
         )

@@ -92,6 +92,7 @@ def python_too_new(case: Case) -> Iterator[Finding]:
     if len(case.python) < 2 or (told is not None and case.python[1] in told.minors):
         yield from _by_list(case, "new")
         yield from _by_name(case)
+    if told is None or (len(case.python) > 1 and case.python[1] in told.minors):
         yield from _just_released(case)
     if told is None:
         yield from _in_words(case, "new")
@@ -202,24 +203,27 @@ def _by_list(case: Case, kind: str) -> Iterator[Finding]:
 FRESH_PATCH = 1
 """Wheels for a new minor release of Python come weeks to months after it: its first two patch releases are of those days."""
 
+BARE = r"no matching distribution found for torch\s*$"
 PRERELEASE = r"\bpython ?(?:version:? )?(?P<version>3\.\d{1,2}\.\d(?:a|b|rc)\d)"
 
 
 def _just_released(case: Case) -> Iterator[Finding]:
     """The installer was offered nothing at all for a Python that has wheels today; it is one of the first of its minor release."""
     asked, early = asked_for(case), case.said(PRERELEASE)
+    offered = asked.hit if asked and asked.name == "torch" and not asked.listed else None
+    none = offered if asked else case.said(BARE)
     is_first = len(case.python) > 2 and case.python[0] == 3 and case.python[2] <= FRESH_PATCH
     is_other = (case.snapshot.target and case.snapshot.target.bits == 32) or case.system == "macos"
-    if asked is None or asked.listed or is_other or case.snapshot.origin != "report" or not (is_first or early):
+    if none is None or is_other or case.snapshot.origin != "report" or not (is_first or early):
         return
-    if case.is_import_ok or case.said(*OTHER_REASONS) or asked.name != "torch":
+    if case.is_import_ok or case.said(*OTHER_REASONS):
         return
     shown = early.match["version"] if early else ".".join(map(str, case.python))
     yield Finding(
         message=f"pip was offered no torch at all for Python {shown}, one of the first of its kind: there was no wheel for it yet.",
         subject=f"Python {shown}",
         evidence=(
-            asked.hit.evidence,
+            none.evidence,
             early.evidence if early else fact(case, "target.version", shown, "the interpreter"),
         ),
         fixes=(

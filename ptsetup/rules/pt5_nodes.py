@@ -110,7 +110,7 @@ NO_RIGHTS = (
     needs=("host.device_nodes|nvidia.nvml.init_rc|messages",),
     hides=("PT512", "PT513", "PT536", "PT501"),
     layer=24,
-    says=(*NO_RIGHTS, *_speech.ROOT_ONLY),
+    says=(*NO_RIGHTS, *_speech.ROOT_ONLY, *_speech.JOINED),
 )
 def no_rights(case: Case) -> Iterator[Finding]:
     """What is wrong

@@ -140,15 +140,6 @@ KFD_DENIED = (
     r"unable to open /dev/kfd read-write(?!: (?:no such|invalid|cannot|out of|input))",
     r"\b(?:is|are|am|was) not (?:in|an? member of|member of|part of) (?:the )?['\"]?(?:render|video)['\"]? group",
 )
-JOINED = (
-    (
-        r"\b(?:had to|needed to|needs? to|must|forgot to|by|after|fix\w*|solv\w*|missing)\b.{0,30}\b(?:add(?:ing|ed)?|join(?:ing|ed)?"
-        r"|put(?:ting)?)\b"
-        r".{0,40}\b(?:render|video)\b.{0,12}\bgroups?\b"
-    ),
-    r"\b(?:had to|needed to|by|after|fix\w*|solv\w*)\b.{0,60}\busermod\b.{0,24}\b(?:render|video)\b",
-)
-"""A person tells what has helped."""
 
 
 @rule(
@@ -224,7 +215,7 @@ def _in_words(case: Case) -> Hit | None:
     is_amd = bool(_vendors.amd_gpus(case)) or wants_rocm(case) or case.said(r"\brocm\b|\bhip\b|/dev/kfd") is not None
     if case.snapshot.origin != "report" or not is_amd or case.gpus:
         return None
-    return case.said(*JOINED, *_speech.ROOT_ONLY) if case.has_complaint else None
+    return case.said(*_speech.JOINED, *_speech.ROOT_ONLY) if case.has_complaint else None
 
 
 def _closed(case: Case) -> list[DeviceNode]:
