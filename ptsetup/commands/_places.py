@@ -41,10 +41,9 @@ def checked(options: dict[str, Any]) -> Places:
 def _place(text: str, option: str) -> str:
     if not text.strip():
         raise RequestError(f"{option} is empty.", hint="Leave it out, or look whether the variable in it is set.")
-    if option == "--find-links":
-        from ptsetup.install import settings
+    from ptsetup.install import settings
 
-        text = settings.place(text)
+    text = settings.place(text) if option == "--find-links" else settings.address(text)
     is_address = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text) is not None
     if option == "--find-links" and not is_address:
         return _folder(text)

@@ -116,10 +116,22 @@ def _fetch(
     except _TooLargeError:
         return Page(answer="refused", detail=f"{host} sent a page of more than {PAGE_LIMIT // 1024 // 1024} MB")
     except (OSError, ValueError, EOFError, HTTPException) as problem:
-        return Page(answer="unreachable", detail=f"{host} did not answer: {_reason(problem)}")
+        is_lacking = _is_lacking(url, problem)
+        detail = f"{host} is not there" if is_lacking else f"{host} did not answer: {_reason(problem)}"
+        return Page(answer="absent" if is_lacking else "unreachable", detail=detail)
     if links is None:
         return Page(answer="refused", detail=f"{host} answered with a page that is no package index")
     return Page(answer="there", detail=host, links=links)
+
+
+def _is_lacking(url: str, problem: Exception) -> bool:
+    """The index is a folder that is there, and it has no such project."""
+    import pathlib
+    import urllib.request
+
+    if not url.lower().startswith("file:") or not isinstance(getattr(problem, "reason", None), FileNotFoundError):
+        return False
+    return pathlib.Path(urllib.request.url2pathname(urllib.parse.urlsplit(url).path)).parent.is_dir()
 
 
 def _reason(problem: Exception) -> str:
@@ -138,6 +150,9 @@ def _get(url: str, through: "OpenerDirector", reach_s: float, read_s: float, beg
     import urllib.request
 
     address, login = without_login(url)
+    if address.lower().startswith("file:") and address.endswith("/"):
+        # as pip and uv read an index that lies in folders
+        address += "index.html"
     request = urllib.request.Request(address, headers={"User-Agent": "ptsetup", "Accept": ACCEPT})  # noqa: S310 - fetch() has looked at the scheme
     if login:
         # a host that we are sent on to must not get it

@@ -111,7 +111,9 @@ def _is_build(version: str, cuda: str | None, hip: str | None, xpu: str | None, 
 
 
 def _is_whole(installed: tuple[Distribution, ...], name: str, version: str | None) -> bool:
+    # the first on the import path counts; two in one place are damage, those behind it are in nobody's way
     found = [d for d in installed if d.name == name]
+    found = [d for d in found if d.location == found[0].location]
     if len(found) != 1 or found[0].missing_files or found[0].resized_files or found[0].has_record is False:
         return False
     have, want = found[0].version or "", version or ""

@@ -5,7 +5,10 @@ import itertools
 import json
 import os
 import pathlib
+import posixpath
+import re
 import shutil
+from collections.abc import Iterable
 
 from ptsetup.facts import Record
 
@@ -20,7 +23,7 @@ class Kept(Record, frozen=True, kw_only=True):
 
     site: str
     files: dict[str, dict[str, str]]
-    """dist-info folder -> its files, each with the name of the copy."""
+    """dist-info or egg-info (or what belongs to none, see ``unowned``) -> its files, each with the name of the copy."""
     entries: tuple[str, ...] = ()
     """Every name in the folder of packages."""
 
@@ -29,10 +32,39 @@ class Kept(Record, frozen=True, kw_only=True):
         name = self.files.get(dist_info, {}).get(f"{dist_info}/{file}")
         return pathlib.Path(self.site) / FOLDER / name if name is not None else None
 
+    def copy_of_record(self, info: str) -> pathlib.Path | None:
+        """The copy of what tells whether a distribution is still the same: RECORD, PKG-INFO, or an egg-info that is a file."""
+        alone = self.files.get(info, {}).get(info)
+        if alone is not None:
+            return pathlib.Path(self.site) / FOLDER / alone
+        return self.copy_of(info, record_of(info))
+
+
+def record_of(info: str) -> str:
+    """The file of a dist-info or egg-info folder that a new installation writes anew."""
+    return "PKG-INFO" if info.endswith(".egg-info") else "RECORD"
+
 
 def dist_infos(site: str | os.PathLike[str]) -> tuple[str, ...]:
-    """Names of the dist-info folders of a folder of packages, sorted."""
-    return tuple(name for name in names(site) if name.endswith(".dist-info"))
+    """Names of the dist-info and egg-info folders (and files) of a folder of packages, sorted."""
+    return tuple(name for name in names(site) if name.endswith((".dist-info", ".egg-info")))
+
+
+UNOWNED = ".unowned"
+
+LEFTOVERS = ("torch", "torchgen", "functorch", "torchvision", "torchvision.libs", "torchaudio", "torchtext", "triton")
+"""Folders of the family that may lie there without a dist-info: of an installer that was killed, or copied by hand."""
+
+
+def unowned(site: str, owned: Iterable[str]) -> dict[str, list[str]]:
+    """Name -> files of those folders of the family that belong to no distribution: an installer writes over them."""
+    heads = {file.partition("/")[0] for file in owned}
+    folders = [name for name in LEFTOVERS if name not in heads and (pathlib.Path(site) / name).is_dir()]
+    return {f"{name}{UNOWNED}": _below(site, name) for name in folders}
+
+
+def _below(site: str | os.PathLike[str], name: str) -> list[str]:
+    return [path.relative_to(site).as_posix() for path in (pathlib.Path(site) / name).rglob("*") if path.is_file()]
 
 
 def names(site: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -58,9 +90,10 @@ def keep(site: str) -> Kept:
     numbers = itertools.count()
     try:
         backup.mkdir()
-        for info in dist_infos(site):
+        owned = {info: files_of(site, info) for info in dist_infos(site)}
+        for info, listed in {**owned, **unowned(site, itertools.chain(*owned.values()))}.items():
             files[info] = {}
-            for relative in files_of(site, info):
+            for relative in listed:
                 copy = f"{next(numbers)}"
                 if _link(os.path.join(site, relative), os.path.join(backup, copy)):  # noqa: PTH118 - thousands of texts
                     files[info][relative] = copy
@@ -140,12 +173,37 @@ def _link(source: str, goal: str) -> bool:
 def files_of(site: str | os.PathLike[str], dist_info: str) -> list[str]:
     """Files of a distribution by its RECORD; its own folder where that is missing. Absolute paths are not ours to touch."""
     folder = pathlib.Path(site) / dist_info
+    if dist_info.endswith(".egg-info"):
+        return [name for name in _files_of_egg(site, dist_info) if _is_near(name)]
     try:
         with (folder / "RECORD").open(encoding="utf-8", newline="") as file:
             found = [row[0] for row in csv.reader(file) if row]
     except (OSError, ValueError, csv.Error):
         found = [str(path.relative_to(site)) for path in folder.rglob("*") if path.is_file()]
     return [name.replace("\\", "/") for name in found if not pathlib.PurePath(name).is_absolute() and _is_near(name)]
+
+
+def _files_of_egg(site: str | os.PathLike[str], egg_info: str) -> list[str]:
+    """By installed-files.txt, else by top_level.txt, as uv removes them; of a file (distutils) only itself."""
+    folder = pathlib.Path(site) / egg_info
+    if folder.is_file():
+        return [egg_info]
+    own = _below(site, egg_info)
+    lines = _lines(folder / "installed-files.txt")
+    if lines:
+        paths = (posixpath.normpath(f"{egg_info}/{line}") for line in lines)
+        return list(dict.fromkeys((*own, *(path for path in paths if not path.startswith("/")))))
+    heads = [head for head in _lines(folder / "top_level.txt") if re.fullmatch(r"\w+", head)]
+    return own + [file for head in heads for file in (*_below(site, head), f"{head}.py")]
+
+
+def _lines(path: pathlib.Path) -> list[str]:
+    try:
+        return [
+            line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()
+        ]
+    except OSError:
+        return []
 
 
 def _is_near(name: str) -> bool:

@@ -5,6 +5,7 @@ under a higher version would win (the accident of December 2022).
 """
 
 import os
+import pathlib
 import re
 from collections.abc import Mapping, Sequence
 
@@ -71,6 +72,14 @@ def place(text: str) -> str:
 
         return url2pathname(urlsplit(text).path)
     return text if "://" in text else os.path.expanduser(text)  # noqa: PTH111 - a text
+
+
+def address(text: str) -> str:
+    """An index that lies in a folder, written as a path, as an address; a name or an address as it is."""
+    path = os.path.expanduser(text)  # noqa: PTH111 - a text
+    if "://" in text or not {os.sep, "/"} & set(text) or not os.path.isdir(path):  # noqa: PTH112 - never raises
+        return text
+    return pathlib.Path(os.path.abspath(path)).as_uri()  # noqa: PTH100 - no link is resolved
 
 
 def asks_default_index(command: Sequence[str]) -> bool:

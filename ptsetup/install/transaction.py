@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from ptsetup.errors import InstallFailed
 from ptsetup.install import journal
-from ptsetup.install.already import closure, project
+from ptsetup.install.already import closure, is_family, project
 from ptsetup.install.journal import Kept
 
 Told = Callable[[str, float], None]
@@ -84,7 +84,9 @@ def _touched(kept: Kept) -> frozenset[str]:
     """The torch family, and what it requires now or required before."""
     now = {project(name): pathlib.Path(kept.site) / name / "METADATA" for name in journal.dist_infos(kept.site)}
     before = {project(name): copy for name in kept.files if (copy := kept.copy_of(name, "METADATA")) is not None}
-    return closure(now) | closure(before)
+    # what has no METADATA (an egg-info, a folder without a distribution) counts by its name
+    named = frozenset(name for name in map(project, kept.files) if is_family(name))
+    return closure(now) | closure(before) | named
 
 
 def roll_back(kept: Kept, *, only: frozenset[str] | None = None) -> tuple[str, ...]:
@@ -104,21 +106,17 @@ def roll_back(kept: Kept, *, only: frozenset[str] | None = None) -> tuple[str, .
         if only is None or project(name) in only:
             lost += journal.put_back(kept, name)
     for name in journal.names(site):
-        if name not in kept.entries and (only is None or name in LEFTOVERS):
+        if name not in kept.entries and (only is None or name in journal.LEFTOVERS):
             _delete(site / name)
     journal.discard(kept.site)
     return tuple(lost)
 
 
-LEFTOVERS = ("torch", "torchgen", "functorch", "torchvision", "torchvision.libs", "torchaudio", "torchtext", "triton")
-"""Folders of the family that an installer may have left without a dist-info when it was killed."""
-
-
 def _is_unchanged(kept: Kept, name: str) -> bool:
     """The same distribution as before, by its RECORD: its files are only completed."""
-    copy = kept.copy_of(name, "RECORD")
+    copy, place = kept.copy_of_record(name), pathlib.Path(kept.site) / name
     try:
-        return copy is not None and (pathlib.Path(kept.site) / name / "RECORD").samefile(copy)
+        return copy is not None and (place if place.is_file() else place / journal.record_of(name)).samefile(copy)
     except OSError:
         return False
 

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 
 import pytest
 
@@ -379,6 +380,41 @@ def test_a_folder_of_wheels_is_enough(world):
     assert (done.returncode, "holds no torch wheel" in done.stderr) == (3, True)
 
 
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_a_mirror_in_a_folder(world, installer):
+    """Written as a path, or as an address; what it does not have gives way to what it has."""
+    if installer == "pip":
+        subprocess.run([world.python, "-m", "ensurepip"], check=True, capture_output=True)
+    tree = world.folder / "a mirror ü"
+    (tree / "cpu" / "torch").mkdir(parents=True)
+    made = torch_wheel(tree / "cpu" / "torch", "2.13.0+cpu")
+    link = made.name.replace("+", "%2B")
+    (tree / "cpu" / "torch" / "index.html").write_text(f"<html><body><a href='{link}'>{made.name}</a></body></html>")
+    argv = world.argv("--installer", installer)
+    for written in (str(tree), tree.as_uri()):
+        argv[argv.index("--mirror") + 1] = written
+        done = subprocess.run(
+            argv, env=world.env, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        )
+        assert done.returncode == 0, done.stderr
+    assert world.installed()["torch"] == "2.13.0+cpu"
+    argv[argv.index("--mirror") + 1] = (world.folder / "nothing").as_uri()
+    done = subprocess.run(argv, env=world.env, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    assert (done.returncode, "is out of reach" in done.stderr) == (3, True), done.stdout
+
+
+def test_a_torch_behind_the_one_that_counts_is_in_nobodys_way(world):
+    """In the user's own folder, which an environment sees that sees the system's packages."""
+    world.offer("2.14.1+cpu")
+    other = world.folder / "other"
+    with zipfile.ZipFile(torch_wheel(world.folder / "old", "2.13.0+cpu")) as archive:
+        archive.extractall(other)
+    (world.site / "more.pth").write_text(f"{other}\n")
+    assert world.install("torch==2.14.1").returncode == 0
+    done = world.install("torch==2.14.1")
+    assert (done.returncode, "Nothing to do" in done.stdout) == (0, True), done.stderr
+
+
 def test_a_second_install_into_the_same_environment_is_refused(world):
     from ptsetup.install import refusals
 
@@ -511,6 +547,7 @@ def nightly(world, version, tag):
     world.pytorch.add(f"whl/nightly/{tag}/filelock", filelock)
 
 
+@needs_311
 def test_a_nightly_is_named_by_what_the_page_has_and_installed_whole_from_there(world):
     nightly(world, "2.16.0.dev20261119+cpu", "cpu")
     nightly(world, "2.16.0.dev20261120+cpu", "cpu")
@@ -521,6 +558,7 @@ def test_a_nightly_is_named_by_what_the_page_has_and_installed_whole_from_there(
     assert world.default.asked == []
 
 
+@needs_311
 def test_a_nightly_page_without_a_wheel_for_this_python_is_no_promise(world):
     world.pytorch.pages["whl/nightly/cpu/torch"] = []
     done = world.install("--pre", "--dry-run")
@@ -562,6 +600,7 @@ def test_an_installer_that_writes_elsewhere_is_not_believed(world):
     assert (done.returncode, "but torch is not in" in done.stderr) == (3, True), done.stdout
 
 
+@needs_311
 def test_a_companion_that_the_index_does_not_have_leads_to_the_next_torch_that_has_one(world):
     for torch, vision in (("2.15.0+cpu", None), ("2.14.1+cpu", "0.29.1+cpu")):
         world.offer(torch)

@@ -231,3 +231,61 @@ def test_files_outside_the_environment_are_not_touched(site, tmp_path):
     record.write_text(record.read_text() + f"{mine},,\n../../../../../../../../mine.txt,,\n../x/../../../mine.txt,,\n")
     transaction._remove(site, "evil-1.0.dist-info")
     assert mine.read_text() == "precious"
+
+
+def legacy(site: pathlib.Path, version: str, *, is_listed: bool) -> None:
+    """An installation of the time before dist-info: an egg-info that lists its files, or names the folders only."""
+    info = site / f"torch-{version}-py3.12.egg-info"
+    (site / "torch").mkdir()
+    info.mkdir()
+    (site / "torch" / "__init__.py").write_text(f"old {version}")
+    (info / "PKG-INFO").write_text(f"Metadata-Version: 2.1\nName: torch\nVersion: {version}\n")
+    (info / "top_level.txt").write_text("torch\n")
+    if is_listed:
+        (info / "installed-files.txt").write_text(
+            "../torch/__init__.py\nPKG-INFO\ntop_level.txt\ninstalled-files.txt\n"
+        )
+
+
+@pytest.mark.parametrize("is_killed", [False, True], ids=["error", "kill -9"])
+@pytest.mark.parametrize("kind", ["listed", "named", "without any"])
+def test_what_has_no_dist_info_comes_back_as_well(tmp_path, kind, is_killed):
+    """An egg-info, or a folder torch that belongs to no distribution: installers remove the one and write over the other."""
+    site = tmp_path / "env" / "lib" / "python3.12" / "site-packages"
+    site.mkdir(parents=True)
+    legacy(site, "1.13.1", is_listed=kind == "listed")
+    if kind == "without any":
+        shutil.rmtree(site / "torch-1.13.1-py3.12.egg-info")
+    before = state(site)
+
+    def replace(end: BaseException | None = None) -> None:
+        shutil.rmtree(site / "torch")
+        shutil.rmtree(site / "torch-1.13.1-py3.12.egg-info", ignore_errors=True)
+        distribution(site, "torch", "2.14.1", {"torch/__init__.py": "new", "torch/m.py": "new"})
+        if end is not None:
+            raise end
+
+    if is_killed:
+        journal.keep(str(site))
+        replace()
+        assert transaction.put_right(str(site), told)
+    else:
+        with pytest.raises(InstallFailed), transaction.over(str(site), told):
+            replace(InstallFailed("no"))
+    assert state(site) == before
+
+
+def test_an_egg_info_that_nobody_touched_keeps_its_files(site):
+    """Nothing of it is removed for a moment, in which a kill would find it half."""
+    legacy_info = site / "mine-1.0-py3.12.egg-info"
+    legacy_info.mkdir()
+    (legacy_info / "PKG-INFO").write_text("Name: mine\nVersion: 1.0\n")
+    (legacy_info / "top_level.txt").write_text("mine\n")
+    (site / "mine.py").write_text("mine")
+    (site / "plain-1.0.egg-info").write_text("Name: plain\n")
+    numbers = {
+        path: path.stat().st_ino for path in (site / "mine.py", site / "plain-1.0.egg-info", legacy_info / "PKG-INFO")
+    }
+    with pytest.raises(KeyboardInterrupt):
+        installed_in_vain(site, KeyboardInterrupt())
+    assert numbers == {path: path.stat().st_ino for path in numbers}
