@@ -109,7 +109,8 @@ def _checked(
             return made, reached
         if log is not None:
             log(f"{lacking.partition('@')[0]} is not on the index ({reached.detail}); looking for the next best build.")
-        request = replace(request, absent=(*request.absent, lacking))
+        others = _not_on(reached, made, index) if lacking == _name(made) and not request.is_pre else ()
+        request = replace(request, absent=(*request.absent, lacking, *others))
         made = plan(snapshot, request, index)
     return made, None
 
@@ -174,13 +175,27 @@ def _name(made: Plan) -> str:
     return f"{made.torch or 'nightly'}+{made.backend}@{made.origin}"
 
 
+def _not_on(reached: Page, made: Plan, index: WheelIndex) -> tuple[str, ...]:
+    """The other builds of that tag which the page does not have either: a mirror may have old ones only."""
+    return tuple(
+        f"{build.torch}+{build.backend}@{build.origin}"
+        for build in index.builds
+        if (build.backend, build.origin) == (made.backend, made.origin)
+        and not _has(reached, build.torch, f"{build.torch}+{build.backend}")
+    )
+
+
+def _has(reached: Page, *versions: str | None) -> bool:
+    return any(link.file.startswith(tuple(f"torch-{version}-" for version in versions)) for link in reached.links)
+
+
 def _is_absent(made: Plan, reached: Page) -> bool:
     if reached.answer == "absent":
         return True
     # nightlies and foreign indexes are the installer's to resolve
     if made.local is None or made.status is None:
         return False
-    return not any(link.file.startswith((f"torch-{made.local}-", f"torch-{made.torch}-")) for link in reached.links)
+    return not _has(reached, made.local, made.torch)
 
 
 def from_folder(snapshot: Snapshot, request: Request, index: WheelIndex, folder: str) -> Plan:

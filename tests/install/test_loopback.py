@@ -240,6 +240,17 @@ def test_an_announced_build_that_is_not_there_gives_way_to_the_next_best(world, 
     assert "2.15.0+cpu is not on the index" in done.stderr
 
 
+def test_a_mirror_that_has_an_old_release_only(world):
+    """Many newer ones are known of: the page is read once, and all that it lacks is passed over."""
+    oldest = {10: "2.0.1", 11: "2.0.1", 12: "2.2.0", 13: "2.5.0"}.get(sys.version_info.minor, "2.10.0")
+    world.offer(f"{oldest}+cpu")
+    done = world.install()
+    assert done.returncode == 0, done.stderr
+    assert world.installed()["torch"] == f"{oldest}+cpu"
+    assert world.pytorch.asked.count("whl/cpu/torch") <= 3
+    assert done.stderr.count("is not on the index") == 1
+
+
 def test_a_wheel_whose_hash_differs_is_refused_and_nothing_is_changed(world):
     world.offer("2.14.1+cpu")
     world.pytorch.wrong_hashes = True
