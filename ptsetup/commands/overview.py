@@ -9,6 +9,11 @@ FIRST = "Next: ptsetup install (the build that works here), ptsetup plan (which 
 NEXT = "Next: ptsetup doctor (why, and what else), ptsetup bench (is it right and fast), ptsetup --help"
 
 
+CUT_OFF = (
+    "Next: ptsetup install (puts the old state back, then installs), ptsetup doctor (what is there), ptsetup --help"
+)
+
+
 def show(ctx: click.Context) -> None:
     """Say which torch the target has and for what, by its files; nothing is imported."""
     from ptsetup import probes
@@ -25,6 +30,9 @@ def show(ctx: click.Context) -> None:
     where = f"{target.prefix} (Python {target.version})" if target else "this machine"
     names = [gpu.name for gpu in (snapshot.nvidia.gpus if snapshot.nvidia else None) or () if gpu.name]
     beside = f"; {', '.join(names)}" if names else ""
+    if target and target.cut_off_installs:
+        _say(terminal, f"An installation into {target.prefix} was cut off{beside}.", CUT_OFF)
+        return
     if wheel is None or wheel.version is None:
         _say(terminal, f"No torch in {where}{beside}.", FIRST)
         return

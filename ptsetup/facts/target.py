@@ -209,6 +209,8 @@ class Target(Record, frozen=True, kw_only=True):
     other_interpreters: tuple[OtherInterpreter, ...] | None = None
     running_installs: tuple[int, ...] | None = None
     """Ids of pip or uv processes at work in this environment."""
+    cut_off_installs: tuple[str, ...] | None = None
+    """Folders of packages with the journal of a ``ptsetup install`` that was cut off (``.ptsetup-backup/journal.json``); () none."""
     numpy_core_ok: bool | None = None
     """numpy's compiled core is there."""
     hf_cache_problem: str | None = None

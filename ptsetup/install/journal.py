@@ -1,4 +1,7 @@
-"""What stood in an environment before an installation: kept as hard links beside it, with a journal for a run that is cut off."""
+"""What stood in an environment before an installation: kept as hard links beside it, with a journal for a run that is cut off.
+
+The copies lie in site-packages, on the same file system: hard links cost next to nothing. Installers ignore the name of the folder.
+"""
 
 import csv
 import itertools
@@ -11,11 +14,7 @@ import shutil
 from collections.abc import Iterable
 
 from ptsetup.facts import Record
-
-FOLDER = ".ptsetup-backup"
-"""In site-packages, on the same file system: hard links cost next to nothing. Installers ignore the name."""
-
-JOURNAL = "journal.json"
+from ptsetup.probes.cut_off import FOLDER, JOURNAL
 
 
 class Kept(Record, frozen=True, kw_only=True):

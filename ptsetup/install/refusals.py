@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from ptsetup.errors import InstallFailed
 from ptsetup.facts import Disk, Snapshot
 from ptsetup.plan import Plan
-
-LOCK_NAME = ".ptsetup.lock"
+from ptsetup.probes.cut_off import LOCK_NAME
 
 SPARE_BYTES = 200 * 1000 * 1000
 """Left free on every file system beside what the build itself takes."""

@@ -125,7 +125,10 @@ def assembled(found: dict[str, Found]) -> Snapshot:
     return _silent.explained(snapshot)
 
 
-MISSING = {"disks": ("host.disks",), "around": ("target.other_interpreters", "target.running_installs")}
+MISSING = {
+    "disks": ("host.disks",),
+    "around": ("target.other_interpreters", "target.running_installs", "target.cut_off_installs"),
+}
 """Probes that fill facts of another section."""
 
 

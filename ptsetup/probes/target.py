@@ -6,7 +6,7 @@ from typing import Any
 
 from ptsetup.errors import TargetError
 from ptsetup.facts import Target, Unknown, replace
-from ptsetup.probes import _ask, caches, choose, installers, interpreters
+from ptsetup.probes import _ask, caches, choose, cut_off, installers, interpreters
 from ptsetup.probes._found import Found
 from ptsetup.probes.begin import Question
 
@@ -21,14 +21,15 @@ def finish(question: Question, choice: choose.Choice) -> Found:
 
 
 def around(target: Target, env: Mapping[str, str]) -> Found:
-    """What is found outside of the target: other interpreters, installers at work, the model caches.
+    """What is found around the target: other interpreters, installers at work or cut off, the model caches.
 
-    The record is a Target that holds these three facts only; ``with_surroundings`` joins the two.
+    The record is a Target that holds these four facts only; ``with_surroundings`` joins the two.
     """
     unknowns: list[Unknown] = []
     record = Target(
         other_interpreters=interpreters.with_torch(target, env),
         running_installs=installers.running(target, env, unknowns),
+        cut_off_installs=cut_off.sites(target),
         hf_cache_problem=caches.problem(env),
     )
     return Found(record=record, unknowns=tuple(unknowns))
@@ -40,6 +41,7 @@ def with_surroundings(target: Target, surroundings: Target) -> Target:
         target,
         other_interpreters=surroundings.other_interpreters,
         running_installs=surroundings.running_installs,
+        cut_off_installs=surroundings.cut_off_installs,
         hf_cache_problem=surroundings.hf_cache_problem,
     )
 

@@ -13,6 +13,7 @@ LABELS = {
     "target.wheel.arch_list": "kernels",
     "target.version": "Python",
     "target.torch_origin": "import finds",
+    "target.cut_off_installs": "left behind",
     "torch.version": "torch",
     "torch.is_cuda_available": "CUDA available",
     "torch.arch_list": "kernels",

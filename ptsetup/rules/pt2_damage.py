@@ -1,4 +1,4 @@
-"""PT208 to PT212: installations that were cut short or damaged."""
+"""PT208 to PT212 and PT225: installations that were cut short or damaged."""
 
 import re
 from collections.abc import Iterator
@@ -401,4 +401,53 @@ def _is_wanted_by_other(case: Case, file: str) -> bool:
     return case.is_import_ok is not False and not case.said(r"torch[\\/]__init__\.py")
 
 
-RULES = (leftovers, record_missing, metadata_missing, folder_empty, damaged_files)
+@rule(
+    "PT225",
+    "install-cut-off",
+    "error",
+    "An installation by ptsetup was cut off",
+    needs=("target.cut_off_installs",),
+    hides=("PT202", "PT203", "PT207", "PT208", "PT209", "PT210", "PT211", "PT212", "PT224", "PT30", "PT402", "PT403"),
+    layer=49,
+)
+def cut_off(case: Case) -> Iterator[Finding]:
+    """What is wrong
+        ptsetup install was killed, or the machine went off, after it had begun to change the environment. What stood there
+        before is kept in .ptsetup-backup beside the packages; nobody has put it back.
+
+    Why it matters
+        torch may be half there: old files beside new ones, or none. Where it came as far as the proof, all may be in place
+        and nothing is proved.
+
+    See it yourself
+        python -c "import sysconfig, os; p = sysconfig.get_path('purelib'); print(os.listdir(p + '/.ptsetup-backup')[:3])"
+
+    Fix
+        Call ptsetup install again: it puts the old state back first, then installs and proves. Where what is there turns
+        out to be right, it only clears the copies away.
+
+    Sources
+        reproduced; ptsetup/install/recovery.py
+    """
+    target = case.snapshot.target
+    sites = (target.cut_off_installs if target else None) or ()
+    for site in sites:
+        is_usable = case.is_import_ok or (case.is_import_ok is None and _seems_whole(case))
+        state = "It came as far as the proof, which is missing" if is_usable else "What is there now is half done"
+        yield Finding(
+            message=f"ptsetup install was cut off in {site}. {state}; the state before it is kept in .ptsetup-backup.",
+            subject="torch",
+            evidence=(fact(case, "target.cut_off_installs", "journal.json is there", f"{site}/.ptsetup-backup"),),
+            fixes=(another_build("Install again, which puts the old state back first."),),
+            severity="warning" if is_usable else "error",
+        )
+
+
+def _seems_whole(case: Case) -> bool:
+    """By its files, where nobody has imported it."""
+    found = case.dists("torch")
+    is_there = case.wheel is not None and case.wheel.version is not None
+    return is_there and len(found) == 1 and not found[0].missing_files and not found[0].resized_files
+
+
+RULES = (leftovers, record_missing, metadata_missing, folder_empty, damaged_files, cut_off)

@@ -12,7 +12,7 @@ import zipfile
 import pytest
 
 from ptsetup import index
-from ptsetup.install import journal
+from ptsetup.install import journal, refusals
 from ptsetup.install.settings import Settings, arguments, environment, out_of_sight
 from tests.install.world import LINUX, torch_wheel
 from tests.loopback import QUIET, login, serve, wheel
@@ -623,3 +623,31 @@ def test_a_companion_that_the_index_does_not_have_leads_to_the_next_torch_that_h
     installed = world.installed()
     assert (installed["torch"], installed["torchvision"]) == ("2.14.1+cpu", "0.29.1+cpu")
     assert "torchvision-0.29.2+cpu is not on the index" in done.stderr
+
+
+def doctor(world, *options):
+    argv = [sys.executable, "-m", "ptsetup", "doctor", "--python", str(world.python), "--no-import", *options]
+    return subprocess.run(argv, capture_output=True, text=True, env=world.env, check=False, stdin=subprocess.DEVNULL)
+
+
+def test_the_doctor_tells_of_an_installation_that_was_cut_off_and_install_mends_it(world):
+    """Killed between the old torch and the new."""
+    world.offer("2.14.1+cpu")
+    assert world.install("torch==2.14.1").returncode == 0
+    right = world.files()
+    journal.keep(str(world.site))
+    assert "PT225" in doctor(world).stdout
+    shutil.rmtree(world.site / "torch")
+    told = json.loads(doctor(world, "--format", "json").stdout)
+    first = told["findings"][0]
+    assert (first["code"], first["severity"]) == ("PT225", "error")
+    assert all(
+        finding["consequence_of"] == "PT225" for finding in told["findings"][1:] if finding["severity"] != "note"
+    )
+    assert first["fixes"][0]["shell"].startswith("ptsetup install")
+    with refusals.lock(str(world.prefix)):
+        assert "PT225" not in doctor(world).stdout, "an installation that is at work is not cut off"
+    done = world.install("torch==2.14.1")
+    assert (done.returncode, "old state is put back" in done.stderr) == (0, True)
+    assert world.files() == right
+    assert "PT225" not in doctor(world).stdout

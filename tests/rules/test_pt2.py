@@ -251,6 +251,28 @@ FIRES = (
         "warning",
     ),
     Fires(
+        "PT225",
+        "killed in its proof: torch works",
+        with_target(cut_off_installs=(SITE,)),
+        f"cut off in {SITE}. It came as far as the proof",
+        "puts the old state back first",
+        "warning",
+    ),
+    Fires(
+        "PT225",
+        "killed between the old torch and the new",
+        bare(cut_off_installs=(SITE,)),
+        "What is there now is half done",
+        "puts the old state back first",
+    ),
+    Fires(
+        "PT225",
+        "the import fails",
+        broken(with_target(cut_off_installs=(SITE,))),
+        "What is there now is half done",
+        "puts the old state back first",
+    ),
+    Fires(
         "PT209",
         "no RECORD",
         with_dists(distribution("torch", "2.14.1+cu126", has_record=False)),
@@ -629,6 +651,7 @@ SILENT = (
     Silent(
         "PT207", "a library of NVIDIA is at fault: PT403", report("libtorch_cuda.so: undefined symbol: ncclCommResume")
     ),
+    Silent("PT225", "no installation was cut off", with_target(cut_off_installs=())),
     Silent("PT208", "pip is at work", with_target(leftovers=("~orch",), running_installs=(4711,))),
     Silent("PT208", "nothing is left", with_target(leftovers=())),
     Silent("PT209", "conda keeps its own list", with_dists(conda("torch", "2.5.1", has_record=False))),
