@@ -36,7 +36,7 @@ def command(ctx: click.Context, /, dry_run: bool, is_yes: bool, no_prove: bool, 
     settings = install.Settings.of(None if is_elsewhere else _pip_of(snapshot))
     plan = _with_companions(snapshot, request, wheels, settings, terminal, is_elsewhere=is_elsewhere)
     if plan.outcome != "install" or dry_run:
-        _show(plan, terminal)
+        _show(plan if is_elsewhere else install.as_shown(plan, settings), terminal)
         ctx.exit(0 if plan.outcome == "install" else 3)
     if not is_elsewhere and install.is_there(plan, snapshot):
         install.forget(snapshot)

@@ -73,7 +73,6 @@ def request_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def command(ctx: click.Context, /, form: str, verbose: bool, **options: Any) -> None:
     """Choose the PyTorch build for this machine, or for a described one, and say why every other was ruled out."""
     from ptsetup import index
-    from ptsetup.plan import plan
     from ptsetup.render import plan as render
 
     terminal: Terminal = ctx.obj
@@ -81,14 +80,8 @@ def command(ctx: click.Context, /, form: str, verbose: bool, **options: Any) -> 
     request = request_for(options)
     snapshot = snapshot_for(options, wheels, terminal)
     check_picks(options, snapshot, wheels)
-    if request.find_links or (snapshot.origin == "probe" and not options["snapshot_file"]):
-        from ptsetup import install
-
-        made = install.confirm(
-            snapshot, request, wheels, install.Settings.of(snapshot.target.pip if snapshot.target else None)
-        )
-    else:
-        made = plan(snapshot, request, wheels)
+    is_here = snapshot.origin == "probe" and not options["snapshot_file"]
+    made = _made(snapshot, request, wheels, is_here=is_here, is_to_type=form != "requirements")
     if form == "json":
         terminal.result_bytes(render.as_json(made))
     elif form == "requirements":
@@ -103,6 +96,29 @@ def command(ctx: click.Context, /, form: str, verbose: bool, **options: Any) -> 
 def picks(gpus: tuple[str, ...]) -> tuple[int, ...]:
     """The numbers after --gpu that pick a GPU of this machine; from three digits on it is a name (``4090``)."""
     return tuple(int(gpu) for gpu in gpus if gpu.isdigit() and len(gpu) < 3)
+
+
+def _made(snapshot: Any, request: Any, wheels: Any, *, is_here: bool, is_to_type: bool) -> Any:
+    """The plan; for this machine with the commands that ``install`` would run with the user's settings, where they are to be typed."""
+    if not is_here and not request.find_links:
+        from ptsetup.plan import plan
+
+        return plan(snapshot, request, wheels)
+    from ptsetup import install
+
+    pip = snapshot.target.pip if snapshot.target else None
+    made = install.confirm(snapshot, request, wheels, install.Settings.of(pip))
+    return install.as_shown(made, install.Settings.of(_with_login(snapshot))) if is_here and is_to_type else made
+
+
+def _with_login(snapshot: Any) -> Any:
+    """The settings of pip; with credentials, which no Snapshot holds, where they name something that may ask for some."""
+    pip = snapshot.target.pip if snapshot.target else None
+    if pip is None or not (pip.index_url or pip.proxy or pip.find_links):
+        return pip
+    from ptsetup.probes import pip_settings
+
+    return pip_settings.read(snapshot.target.executable) or pip
 
 
 def described_by(options: dict[str, Any]) -> Any:
