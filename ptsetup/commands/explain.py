@@ -89,27 +89,34 @@ def _pages(chosen: list[Any], form: str, terminal: Terminal) -> None:
 
 
 def guess(text: str) -> list[Any]:
-    """Rules that an error text points to: first those that its facts prove, then those whose words fit."""
+    """Rules that an error text points to: those that its facts prove, then the known meanings of its lines, then those whose words fit."""
     from ptsetup import index, readers
+    from ptsetup.commands import _messages
     from ptsetup.render.explain import Guess
     from ptsetup.rules import BY_CODE, RULES, Case, diagnose
 
     wheels = index.load()
     snapshot = readers.read(text)
-    found = [
-        Guess(code=f.code, slug=f.slug, title=f.title.rstrip("."), why=f.message, is_found=True)
-        for f in diagnose(snapshot, wheels).findings
-        if f.code in BY_CODE
-    ]
+    found: dict[str, Guess] = {}
+    for f in diagnose(snapshot, wheels).findings:
+        if f.code in BY_CODE:
+            told = Guess(code=f.code, slug=f.slug, title=f.title.rstrip("."), why=f.message, is_found=True)
+            found.setdefault(f.code, told)
+    meant = {one.code: _by_words(BY_CODE[one.code], one.words) for one in _messages.meant_by(text)}
     case = Case(snapshot, wheels)
-    known = {entry.code for entry in found}
-    for rule in RULES:
-        hit = case.heard(rule) if rule.words and rule.code not in known else None
-        if hit is not None:
-            words = " ".join(hit.match[0].split())[:200]
-            found.append(Guess(code=rule.code, slug=rule.slug, title=rule.title.rstrip("."), why=f"“{words}”"))
-    unique = {entry.code: entry for entry in reversed(found)}
-    return [entry for entry in found if unique.get(entry.code) is entry][:LIMIT]
+    heard = [
+        _by_words(rule, hit.match[0])
+        for rule in RULES
+        if rule.words and not {rule.code} & (found.keys() | meant.keys()) and (hit := case.heard(rule)) is not None
+    ]
+    known = [entry for code, entry in meant.items() if code not in found]
+    return [*found.values(), *known, *heard][:LIMIT]
+
+
+def _by_words(rule: Any, words: str) -> Any:
+    from ptsetup.render.explain import Guess
+
+    return Guess(code=rule.code, slug=rule.slug, title=rule.title.rstrip("."), why=f"“{' '.join(words.split())[:200]}”")
 
 
 def _guesses(found: list[Any], taught: Sequence[Any], form: str, terminal: Terminal) -> None:
