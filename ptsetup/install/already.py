@@ -13,7 +13,7 @@ from packaging.version import InvalidVersion
 
 from ptsetup import compat
 from ptsetup.facts import Distribution, Snapshot, Target
-from ptsetup.plan import FAMILY, ONE_BUILD, Plan
+from ptsetup.plan import ONE_BUILD, Plan, is_family
 
 
 def is_there(plan: Plan, snapshot: Snapshot) -> bool:
@@ -155,11 +155,6 @@ def marker_environment(snapshot: Snapshot) -> dict[str, str]:
     version = (snapshot.target.version if snapshot.target else None) or ""
     short = ".".join(version.split(".")[:2])
     return {"python_version": short, "python_full_version": version} if short else {}
-
-
-def is_family(name: str) -> bool:
-    """A package that only the PyTorch index may supply."""
-    return name in FAMILY or name == "rocm" or name.startswith("rocm-sdk")
 
 
 def _extras(requirement: Requirement) -> str:

@@ -2,11 +2,10 @@
 
 from ptsetup.plan.choose import plan
 from ptsetup.plan.records import SCHEMA, Device, Option, Plan, Rejection, Request, Requirement
-from ptsetup.plan.wanted import COMPANIONS, FAMILY, ONE_BUILD
+from ptsetup.plan.wanted import COMPANIONS, ONE_BUILD, is_family
 
 __all__ = [
     "COMPANIONS",
-    "FAMILY",
     "ONE_BUILD",
     "SCHEMA",
     "Device",
@@ -15,5 +14,6 @@ __all__ = [
     "Rejection",
     "Request",
     "Requirement",
+    "is_family",
     "plan",
 ]

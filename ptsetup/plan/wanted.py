@@ -45,6 +45,11 @@ FAMILY = frozenset(
 """Packages that only the PyTorch index may supply: the accident of December 2022 was one of these names on the default index."""
 
 
+def is_family(name: str) -> bool:
+    """A package that only the PyTorch index may supply; ROCm's own lie there, too."""
+    return name in FAMILY or name == "rocm" or name.startswith("rocm-sdk")
+
+
 @functools.lru_cache(maxsize=4096)
 def version_of(text: str) -> Version:
     """A parsed version; its local part is dropped."""
@@ -141,7 +146,8 @@ def parse(request: Request, index: WheelIndex, constraint_lines: tuple[str, ...]
     """The request as specifiers.
 
     Raises:
-        RequestError: a requirement cannot be read, names a URL, two ask for different builds, or the tag is not known.
+        RequestError: a requirement cannot be read, names a URL or a part of torch, two ask for different builds, or the tag is not
+            known.
     """
     specifiers: dict[str, SpecifierSet] = {}
     extras: dict[str, tuple[str, ...]] = {}
@@ -153,6 +159,7 @@ def parse(request: Request, index: WheelIndex, constraint_lines: tuple[str, ...]
         requirement = _requirement(text)
         name = canonicalize_name(requirement.name)
         if name not in ("torch", *COMPANIONS):
+            _refuse_part_of_torch(name, text)
             others.append(str(requirement))
             if name == "numpy":
                 numpy &= requirement.specifier
@@ -183,6 +190,15 @@ def parse(request: Request, index: WheelIndex, constraint_lines: tuple[str, ...]
         absent=frozenset(request.absent),
         only=frozenset(request.only),
     )
+
+
+def _refuse_part_of_torch(name: str, text: str) -> None:
+    """What a build brings along by itself; asked for by name it would be looked up on the default index, where anybody may own it."""
+    if is_family(name):
+        raise RequestError(
+            f"{text!r} is no package to ask for: the torch that needs it brings the one that belongs to it.",
+            hint="Leave it out.",
+        )
 
 
 def _known_mirror(request: Request, index: WheelIndex) -> None:

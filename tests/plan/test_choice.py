@@ -195,6 +195,11 @@ def test_every_build_of_the_platform_is_chosen_or_counted_as_rejected(machine, t
         ("torch @ https://example.org/torch.whl",),
         ("torch==2.7.1+cu118", "torchvision==0.22.1+cu126"),
         ("???",),
+        # the accident of December 2022: anybody may own these names on the default index
+        ("torch", "torchtriton"),
+        ("torch", "PyTorch_Triton==3.2.0"),
+        ("torch", "triton-rocm"),
+        ("torch", "rocm[libraries]"),
     ],
 )
 def test_a_request_that_cannot_be_read_is_a_request_error(wrong):
