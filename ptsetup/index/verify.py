@@ -5,6 +5,7 @@ import functools
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
 from ptsetup.index.records import Build, CompanionBuild, Release, WheelFile, WheelIndex
@@ -55,6 +56,15 @@ def _is_version(text: str) -> bool:
     try:
         Version(text)
     except InvalidVersion:
+        return False
+    return True
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_requirement(text: str) -> bool:
+    try:
+        Requirement(text)
+    except InvalidRequirement:
         return False
     return True
 
@@ -128,8 +138,11 @@ def _release(where: str, release: Release) -> Problems:
     for name in COMPANIONS:
         for position, version in enumerate(getattr(release, name)):
             yield from _version(f"{where}.{name}[{position}]", version)
-    for platform in release.requires:
+    for platform, texts in release.requires.items():
         yield from _among(f"{where}.requires", platform, PLATFORMS, "no platform")
+        for position, text in enumerate(texts):
+            if not _is_requirement(text):
+                yield f"{where}.requires.{platform}[{position}]: {text!r} is no requirement"
 
 
 def _builds(index: WheelIndex) -> Problems:

@@ -2,7 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
+from packaging.requirements import InvalidRequirement
+from packaging.version import InvalidVersion
+
 from ptsetup import compat
+from ptsetup.errors import WheelIndexError
 from ptsetup.facts import Snapshot
 from ptsetup.index import Build, WheelIndex
 from ptsetup.plan import compose, ways_out
@@ -21,7 +25,19 @@ def plan(snapshot: Snapshot, request: Request, index: WheelIndex) -> Plan:
 
     Raises:
         RequestError: the request cannot be read.
+        WheelIndexError: a version or requirement in the index cannot be read (its types alone were looked at when it was loaded).
     """
+    try:
+        return _planned(snapshot, request, index)
+    except (InvalidVersion, InvalidRequirement) as problem:
+        said = str(problem).splitlines()[0]
+        raise WheelIndexError(
+            f"The index of {index.date} holds a value that cannot be read: {said}.",
+            hint="ptsetup index verify FILE names its place. Use the shipped index: leave out --index, or run ptsetup index update.",
+        ) from None
+
+
+def _planned(snapshot: Snapshot, request: Request, index: WheelIndex) -> Plan:
     pip = snapshot.target.pip if snapshot.target else None
     wanted = parse(request, index, pip.constraint_lines if pip else ())
     machine = view(snapshot, index, request.gpus)

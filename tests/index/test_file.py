@@ -83,6 +83,12 @@ def test_one_wrong_byte_never_crashes(position, byte):
         ({"files": lambda rows: (msgspec.structs.replace(rows[0], sha256="12"), *rows[1:])}, "files[0].sha256"),
         ({"files": lambda rows: (msgspec.structs.replace(rows[0], file="../x.whl"), *rows[1:])}, "files[0].file"),
         ({"releases": lambda rows: rows[::-1]}, "releases"),
+        (
+            {"releases": lambda rows: (msgspec.structs.replace(rows[0], requires={"win_amd64": ("a==",)}), *rows[1:])},
+            "releases[0].requires.win_amd64[0]",
+        ),
+        ({"xpu": lambda xpu: msgspec.structs.replace(xpu, ubuntu="noble")}, "xpu.ubuntu"),
+        ({"xpu": lambda xpu: msgspec.structs.replace(xpu, windows="eleven")}, "xpu.windows"),
         ({"mirrors": lambda rows: (msgspec.structs.replace(rows[0], per_tag="http://x"),)}, "mirrors[0].per_tag"),
     ],
 )

@@ -3,7 +3,8 @@
 import pytest
 
 from ptsetup import index
-from ptsetup.errors import RequestError
+from ptsetup.errors import RequestError, WheelIndexError
+from ptsetup.facts import replace
 from ptsetup.plan import Request, plan
 from ptsetup.plan.describe import Description, describe
 from ptsetup.plan.machine import view
@@ -256,7 +257,7 @@ def test_a_card_of_unknown_capability_is_not_said_to_have_code():
 
 def test_a_driver_that_tells_only_its_cuda_is_held_to_it():
     """A container that was given libcuda and nothing else: no release is known, but CUDA 12.1 is spoken and 13 is not."""
-    from ptsetup.facts import CudaDriver, Nvidia, Nvml, replace
+    from ptsetup.facts import CudaDriver, Nvidia, Nvml
 
     wheels = index.load()
     machine = describe(Description(python_version="3.12"), wheels)
@@ -271,7 +272,7 @@ def test_a_driver_that_tells_only_its_cuda_is_held_to_it():
 
 def test_with_a_driver_that_cannot_be_asked_nothing_is_guessed_but_a_tag_that_was_named_is_taken():
     """The GPU is on the bus, NVML fails (9: no kernel module; 999; it hangs), and nothing tells the driver's release."""
-    from ptsetup.facts import Nvidia, Nvml, replace
+    from ptsetup.facts import Nvidia, Nvml
 
     wheels = index.load()
     for nvml in (Nvml(init_rc=9), Nvml(init_rc=999), Nvml(is_hung=True)):
@@ -398,6 +399,19 @@ def test_what_is_not_in_the_tables_is_said_and_never_none(machine, packages, sai
     reasons = [row.reason for row in planned(*packages, **machine).rejected]
     assert any(said in reason for reason in reasons), reasons
     assert not any("None" in reason for reason in reasons)
+
+
+def test_a_wrong_version_or_requirement_in_the_index_is_an_error_of_the_index():
+    """Types are looked at when a file is read; what a text says, only where it is compared."""
+    wheels = index.load()
+    release, build = wheels.releases[-1], wheels.builds[-1]
+    for damaged in (
+        replace(wheels, builds=(*wheels.builds[:-1], replace(build, torch="2.15.q"))),
+        replace(wheels, releases=(*wheels.releases[:-1], replace(release, requires={"macos_arm64": ("triton=?3",)}))),
+    ):
+        machine = describe(Description(system="macos"), wheels)
+        with pytest.raises(WheelIndexError, match="holds a value that cannot be read"):
+            plan(machine, Request(packages=("torch", "triton==3.2.0")), damaged)
 
 
 def test_an_apple_chip_may_be_named_on_a_mac_and_nowhere_else():
