@@ -46,9 +46,21 @@ ENTRIES = (
         _KERNELS,
     ),
     _entry(
+        "tensor.edges",
+        "edges of arithmetic",
+        "signs, quadrants, overflow, infinities, rounding, conversions, complex conjugates",
+        _KERNELS,
+    ),
+    _entry(
         "tensor.reduce",
         "sums, means, norms, extremes",
         "reductions over all and single dimensions, and running sums, against exact sums",
+        _KERNELS,
+    ),
+    _entry(
+        "tensor.options",
+        "options of reductions",
+        "corrections, interpolations, powers, weights, ties and dtypes of reductions on fixed numbers",
         _KERNELS,
     ),
     _entry("tensor.order", "sort, search, scatter, index", "ordering and indexing against Python lists", _KERNELS),
@@ -57,6 +69,12 @@ ENTRIES = (
         "index, gather, scatter, mask",
         "reading and writing by indices and masks against Python lists; equal places add up",
         "index and scatter kernels, atomics",
+    ),
+    _entry(
+        "tensor.places",
+        "options of indexing, strides",
+        "factors, sides, negative steps, triangles, tensors that are no block of memory, against lists",
+        "index and scatter kernels, ATen's strided iteration",
     ),
     _entry(
         "tensor.shape",
@@ -114,7 +132,19 @@ ENTRIES = (
         _ENGINE,
     ),
     _entry(
+        "autograd.edges",
+        "gradients at zeros and ties",
+        "gradients where formulas divide by zero, modes after errors, hooks of every kind, custom functions",
+        _ENGINE,
+    ),
+    _entry(
         "autograd.clip", "gradient clipping", "clip_grad_norm_ and clip_grad_value_ against their definitions", _PYTHON
+    ),
+    _entry(
+        "autograd.limits",
+        "clipping, every norm",
+        "other norms, missing gradients and both implementations of clipping",
+        _PYTHON,
     ),
     _entry(
         "autograd.ops",
@@ -142,6 +172,12 @@ ENTRIES = (
         "loss kernels and reductions",
     ),
     _entry(
+        "loss.options",
+        "options of losses",
+        "class weights, margins, powers, full terms, ignored targets and lengths against their formulas",
+        "loss kernels and reductions",
+    ),
+    _entry(
         "optim.sgd",
         "SGD, momentum, Nesterov, 20 steps",
         "gradient descent against its update formula, every step, each implementation",
@@ -166,12 +202,30 @@ ENTRIES = (
         "the multi-tensor (foreach) optimizer kernels",
     ),
     _entry(
+        "optim.options",
+        "settings of optimizers",
+        "decays, eps, first sums, limits, maximising, several at once; SparseAdam, ASGD",
+        "the multi-tensor (foreach) and fused optimizer kernels, or torch's own Python code",
+    ),
+    _entry(
+        "optim.averages",
+        "averaged models",
+        "update_bn, own averages and SWALR against their definitions",
+        _PYTHON,
+    ),
+    _entry(
         "optim.groups",
         "parameter groups, state",
         "rates per group, closures, missing gradients, optimizer state saved and loaded",
         _PYTHON,
     ),
     _entry("optim.schedulers", "learning-rate schedulers", "rates against closed forms, epoch by epoch", _PYTHON),
+    _entry(
+        "optim.plans",
+        "settings of schedulers",
+        "20 more schedules, momenta, groups, plateaus; each goes on from a saved state",
+        _PYTHON,
+    ),
     _entry(
         "optim.penalty", "L1 and L2 regularisation", "penalties, weight_decay of SGD; L1Loss is no regulariser", _PYTHON
     ),
@@ -195,6 +249,12 @@ ENTRIES = (
         "worker processes, or torch's own Python code",
     ),
     _entry(
+        "data.options",
+        "options of data sets",
+        "joins, shares, seeds of workers, generators, distributed shares",
+        "worker processes, or torch's own Python code",
+    ),
+    _entry(
         "data.large",
         "16 and 80 MB from workers",
         "large batches through shared memory",
@@ -213,6 +273,12 @@ ENTRIES = (
         "missing, additional and misshaped entries are refused; every dtype and shared storage come back",
         "the zip reader and writer of torch.save, or torch's own Python code",
     ),
+    _entry(
+        "data.state",
+        "options of loading",
+        "assign, places, extra states, shared memory, an optimizer's settings",
+        "the zip reader and writer of torch.save, or torch's own Python code",
+    ),
     _entry("data.pickle", "a malicious file is refused", "torch.load with weights_only", "the restricted unpickler"),
     _entry(
         "random.draws",
@@ -225,6 +291,12 @@ ENTRIES = (
         "seeds and states",
         "the same seed gives the same numbers; states come back; the CPU's numbers of seed 0",
         "the generators: mt19937, Philox, cuRAND",
+    ),
+    _entry(
+        "random.options",
+        "generators, densities",
+        "every draw with its own generator; densities, entropies and divergences of 30 families",
+        "the generators (mt19937, Philox, cuRAND) or torch.distributions",
     ),
     _entry(
         "random.dropout",
@@ -257,7 +329,19 @@ ENTRIES = (
         "transposed convolution against sums in Python, and as the adjoint of convolution",
         "oneDNN; cuDNN; MIOpen; MPS",
     ),
+    _entry(
+        "conv.options",
+        "uneven convolutions",
+        "uneven kernels, strides, paddings and groups in 1 to 3 dimensions, their adjoints and gradients",
+        "oneDNN; cuDNN; MIOpen; MPS",
+    ),
     _entry("conv.pool", "pooling, padding, fold", "pooling and padding modes, exactly", _KERNELS),
+    _entry(
+        "pool.options",
+        "options of pooling, folding",
+        "ceilings, divisors, uneven windows, foldings, exactly",
+        _KERNELS,
+    ),
     _entry(
         "norm.forms",
         "batch, layer, group, RMS norm",
@@ -265,9 +349,21 @@ ENTRIES = (
         "oneDNN; cuDNN; MIOpen",
     ),
     _entry(
+        "norm.options",
+        "norms of small numbers",
+        "eps within the root, statistics of instances, gradients of weights",
+        "oneDNN; cuDNN; MIOpen",
+    ),
+    _entry(
         "activation.forms",
         "activations, gradients",
         "activation functions against their formulas, GELU in both forms",
+        _KERNELS,
+    ),
+    _entry(
+        "activation.options",
+        "options of activations",
+        "slopes, limits and thresholds; noise of training; Gumbel softmax",
         _KERNELS,
     ),
     _entry(
@@ -283,9 +379,21 @@ ENTRIES = (
         _PYTHON,
     ),
     _entry(
+        "linear.options",
+        "options of initialisations",
+        "gains, fans, groups; weight norm of each dimension; parametrisations; pruning; fused layers",
+        "the generators, or torch's own Python code",
+    ),
+    _entry(
         "embedding.rows",
         "embedding, bag, one-hot",
         "lookups and their gradient counts",
+        "index and scatter kernels, atomics",
+    ),
+    _entry(
+        "embedding.options",
+        "options of embeddings",
+        "gradients by frequency, padding, norms, offsets and weights of bags",
         "index and scatter kernels, atomics",
     ),
     _entry(
@@ -325,6 +433,12 @@ ENTRIES = (
         _KERNELS,
     ),
     _entry(
+        "attention.options",
+        "options of attention",
+        "unequal lengths, masks for heads and keys, additional keys, decoder and stacks by their parts",
+        "the flash, memory-efficient, cuDNN or math kernel, or the fast path's fused kernel",
+    ),
+    _entry(
         "attention.flex",
         "flex_attention",
         "a mask function and a score function against softmax(q k/sqrt d) v",
@@ -333,9 +447,21 @@ ENTRIES = (
     ),
     _entry("fft.dft", "FFT against DFT", "fast Fourier transforms and Parseval", "MKL or pocketfft; cuFFT; rocFFT"),
     _entry(
+        "fft.options",
+        "options of FFT",
+        "even and odd lengths, cut and padded, each norm, planes, windows, frames against sums",
+        "MKL or pocketfft; cuFFT; rocFFT",
+    ),
+    _entry(
         "linalg.residuals",
         "QR, SVD, eigh, solve",
         "linear algebra by backward-stable residuals",
+        "LAPACK; cuSOLVER or MAGMA; rocSOLVER",
+    ),
+    _entry(
+        "linalg.options",
+        "options of linear algebra",
+        "triangles, sides, ranks, orders, signs and complex matrices, by matrices known by hand",
         "LAPACK; cuSOLVER or MAGMA; rocSOLVER",
     ),
     _entry(
@@ -345,9 +471,21 @@ ENTRIES = (
         "MKL's sparse kernels; cuSPARSE; rocSPARSE",
     ),
     _entry(
+        "sparse.options",
+        "options of sparse matrices",
+        "sums, masks, factors, parts and conversions, exactly",
+        "MKL's sparse kernels; cuSPARSE; rocSPARSE",
+    ),
+    _entry(
         "vision.sampling",
         "grid_sample, interpolate",
         "visualisation: sampling of images, image grids",
+        "vision kernels",
+    ),
+    _entry(
+        "vision.options",
+        "modes of sampling",
+        "nearest-exact, cubic weights, borders, factors, both conventions of corners",
         "vision kernels",
     ),
     _entry(
@@ -373,10 +511,22 @@ ENTRIES = (
         "amp.scaler", "GradScaler", "an infinity skips the step and halves the scale", "GradScaler or its fused check"
     ),
     _entry(
+        "amp.options",
+        "options of mixed precision",
+        "factors, several optimizers and states of GradScaler; autocast nested and by operation",
+        "the autocast policy, GradScaler or its fused check",
+    ),
+    _entry(
         "lowbits.formats",
         "float16, bfloat16, FP8 numbers",
         "rounding to nearest, the ends of each format, sums and norms that keep more digits",
         _KERNELS,
+    ),
+    _entry(
+        "lowbits.whole",
+        "quantised tensors",
+        "rounding, limits and zero points per tensor and channel; a quantised layer",
+        "quantised kernels: FBGEMM, QNNPACK or oneDNN",
     ),
     _entry(
         "lowbits.fp8",
@@ -392,6 +542,12 @@ ENTRIES = (
     ),
     _entry(
         "func.transforms", "vmap, jacobians", "function transforms against closed forms", "functorch's batching rules"
+    ),
+    _entry(
+        "func.options",
+        "options of vmap and its kin",
+        "other dimensions, nesting, random numbers, functional_call with buffers",
+        "functorch's batching rules",
     ),
     _entry("profiler.events", "profiler", "the profiler counts one product", "Kineto; CUPTI; roctracer"),
     _entry(

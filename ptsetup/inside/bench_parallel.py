@@ -84,6 +84,24 @@ out["max"] = lists(top)
 spread = torch.full((3,), float(rank + 5), device=on)
 dist.broadcast(spread, 0)
 out["spread"] = lists(spread)
+last = world - 1
+for name, op in (("min", dist.ReduceOp.MIN), ("product", dist.ReduceOp.PRODUCT)):
+    some = torch.tensor([rank + 2.0, 3.0 - rank], device=on)
+    dist.all_reduce(some, op=op)
+    out[name] = lists(some)
+spread = torch.full((3,), float(rank + 5), device=on)
+dist.broadcast(spread, last)
+out["spread by the last"] = lists(spread)
+single = torch.full((2,), float(rank + 1), device=on)
+dist.reduce(single, last)
+out["reduced"] = lists(single)
+if device == "cpu":
+    share = torch.zeros(2)
+    dist.scatter(share, [torch.full((2,), 10.0 * n) for n in range(world)] if rank == last else None, last)
+    out["share"] = lists(share)
+    shares = [torch.zeros(1) for _ in range(world)] if rank == last else None
+    dist.gather(torch.full((1,), rank + 0.5), shares, last)
+    out["collected"] = [lists(s) for s in shares] if shares else None
 gathered = [torch.zeros(2, device=on) for _ in range(world)]
 dist.all_gather(gathered, torch.full((2,), float(rank), device=on))
 out["gathered"] = [lists(g) for g in gathered]
@@ -245,6 +263,17 @@ def _collected(worst, answers, world):
         worst.same(answer["max"], [float(world - 1), 0.0], "all_reduce takes the largest, process %d" % rank)
         worst.same(answer["spread"], [5.0] * 3, "broadcast, process %d" % rank)
         worst.same(answer["gathered"], [[float(n)] * 2 for n in ranks], "all_gather, process %d" % rank)
+        worst.same(answer["min"], [2.0, 4.0 - world], "all_reduce takes the smallest, process %d" % rank)
+        product = [1.0, 1.0]
+        for n in ranks:
+            product = [product[0] * (n + 2.0), product[1] * (3.0 - n)]
+        worst.same(answer["product"], product, "all_reduce multiplies, process %d" % rank)
+        worst.same(answer["spread by the last"], [world + 4.0] * 3, "broadcast from the last process, process %d" % rank)
+        if "share" in answer:
+            worst.same(answer["share"], [10.0 * rank] * 2, "scatter from the last process, process %d" % rank)
+    worst.same(answers[-1]["reduced"], [float(factor)] * 2, "reduce to the last process")
+    if answers[-1].get("collected"):
+        worst.same(answers[-1]["collected"], [[n + 0.5] for n in ranks], "gather to the last process")
         worst.equal(all(answer["long"]), "all_reduce of long vectors, process %d: %s" % (rank, answer["long"]))
     if world > 1:
         worst.same(answers[1]["token"], [42.0], "send and receive")
