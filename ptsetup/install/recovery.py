@@ -6,6 +6,7 @@ from collections.abc import Callable
 from ptsetup.facts import Snapshot
 from ptsetup.install import journal, refusals, transaction
 from ptsetup.install.already import folders
+from ptsetup.probes import cut_off
 
 Log = Callable[[str], None]
 
@@ -40,10 +41,10 @@ def forget(snapshot: Snapshot) -> None:
         InstallFailed: another installation holds the environment: the old state is its own way back.
     """
     target = snapshot.target
-    sites = [site for site in (folders(target) if target else ()) if os.path.isdir(os.path.join(site, journal.FOLDER))]  # noqa: PTH112, PTH118
+    sites = [site for site in (folders(target) if target else ()) if os.path.isdir(os.path.join(site, cut_off.FOLDER))]  # noqa: PTH112, PTH118
     if target is None or target.prefix is None or not os.access(target.prefix, os.W_OK):
         return
-    if not sites and not os.path.lexists(os.path.join(target.prefix, refusals.LOCK_NAME)):  # noqa: PTH118 - a text
+    if not sites and not os.path.lexists(os.path.join(target.prefix, cut_off.LOCK_NAME)):  # noqa: PTH118 - a text
         return
     with refusals.lock(target.prefix):
         for site in sites:

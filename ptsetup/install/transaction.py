@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 
 from ptsetup.errors import InstallFailed
 from ptsetup.install import journal
-from ptsetup.install.already import closure, is_family, project
+from ptsetup.install.already import closure, project
 from ptsetup.install.journal import Kept
+from ptsetup.plan import is_family
 
 Told = Callable[[str, float], None]
 """Hears what was rolled back, and how long that took in seconds."""
