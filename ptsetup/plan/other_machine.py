@@ -137,12 +137,16 @@ def _python_number(tag: str | None) -> int | None:
     return int(digits[1:]) if digits.isdigit() and len(digits) > 1 else None
 
 
+CURRENT_GLIBC = "2.28"
+"""What every wheel of today is content with (manylinux_2_28)."""
+
+
 def system_option(context: Context, cards: tuple[Card, ...], taken: Fit | None) -> list[Option]:
     """A newer C library or macOS that opens something, or something newer than what is ``taken``."""
     machine = context.machine
     changed: list[tuple[str, Machine]] = []
-    if machine.libc_version and compat.at_least(machine.libc_version, "2.28") is False:
-        changed.append(("a system with glibc 2.28 or newer", replace(machine, libc_version="2.28")))
+    if compat.at_least(machine.libc_version, CURRENT_GLIBC) is False:
+        changed.append((f"a system with glibc {CURRENT_GLIBC} or newer", replace(machine, libc_version=CURRENT_GLIBC)))
     changed += [
         (f"macOS {floor} or newer", replace(machine, macos=floor))
         for floor in _macos_floors(context)
@@ -173,3 +177,16 @@ def driver_and_python(context: Context, cards: tuple[Card, ...]) -> list[Option]
         for option in python_option(other, cards, None):
             return [replace(option, kind="driver", text=f"driver {driver} or newer together with {option.text}")]
     return []
+
+
+def libc_and_more(context: Context, cards: tuple[Card, ...]) -> list[Option]:
+    """Where a newer C library helps only together with another driver or Python, and these do not help without it."""
+    machine = context.machine
+    if compat.at_least(machine.libc_version, CURRENT_GLIBC) is not False:
+        return []
+    if any(way(context, cards, None) for way in (driver_option, python_option, system_option)):
+        return []
+    other = replace(context, machine=replace(machine, libc_version=CURRENT_GLIBC))
+    more = driver_option(other, cards, None) or python_option(other, cards, None)
+    what = f"a system with glibc {CURRENT_GLIBC} or newer together with"
+    return [replace(option, kind="system", text=f"{what} {option.text}") for option in more[:1]]

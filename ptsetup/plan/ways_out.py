@@ -122,6 +122,7 @@ def refuse(
         *other_machine.python_option(context, cards, None),
         *other_machine.system_option(context, cards, None),
         *other_machine.driver_and_python(context, cards),
+        *other_machine.libc_and_more(context, cards),
         *_jetson(context),
         *_fix_driver(context, cards),
         *_part(context, cards),

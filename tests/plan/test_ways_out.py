@@ -51,7 +51,7 @@ def changed(machine: Description, option: Option) -> Description:
     text = option.text
     if option.kind == "python" or "together with Python" in text:
         machine = replace(machine, python_version=re.search(r"Python ([\d.]+t?)", text)[1])
-    if option.kind == "driver":
+    if option.kind == "driver" or "together with driver" in text:
         driver = re.search(r"driver ([\d.]+)", text)[1]
         machine = replace(machine, driver=f"{driver}.999" if "(the last branch" in text else driver)
     if option.kind == "system":
@@ -285,6 +285,24 @@ def test_each_of_two_makers_gpus_can_be_picked_by_a_number_although_both_count_f
     alone = replace(snapshot, nvidia=replace(snapshot.nvidia, gpus=tuple(gpus)), amd=None)
     assert [card.index for card in view(alone, wheels, (2,)).cards] == [2]
     assert view(alone, wheels, (1,)).cards == ()
+
+
+@pytest.mark.parametrize(
+    ("machine", "said"),
+    [
+        (
+            {"gpu": "12.0", "driver": "550.144.03", "python_version": "3.9"},
+            "a system with glibc 2.28 or newer together with driver 570 or newer opens 2.8.0 for CUDA 12.8",
+        ),
+        (
+            {"gpu": "12.0", "driver": "570.26", "python_version": "3.8"},
+            "a system with glibc 2.28 or newer together with Python 3.10 opens 2.13.0 for CUDA 12.9",
+        ),
+    ],
+)
+def test_a_newer_c_library_that_helps_only_together_with_something_else_is_named_with_it(machine, said):
+    done = planned(libc="glibc-2.17", **machine)
+    assert said in [option.text for option in done.options]
 
 
 def test_under_wsl_the_driver_that_is_spoken_of_is_the_one_in_windows():
