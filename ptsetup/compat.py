@@ -30,28 +30,6 @@ PLATFORMS = {
     ("macos", "x86_64"): "macos_x86_64",
 }
 
-_WHEEL_PLATFORMS = (
-    ("win_amd64", "win_amd64"),
-    ("win_arm64", "win_arm64"),
-    ("linux_x86_64", "linux_x86_64"),
-    ("linux_aarch64", "linux_aarch64"),
-    ("s390x", "linux_s390x"),
-)
-
-
-def platform_of_tag(platform_tag: str) -> str | None:
-    """The index's platform of a wheel's platform tag, ``manylinux_2_28_x86_64`` -> ``linux_x86_64``; None when it has none."""
-    first = platform_tag.partition(".")[0]
-    if first.startswith("macosx"):
-        return "macos_arm64" if first.endswith("arm64") else "macos_x86_64"
-    first = (
-        first
-        if not first.startswith("manylinux")
-        else f"linux_{first.split('_', 3)[-1] if first[9] == '_' else first.split('_', 1)[-1]}"
-    )
-    return next((platform for ending, platform in _WHEEL_PLATFORMS if first.endswith(ending)), None)
-
-
 BRANCH_CUDA = ((610, (13, 3)), (595, (13, 2)), (590, (13, 1)), (580, (13, 0)))
 """Windows: NVIDIA lists no driver per CUDA 13 release there, so the driver branch is used (the branches are common to both systems)."""
 

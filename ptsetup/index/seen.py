@@ -9,6 +9,7 @@ from packaging.version import Version
 from ptsetup.facts import Record
 from ptsetup.index.pages import Link, Page
 from ptsetup.index.records import WheelFile, WheelIndex
+from ptsetup.index.tags import platform_of_tag
 from ptsetup.index.verify import FOLDER, PYTHON
 
 
@@ -68,7 +69,7 @@ def _wheel(link: Link, tag: str, project: str, ceiling: Ceiling) -> Seen | None:
     if not link.file.startswith(f"{project.replace('-', '_')}-{version}-"):
         return None
     python_tag, abi, platform_tag = link.file.removesuffix(".whl").split("-")[-3:]
-    platform = platform_of(platform_tag)
+    platform = platform_of_tag(platform_tag)
     pythons = _pythons(python_tag, abi, ceiling)
     if canonicalize_name(name) != project or platform is None or not pythons:
         return None
@@ -110,14 +111,6 @@ def _pythons(python_tag: str, abi: str, ceiling: Ceiling) -> tuple[str, ...]:
     if abi == f"{python_tag}t":
         return (abi,)
     return (python_tag,) if abi in (python_tag, f"{python_tag}m", "none") else ()
-
-
-def platform_of(tag: str) -> str | None:
-    """The index's name of a wheel's platform tag; None for others (``any``, musllinux)."""
-    first = re.sub(r"^manylinux(_\d+_\d+|\d+)_", "linux_", tag.partition(".")[0])
-    if first.startswith("macosx_"):
-        return "macos_arm64" if first.endswith("arm64") else "macos_x86_64" if first.endswith("x86_64") else None
-    return first if first in ("linux_x86_64", "linux_aarch64", "linux_s390x", "win_amd64", "win_arm64") else None
 
 
 def _folder(url: str, roots: tuple[str, ...]) -> str | None:

@@ -10,8 +10,7 @@ from packaging.version import InvalidVersion, Version
 
 from ptsetup.index.records import Build, CompanionBuild, Release, WheelFile, WheelIndex
 from ptsetup.index.rows import Rows
-
-PLATFORMS = ("linux_x86_64", "linux_aarch64", "linux_s390x", "win_amd64", "win_arm64", "macos_arm64", "macos_x86_64")
+from ptsetup.index.tags import PLATFORMS
 
 COMPANIONS = ("torchvision", "torchaudio", "torchtext", "torchcodec")
 

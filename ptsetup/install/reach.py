@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from packaging.version import InvalidVersion, Version
 
-from ptsetup import compat
 from ptsetup.facts import Record
 from ptsetup.index import pages, web
 from ptsetup.index.pages import Page
+from ptsetup.index.tags import platform_of_tag
 from ptsetup.install.settings import Settings
 
 
@@ -65,7 +65,7 @@ def _wheel(folder: str, name: str) -> Wheel | None:
         version=version,
         python_tag=python_tag,
         abi=abi,
-        platform=compat.platform_of_tag(platform) if platform != "any" else None,
+        platform=platform_of_tag(platform) if platform != "any" else None,
     )
 
 

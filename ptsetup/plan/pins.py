@@ -6,6 +6,7 @@ from packaging.utils import canonicalize_name
 
 from ptsetup import compat
 from ptsetup.index import Build, WheelFile
+from ptsetup.index.tags import platform_of_tag
 from ptsetup.plan.context import Context
 from ptsetup.plan.records import Requirement
 from ptsetup.plan.verdict import Fit, full_version
@@ -53,7 +54,7 @@ def _file(context: Context, name: str, version: str, build: Build) -> WheelFile 
         if row.origin == build.origin
         and (row.version == local or (row.folder or "").endswith(f"/{build.backend}"))
         and _fits_python(row, context.machine.python_tag)
-        and compat.platform_of_tag(row.platform) == build.platform
+        and platform_of_tag(row.platform) == build.platform
     ]
     # of rebuilds the last one, as installers choose
     return max(fitting, key=lambda row: (row.version == local, row.build_number), default=None)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ptsetup import index
 from ptsetup.errors import WheelIndexError
 from ptsetup.index import store
+from ptsetup.index.tags import platform_of_tag
 from ptsetup.index.verify import verify
 
 DATA = index.locate().read_bytes()
@@ -134,3 +135,24 @@ def test_the_layout_of_the_file_does_not_matter(layout):
 def as_tuples(wheels):
     fields = {name: getattr(wheels, name) for name in wheels.__struct_fields__}
     return {**fields, **{table: tuple(fields[table]) for table in store.LATE}}
+
+
+@pytest.mark.parametrize(
+    ("tag", "platform"),
+    [
+        ("manylinux_2_28_x86_64", "linux_x86_64"),
+        ("manylinux_2_27_aarch64.manylinux_2_28_aarch64", "linux_aarch64"),
+        ("manylinux1_x86_64", "linux_x86_64"),
+        ("manylinux2014_aarch64", "linux_aarch64"),
+        ("linux_s390x", "linux_s390x"),
+        ("win_arm64", "win_arm64"),
+        ("macosx_11_0_arm64", "macos_arm64"),
+        ("macosx_10_9_x86_64", "macos_x86_64"),
+        ("any", None),
+        ("win32", None),
+        ("musllinux_1_2_x86_64", None),
+        ("linux_armv7l", None),
+    ],
+)
+def test_a_platform_tag_names_the_platform(tag, platform):
+    assert platform_of_tag(tag) == platform
