@@ -1,5 +1,6 @@
 """Every command under the streams, terminals and locales that people really have."""
 
+import json
 import os
 import pty
 import re
@@ -71,6 +72,19 @@ def test_a_locale_that_knows_ascii_only(words, tmp_path):
     assert b"Traceback" not in done.stderr
     if words[:1] != ("snapshot",):
         done.stdout.decode("ascii")
+
+
+def test_names_of_files_in_a_locale_that_knows_ascii_only(tmp_path):
+    """They are read right, and printed as the terminal can."""
+    folder = tmp_path / "Größe ü"
+    folder.mkdir()
+    (folder / "torch.py").write_text("")
+    plain = {"LC_ALL": "C", "LANG": "", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": ""}
+    done = run(("snapshot", "--no-import"), folder, **plain)
+    assert json.loads(done.stdout)["target"]["cwd"] == str(folder)
+    done = run(("doctor", "--no-import"), folder, **plain)
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert rb"Gr\xf6\xdfe \xfc" in done.stdout.replace(b"\n", b"")
 
 
 def on_a_terminal(words, tmp_path, columns, **env):

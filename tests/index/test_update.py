@@ -5,6 +5,8 @@ import os
 import re
 import subprocess
 import sys
+import threading
+import types
 
 import msgspec
 import pytest
@@ -112,6 +114,40 @@ def test_an_index_that_does_not_answer_is_asked_once_and_told(server, tmp_path, 
     assert "out of reach: 127.0.0.1" in done.stderr
     assert len(server.asked) == 1
     assert cached(tmp_path / "cache") is None
+
+
+def test_nobody_is_waited_for_longer_than_the_deadline(server, monkeypatch):
+    """A header that comes a byte at a time is within any timeout of a socket: what is looked at is how long we would wait."""
+    waited = []
+
+    class Event(threading.Event):
+        def wait(self, timeout=None):
+            waited.append(timeout)
+            return super().wait(0.01)
+
+    server.faults["*"] = TRICKLE
+    monkeypatch.setattr(pages, "threading", types.SimpleNamespace(Event=Event, Thread=threading.Thread))
+    page = pages.fetch(f"{server.url}/whl/cpu/torch/")
+    assert (page.answer, page.detail.endswith("did not answer within 3 s")) == ("unreachable", True)
+    assert waited[0] <= pages.REACH_S + 1
+
+
+@pytest.mark.parametrize(
+    ("code", "answer"),
+    [
+        (403, "absent"),
+        (404, "absent"),
+        (410, "absent"),
+        (401, "unreachable"),
+        (500, "unreachable"),
+        (503, "unreachable"),
+    ],
+)
+def test_what_a_code_means(server, code, answer):
+    """The PyTorch index answers 403 for what it does not have."""
+    server.faults["*"] = code
+    page = pages.fetch(f"{server.url}/whl/cpu/torch/")
+    assert (page.answer, str(code) in page.detail) == (answer, True)
 
 
 def test_names_that_cannot_be_and_other_projects_on_a_page_are_left_out(server, tmp_path):
