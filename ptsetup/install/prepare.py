@@ -17,6 +17,8 @@ TRIES = 12
 """At most so many announced builds are asked for before we give up on the index."""
 
 
+UNASKED = Page(answer="unreachable", detail="pip is configured to ask no index (no-index)")
+
 OutOfReach = Callable[[Plan, Page, Request], Plan]
 """What to do where the index for a Plan (of that Request) cannot be asked."""
 
@@ -35,6 +37,10 @@ def prepare(snapshot: Snapshot, request: Request, index: WheelIndex, settings: S
     def out_of_reach(made: Plan, reached: Page, request: Request) -> Plan:
         return _fall_back(snapshot, request, index, settings, made, reached)
 
+    if settings.is_without_index and not request.mirror and not request.index_url:
+        # what the user named for torch may be asked all the same
+        made = plan(snapshot, request, index)
+        return out_of_reach(made, UNASKED, request) if _address(made) else made
     return _checked(snapshot, request, index, settings, out_of_reach, log=log)[0]
 
 
@@ -253,7 +259,7 @@ def _from_own_index(
     snapshot: Snapshot, request: Request, index: WheelIndex, settings: Settings, made: Plan, reached: Page
 ) -> Plan | None:
     """A configured index (a company's mirror) often is in reach where the PyTorch index is not; of some builds it has the same."""
-    if settings.index_url is None or made.origin == "default":
+    if settings.index_url is None or settings.is_without_index or made.origin == "default":
         return None
     absent = (*request.absent, f"{made.torch}+{made.backend}@{made.origin}")
     other = plan(snapshot, replace(request, absent=absent), index)

@@ -175,6 +175,29 @@ def test_wheels_and_constraints_of_pip_conf(world, installer):
     assert world.installed().items() >= {"torch": "2.14.1+cpu", "filelock": "3.1"}.items()
 
 
+def test_with_no_index_only_wheels_at_hand_are_taken(world):
+    """Nobody is asked, not even the PyTorch index; here a proxy would tell."""
+    house = world.folder / "house"
+    torch_wheel(house, "2.13.0+cpu")
+    wheel(house, "filelock", "3.0", files={"filelock.py": ""})
+    lines = f"no-index = true\nfind-links = {house}"
+    with serve() as proxy:
+        env = configured(world, f"{lines}\nproxy = {proxy.url}", installer="uv")
+        argv = world.argv()
+        at = argv.index("--mirror")
+        done = subprocess.run(
+            [*argv[:at], *argv[at + 2 :]],
+            capture_output=True,
+            text=True,
+            env=env,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        assert done.returncode == 0, done.stderr
+        assert (proxy.asked, "no-index" in done.stderr) == ([], True)
+    assert world.installed().items() >= {"torch": "2.13.0+cpu", "filelock": "3.0"}.items()
+
+
 def test_a_proxy_that_refuses_is_named(world):
     with serve() as proxy:
         proxy.faults["*"] = 407
