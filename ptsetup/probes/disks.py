@@ -240,11 +240,10 @@ def _windows(role: str, path: str) -> Disk:
 
     there = _existing(absolute(path))
     try:
-        room = shutil.disk_usage(there)
+        room, device = shutil.disk_usage(there), os.stat(there).st_dev  # noqa: PTH116 - a text
     except OSError:
         return Disk(role=role, path=path)
     can_write = os.access(there, os.W_OK)
-    device = os.stat(there).st_dev  # noqa: PTH116 - a text
     return Disk(
         role=role, path=path, free_bytes=room.free, total_bytes=room.total, is_writable=can_write, device=device
     )

@@ -29,6 +29,8 @@ MACHINES = {0x014C: "x86", 0x8664: "x86_64", 0xAA64: "arm64", 0x01C4: "arm"}
 FEATURES = {10: "sse2", 13: "sse3", 36: "ssse3", 37: "sse4_1", 38: "sse4_2", 39: "avx", 40: "avx2", 41: "avx512f"}
 """PF_ constants of winnt.h -> the name that the Linux kernel has for the feature."""
 
+SSSE3 = 36
+
 QUESTION = (
     "$ErrorActionPreference='Stop';"
     "$v=Get-CimInstance Win32_VideoController|Select-Object Name,PNPDeviceID,DriverVersion;"
@@ -84,7 +86,7 @@ def host(
         dlls=dlls(env.get("SYSTEMROOT") or r"C:\Windows"),
         pci=cim.devices if cim else None,
         pci_source="CIM" if cim else None,
-        cpu=_cpu(cim, deadline_scale),
+        cpu=_cpu(tree, cim, deadline_scale),
         memory=memory(_win32.memory_status()),
         programs=(*_compilers(tree, env, deadline_scale), desktop.nvcc(tree, env)),
         network=net(),
@@ -220,15 +222,28 @@ def is_virtual(manufacturer: str, model: str) -> bool | None:
     return re.search(pattern, text, re.IGNORECASE) is not None
 
 
-def _cpu(cim: Cim | None, deadline_scale: float) -> Cpu:
+def flags_of(answers: Mapping[int, bool | None]) -> tuple[str, ...] | None:
+    """Features that IsProcessorFeaturePresent affirms; None where its answers tell nothing.
+
+    A number is a place in a table that the kernel fills, and an older kernel leaves those from 36 on empty, whatever the processor has:
+    without SSSE3, which every processor with AVX has, nothing is said of AVX.
+    """
+    if not answers.get(SSSE3):
+        return None
+    return tuple(FEATURES[number] for number in FEATURES if answers.get(number))
+
+
+def _cpu(tree: Tree, cim: Cim | None, deadline_scale: float) -> Cpu:
     model = _win32.registry(PROCESSOR, "ProcessorNameString")
     name = model.strip() if isinstance(model, str) and model.strip() else desktop.model_by_cpuinfo(deadline_scale)
     answers = {number: _win32.has_feature(number) for number in FEATURES}
-    flags = tuple(FEATURES[number] for number, has in answers.items() if has)
+    flags = flags_of(answers)
+    if flags is None:
+        tree.note("host.cpu.flags", "unsupported", "This Windows does not tell of features newer than SSE3.")
     logical = (cim.logical_cores if cim else None) or os.cpu_count()
     return Cpu(
         model=name,
-        flags=flags if any(has is not None for has in answers.values()) else None,
+        flags=flags,
         physical_cores=cim.physical_cores if cim else None,
         logical_cores=logical,
         affinity_cores=os.cpu_count(),

@@ -110,3 +110,21 @@ def test_elsewhere_the_calls_answer_none():
     assert _win32.native_machine() is None
     assert _win32.has_feature(40) is None
     assert _win32.version_block("x") is None
+
+
+@pytest.mark.parametrize(
+    ("present", "flags"),
+    [
+        ({10, 13}, None),
+        ({10, 13, 36, 37, 38}, ("sse2", "sse3", "ssse3", "sse4_1", "sse4_2")),
+        ({10, 13, 36, 37, 38, 39, 40}, ("sse2", "sse3", "ssse3", "sse4_1", "sse4_2", "avx", "avx2")),
+    ],
+    ids=["an old kernel", "no AVX", "AVX2"],
+)
+def test_a_kernel_that_does_not_know_a_feature_says_nothing_of_it(present, flags):
+    """Its answer is False then, whatever the processor has: that must not become a processor without AVX2."""
+    assert windows.flags_of({number: number in present for number in windows.FEATURES}) == flags
+
+
+def test_without_the_call_no_feature_is_known():
+    assert windows.flags_of(dict.fromkeys(windows.FEATURES)) is None
