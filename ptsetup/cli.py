@@ -42,6 +42,20 @@ class Commands(click.Group):
         command: click.Command = importlib.import_module(f"ptsetup.commands.{cmd_name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click has it; where there is no such command, the one that was probably meant is named."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as problem:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
+            if not near or not args[0].isalpha():
+                raise
+            raise click.UsageError(f"{problem.message} Did you mean {near[0]!r}?", ctx=ctx) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands with their help, without importing them."""
         with formatter.section("Commands"):
@@ -56,7 +70,7 @@ def _has_module(name: str) -> bool:
 @click.group(
     cls=Commands,
     invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True},
 )
 @click.version_option(__version__, prog_name="ptsetup", message="%(prog)s %(version)s")
 @click.pass_context

@@ -3,9 +3,26 @@
 import contextlib
 import os
 import pathlib
-import tempfile
 
 from ptsetup.errors import PtsetupError
+
+
+def check(name: str | None) -> None:
+    """Look whether a file can be put there, before minutes are spent.
+
+    Raises:
+        PtsetupError: its folder does not exist, or it is a folder itself.
+    """
+    if not name:
+        return
+    path = pathlib.Path(name)
+    if path.is_dir():
+        raise PtsetupError(f"{name} cannot be written: it is a folder.", hint="Name a file in it.")
+    if not path.parent.is_dir():
+        raise PtsetupError(
+            f"{name} cannot be written: the folder {path.parent} does not exist.",
+            hint="Make that folder first, or name a file in another one.",
+        )
 
 
 def write(name: str, data: bytes) -> None:
@@ -14,6 +31,8 @@ def write(name: str, data: bytes) -> None:
     Raises:
         PtsetupError: it cannot be written.
     """
+    import tempfile  # slow: it brings what a verdict on the screen does not need
+
     path = pathlib.Path(name)
     try:
         if path.exists() and not path.is_file():

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ptsetup.commands import _options
 from ptsetup.commands._deadlines import timeout_scale
 from ptsetup.terminal import Terminal
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--python", metavar="PY", help="The interpreter that has torch (path or version).")
+@_options.python("whose torch is tested")
 @click.option(
     "--device",
     default="auto",
@@ -22,14 +23,24 @@ if TYPE_CHECKING:
     help="What to test; auto takes the first accelerator.",
 )
 @click.option(
-    "--profile", type=click.Choice(["quick", "full", "soak"]), default="quick", help="quick: seconds; full: a minute."
+    "--profile",
+    type=click.Choice(["quick", "full", "soak"]),
+    default="quick",
+    help="How much to test; quick: seconds, full: a minute, soak (a GPU): minutes.",
 )
 @click.option(
     "--only", multiple=True, metavar="NAME", help="Only these checks or groups (repeatable, or separated by commas)."
 )
-@click.option("--skip", multiple=True, metavar="NAME", help="Leave out these checks or groups.")
-@click.option("--seed", type=click.IntRange(0, 2**40), default=0, show_default=True, help="Of all random inputs.")
-@click.option("--list", "is_list", is_flag=True, help="List the checks and what each proves.")
+@click.option(
+    "--skip",
+    multiple=True,
+    metavar="NAME",
+    help="Leave out these checks or groups (repeatable, or separated by commas).",
+)
+@click.option("--seed", type=click.IntRange(0, 2**40), default=0, metavar="N", help="The seed of all random inputs.")
+@click.option(
+    "--list", "is_list", is_flag=True, help="List the checks and what each proves (text or json), and test nothing."
+)
 @click.option(
     "--format",
     "form",
@@ -40,8 +51,8 @@ if TYPE_CHECKING:
 @click.option("--html", "page", metavar="FILE", help="Also write one self-contained page.")
 @click.option("--save", metavar="FILE", help="Keep this run's speed in FILE (added to the runs in it).")
 @click.option("--compare", metavar="FILE", help="Tell whether this machine became slower than the runs kept in FILE.")
-@click.option("--repeat", type=click.IntRange(1, 20), default=1, show_default=True, help="Time the speed part N times.")
-@click.option("--schema", "is_schema", is_flag=True, help="Print the JSON Schema of the result.")
+@click.option("--repeat", type=click.IntRange(1, 20), default=1, metavar="N", help="Time the speed part N times.")
+@click.option("--schema", "is_schema", is_flag=True, help="Print the JSON Schema of --format json and test nothing.")
 @timeout_scale
 @click.pass_context
 def command(
@@ -63,8 +74,12 @@ def command(
     is_list: bool,
     is_schema: bool,
 ) -> None:
-    """Prove that the installed torch computes right, on the detected device, against formulas."""
+    """Prove that the installed torch computes right, on the detected device, against formulas.
+
+    Exit codes: 0 right, 1 a check failed or --compare found it slower, 2 wrong use, 3 nothing could be tested.
+    """
     from ptsetup import bench
+    from ptsetup.commands import _output
     from ptsetup.render import bench as render
 
     terminal: Terminal = ctx.obj
@@ -74,8 +89,10 @@ def command(
         terminal.result_bytes(render.schema())
         return
     if is_list:
-        terminal.result(render.as_list(bench.ENTRIES, width=terminal.width))
+        _list(form, terminal)
         return
+    for name in (page, save):
+        _output.check(name)
     keeping = _Keeping(save, compare, repeat)
     progress = Progress(terminal)
     report = bench.prove(
@@ -94,6 +111,16 @@ def command(
     _show(terminal, report, form, page)
     is_slower = report.comparison is not None and report.comparison.is_slower
     ctx.exit(1 if report.failed or is_slower else 3 if report.verdict == "untested" else 0)
+
+
+def _list(form: str, terminal: Terminal) -> None:
+    from ptsetup import bench
+    from ptsetup.render import bench as render
+
+    if form == "json":
+        terminal.result_bytes(render.list_as_json(bench.ENTRIES))
+    else:
+        terminal.result(render.as_list(bench.ENTRIES, width=terminal.width))
 
 
 def _show(terminal: Terminal, report: "Report", form: str, page: str | None) -> None:

@@ -4,37 +4,60 @@ from typing import Any
 
 import click
 
-from ptsetup.commands import doctor
+from ptsetup.commands import _options, doctor
 from ptsetup.terminal import Terminal
 
 
 @click.command()
-@click.option("--python", metavar="PY", help="The interpreter to look at (path or version).")
-@click.option("--from", "source", metavar="FILE|-", help="Check a Snapshot or a report in place of this machine.")
+@_options.python("to look at")
+@click.option(
+    "--from",
+    "source",
+    metavar="FILE|-",
+    help="Check a report (collect_env, nvidia-smi, pip list, errors, an issue) or a Snapshot in place of this machine; - is stdin.",
+)
 @click.option(
     "--format",
     "form",
     type=click.Choice(["text", "github", "junit", "sarif", "json"]),
     default="text",
-    help="github: annotations; junit, sarif: for what reads them.",
+    help="How to print it; github: annotations of a workflow, junit and sarif: files for what reads them.",
 )
-@click.option("--output", metavar="FILE", help="Write the result there.")
-@click.option("--select", multiple=True, callback=doctor.codes, metavar="CODES", help="Only these rules.")
-@click.option("--ignore", multiple=True, callback=doctor.codes, metavar="CODES", help="All but these rules.")
+@click.option("--output", metavar="FILE", help="Write the result there; the verdict goes to stderr.")
+@click.option(
+    "--select",
+    multiple=True,
+    callback=doctor.codes,
+    metavar="CODES",
+    help="Only these rules: codes, their beginnings or names (PT502,PT5). Repeatable.",
+)
+@click.option(
+    "--ignore", multiple=True, callback=doctor.codes, metavar="CODES", help="All but these rules. Repeatable."
+)
 @click.option(
     "--fail-on",
     type=click.Choice([*doctor.THRESHOLDS, "never"]),
     default="error",
-    help="Exit code 1 from this severity on (error).",
+    help="End with exit code 1 from this severity on.",
 )
 @click.option("--expect", type=doctor.DEVICES, help="The device that must work; else inferred and shown.")
-@click.option("--no-import", is_flag=True, help="Never import torch.")
-@click.option("--deep", is_flag=True, help="Also hashes, companions, a device test, copies between GPUs.")
-@click.option("--index", "index_file", metavar="FILE", help="Another wheels_index.json.")
+@click.option("--no-import", is_flag=True, help="Never import torch: a verdict in a blink.")
+@click.option(
+    "--deep",
+    is_flag=True,
+    help="Also hash torch's files, import companions, test each device and copies between GPUs: minutes.",
+)
+@_options.index_file
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> None:
-    """CI pre-flight. Exit codes: 0 well, 1 something found, 2 wrong use, 3 could not work, 4 a bug of ptsetup."""
+    """Put doctor's rules to this machine as a CI pre-flight, with annotations.
+
+    Exit codes: 0 well, 1 something found (--fail-on), 2 wrong use, 3 could not work, 4 a bug of ptsetup.
+    """
+    from ptsetup.commands import _output
+
     terminal: Terminal = ctx.obj
+    _output.check(options["output"])
     told = doctor.examine({**options, "is_fix": False}, terminal)
     if options["form"] in ("text", "json"):
         doctor.show(told, {**options, "verbose": False}, terminal)
@@ -46,8 +69,6 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         else:
             text = ci.as_github(told) if options["form"] == "github" else ci.as_sarif(told)
         if options["output"]:
-            from ptsetup.commands import _output
-
             _output.write(options["output"], text.encode(errors="backslashreplace"))
             terminal.log(told.headline)
         else:

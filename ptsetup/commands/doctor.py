@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from ptsetup.commands import _options
 from ptsetup.terminal import Terminal
 
 DEVICES = click.Choice(["cuda", "rocm", "xpu", "mps", "cpu"])
@@ -32,35 +33,53 @@ def codes(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...])
 
 
 @click.command()
-@click.option("--python", metavar="PY", help="The interpreter to look at (path or version).")
+@_options.python("to look at")
 @click.option(
-    "--from", "source", metavar="FILE|-", help="Read a report: collect_env, nvidia-smi, pip, errors, a Snapshot."
+    "--from",
+    "source",
+    metavar="FILE|-",
+    help="Judge a report (collect_env, nvidia-smi, pip list, errors, an issue) or a Snapshot in place of this machine; - is stdin.",
 )
 @click.option(
     "--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", help="How to print it."
 )
-@click.option("--output", metavar="FILE", help="Write the result there.")
-@click.option("--select", multiple=True, callback=codes, metavar="CODES", help="Only these rules (PT502, PT5, a slug).")
-@click.option("--ignore", multiple=True, callback=codes, metavar="CODES", help="All but these rules.")
+@click.option("--output", metavar="FILE", help="Write the result there; the verdict goes to stderr.")
+@click.option(
+    "--select",
+    multiple=True,
+    callback=codes,
+    metavar="CODES",
+    help="Only these rules: codes, their beginnings or names (PT502,PT5). Repeatable.",
+)
+@click.option("--ignore", multiple=True, callback=codes, metavar="CODES", help="All but these rules. Repeatable.")
 @click.option(
     "--fail-on",
     type=click.Choice([*THRESHOLDS, "never"]),
     default="error",
-    help="Exit code 1 from this severity on (error).",
+    help="End with exit code 1 from this severity on.",
 )
-@click.option("--expect", type=DEVICES, help="The device that is wanted; else inferred and shown.")
+@click.option("--expect", type=DEVICES, help="The device that must work; else inferred and shown.")
 @click.option("--no-import", is_flag=True, help="Never import torch: a verdict in a blink.")
-@click.option("--deep", is_flag=True, help="Also hashes, companions, a device test, copies between GPUs.")
+@click.option(
+    "--deep",
+    is_flag=True,
+    help="Also hash torch's files, import companions, test each device and copies between GPUs: minutes.",
+)
 @click.option("--fix", "is_fix", is_flag=True, help="Carry out what is safe, after asking once.")
 @click.option("--dry-run", is_flag=True, help="With --fix: show the commands, change nothing.")
 @click.option("--yes", "-y", "is_yes", is_flag=True, help="With --fix: do not ask.")
-@click.option("--share", is_flag=True, help="Mask names, paths and ids in the output.")
-@click.option("--schema", "is_schema", is_flag=True, help="Print the JSON Schema of --format json.")
-@click.option("--index", "index_file", metavar="FILE", help="Another wheels_index.json.")
+@click.option("--share", is_flag=True, help="Mask user and host names, home folders, addresses, ids and serials.")
+@click.option("--schema", "is_schema", is_flag=True, help="Print the JSON Schema of --format json and look at nothing.")
+@_options.index_file
 @click.option("-v", "--verbose", is_flag=True, help="Everything: evidence, what passed, what was skipped and why.")
 @click.pass_context
 def command(ctx: click.Context, /, is_schema: bool, **options: Any) -> None:
-    """Say what is wrong with a PyTorch set-up, and the exact fix. Exit code 1 when something was found."""
+    """Say what is wrong with a PyTorch set-up, and the exact fix.
+
+    Exit codes: 0 well, 1 an error was found (--fail-on), 2 wrong use, 3 nothing could be judged.
+    """
+    from ptsetup.commands import _output
+
     terminal: Terminal = ctx.obj
     if is_schema:
         from ptsetup.render import doctor as render
@@ -68,6 +87,7 @@ def command(ctx: click.Context, /, is_schema: bool, **options: Any) -> None:
         terminal.result_bytes(render.schema())
         return
     _check(options)
+    _output.check(options["output"])
     told = examine(options, terminal)
     if options["is_fix"]:
         from ptsetup.commands import _mending

@@ -14,7 +14,7 @@ LIMIT = 8
 
 @click.command()
 @click.argument("asked", nargs=-1, metavar="CODE...|TEXT")
-@click.option("--all", "is_all", is_flag=True, help="Every page.")
+@click.option("--all", "is_all", is_flag=True, help="Print every page.")
 @click.option(
     "--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", help="How to print it."
 )
@@ -24,10 +24,12 @@ def command(ctx: click.Context, /, asked: tuple[str, ...], is_all: bool, form: s
     from ptsetup.errors import RequestError
 
     terminal: Terminal = ctx.obj
+    if is_all and asked:
+        raise RequestError("--all prints every page, and one was named beside it.", hint="Give one of the two.")
     if is_all or (asked and all(_is_name(word) for word in asked)):
         _pages(_chosen(asked, is_all=is_all), form, terminal)
         return
-    if not asked:
+    if not any(word.strip() for word in asked):
         raise RequestError(
             "Nothing to explain was given.",
             hint="Give a code (ptsetup explain PT502), an error text in quotes, or --all.",
@@ -65,7 +67,7 @@ def _chosen(asked: tuple[str, ...], *, is_all: bool) -> list[Any]:
     from ptsetup.errors import RequestError
     from ptsetup.rules import RULES
 
-    if is_all and not asked:
+    if is_all:
         return list(RULES)
     chosen = []
     for word in asked:

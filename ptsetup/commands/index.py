@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ptsetup.commands import _options
 from ptsetup.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -16,13 +17,13 @@ def command() -> None:
     """Show, verify or update the index of wheels that plans are made from."""
 
 
-@command.command()
+@command.command(short_help="All releases with their builds, or one in detail.")
 @click.argument("version", required=False)
-@click.option("--index", "index_file", metavar="FILE", help="Another wheels_index.json.")
+@_options.index_file
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print it.")
 @click.pass_obj
 def show(terminal: Terminal, version: str | None, index_file: str | None, form: str) -> None:
-    """All releases with their builds, or one VERSION in detail."""
+    """Show all releases with their builds, or one VERSION in detail."""
     from ptsetup import index
     from ptsetup.errors import RequestError
     from ptsetup.render import index as render
@@ -36,7 +37,7 @@ def show(terminal: Terminal, version: str | None, index_file: str | None, form: 
     wanted = version.partition("+")[0]
     if wheels.release(wanted) is None:
         raise RequestError(
-            f"The index knows no torch {version}.",
+            f"The index knows no release {version!r} of torch.",
             hint=f"The newest is {wheels.releases[-1].version}; ptsetup index show lists all.",
         )
     if form == "json":
@@ -45,7 +46,7 @@ def show(terminal: Terminal, version: str | None, index_file: str | None, form: 
         terminal.result(render.one_as_text(wheels, wanted, terminal.width))
 
 
-@command.command()
+@command.command(short_help="Check an index of wheels for what cannot be.")
 @click.argument("file", required=False)
 @click.pass_context
 def verify(ctx: click.Context, file: str | None) -> None:
@@ -69,8 +70,10 @@ def verify(ctx: click.Context, file: str | None) -> None:
     ctx.exit(1 if problems else 0)
 
 
-@command.command()
-@click.option("--mirror", metavar="NAME|URL", help="Read a mirror in place of the PyTorch index.")
+@command.command(short_help="Add what the PyTorch index has today.")
+@click.option(
+    "--mirror", metavar="NAME|URL", help="Read a mirror in place of the PyTorch index; ptsetup index show names some."
+)
 @click.option(
     "--tag",
     "tags",
@@ -82,7 +85,6 @@ def verify(ctx: click.Context, file: str | None) -> None:
     "--timeout",
     type=click.FloatRange(0.1, 600),
     default=3.0,
-    show_default=True,
     metavar="S",
     help="Seconds until the first answer.",
 )

@@ -13,12 +13,18 @@ from ptsetup.terminal import Terminal
 @click.option("--dry-run", is_flag=True, help="Show the plan and its commands; change nothing.")
 @click.option("--yes", "-y", "is_yes", is_flag=True, help="Do not ask.")
 @click.option(
-    "--installer", type=click.Choice(["auto", "uv", "pip"]), default="auto", help="uv (auto), or the target's own pip."
+    "--installer",
+    type=click.Choice(["auto", "uv", "pip"]),
+    default="auto",
+    help="The installer: uv (auto), or the target's own pip.",
 )
 @click.option("--no-prove", is_flag=True, help="Leave out the proof (an image that is built without its GPU).")
 @click.pass_context
 def command(ctx: click.Context, /, dry_run: bool, is_yes: bool, no_prove: bool, **options: Any) -> None:
-    """Install the PyTorch build that works here, and prove it. On any failure the environment is as it was before."""
+    """Install the PyTorch build that works here, and prove it. On any failure the environment is as it was before.
+
+    A machine that is described (--os, --driver and their like, --from) is planned for only: add --dry-run.
+    """
     from ptsetup import index, install
 
     terminal: Terminal = ctx.obj

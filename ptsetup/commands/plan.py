@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from ptsetup.commands import _options
 from ptsetup.terminal import Terminal
 
 SYSTEMS = click.Choice(["linux", "windows", "macos"])
@@ -19,20 +20,24 @@ def request_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--backend",
             default="auto",
             metavar="TAG|auto",
-            help="A build by its tag (cpu, cu126, rocm7.2, xpu); auto chooses.",
+            help="Take a build by its tag (cpu, cu126, rocm7.2, xpu); auto chooses.",
         ),
-        click.option("--pre", "is_pre", is_flag=True, help="The newest nightly."),
+        click.option("--pre", "is_pre", is_flag=True, help="Take the newest nightly."),
         click.option("--index-url", metavar="URL", help="Take the torch family from this index."),
-        click.option("--mirror", metavar="NAME|URL", help="Take it from a mirror of the PyTorch index."),
+        click.option(
+            "--mirror",
+            metavar="NAME|URL",
+            help="Take it from a mirror of the PyTorch index; ptsetup index show names some.",
+        ),
         click.option("--find-links", metavar="DIR|URL", help="Take it from a folder or page of wheels."),
-        click.option("--index", "index_file", metavar="FILE", help="Another wheels_index.json."),
-        click.option("--python", metavar="PY", help="The interpreter to install into (path or version)."),
+        _options.index_file,
+        _options.python("to install into"),
         click.option(
             "--gpu",
             "gpus",
             multiple=True,
             metavar="GPU",
-            help="A GPU: name, 8.6, gfx1100; a small number picks one of this machine's.",
+            help="Describe a GPU by its name, capability (8.6) or target (gfx1100); a small number picks one of this machine's. Repeatable.",
         ),
         click.option("--os", "system", type=SYSTEMS, help="Describe a machine: its system."),
         click.option("--os-version", metavar="VERSION", help="Its version of macOS, Windows or the distribution."),
@@ -45,7 +50,10 @@ def request_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--wsl", "is_wsl", is_flag=True, help="It is WSL2: the driver is the Windows driver."),
         click.option("--jetson", "is_jetson", is_flag=True, help="It is a Jetson board."),
         click.option(
-            "--from", "snapshot_file", metavar="FILE|-", help="Plan for a Snapshot (ptsetup snapshot --output FILE)."
+            "--from",
+            "snapshot_file",
+            metavar="FILE|-",
+            help="Plan for the machine of a Snapshot (ptsetup snapshot --output FILE); - is stdin.",
         ),
     )
     for option in reversed(options):
@@ -59,7 +67,7 @@ def request_options(function: Callable[..., Any]) -> Callable[..., Any]:
     "--installer",
     type=click.Choice(["auto", "uv", "pip"]),
     default="auto",
-    help="Which installer the commands are for.",
+    help="Which installer the commands are for; auto: uv.",
 )
 @click.option(
     "--format",
@@ -68,10 +76,14 @@ def request_options(function: Callable[..., Any]) -> Callable[..., Any]:
     default="text",
     help="How to print it.",
 )
-@click.option("-v", "--verbose", is_flag=True, help="Every build that was ruled out.")
+@click.option("-v", "--verbose", is_flag=True, help="Show every build that was ruled out.")
 @click.pass_context
 def command(ctx: click.Context, /, form: str, verbose: bool, **options: Any) -> None:
-    """Choose the PyTorch build for this machine, or for a described one, and say why every other was ruled out."""
+    """Choose the PyTorch build for this machine, or for a described one, and say why every other was ruled out.
+
+    With --os, --driver and their like nothing of this machine is used. Exit codes: 0 a build fits, 1 none or several do, 2 wrong use,
+    3 could not work.
+    """
     from ptsetup import index
     from ptsetup.render import plan as render
 

@@ -1,24 +1,22 @@
 """``ptsetup snapshot``: what is true of this machine and of one interpreter in it, as JSON."""
 
-import os
 from typing import Any
 
 import click
 
+from ptsetup.commands import _options, _output
 from ptsetup.commands._deadlines import timeout_scale
 from ptsetup.terminal import Terminal
 
 
 @click.command()
-@click.option(
-    "--python", metavar="PY", help="The interpreter to look at (path or version); default: the active environment."
-)
+@_options.python("to look at")
 @click.option("--share", is_flag=True, help="Mask user and host names, home folders, addresses, ids and serials.")
-@click.option("--output", metavar="FILE", help="Write it there, whole or not at all, instead of to stdout.")
+@click.option("--output", metavar="FILE", help="Write it there, whole or not at all.")
 @click.option("--schema", "is_schema", is_flag=True, help="Print the JSON Schema of a Snapshot and look at nothing.")
-@click.option("--no-import", is_flag=True, help="Do not import torch: much faster.")
+@click.option("--no-import", is_flag=True, help="Never import torch: much faster.")
 @click.option(
-    "--deep", is_flag=True, help="Also hash torch's files, sample clocks, test each device, import companions."
+    "--deep", is_flag=True, help="Also hash torch's files, import companions, test each device, sample clocks: minutes."
 )
 @click.option(
     "--online", is_flag=True, help="Also ask the network: how wrong the clock is, whether MASTER_ADDR answers."
@@ -43,18 +41,13 @@ def _check(options: dict[str, Any]) -> None:
 
     Raises:
         RequestError: options that contradict each other.
-        PtsetupError: the folder of ``--output`` does not exist.
+        PtsetupError: the file of ``--output`` cannot be.
     """
-    from ptsetup.errors import PtsetupError, RequestError
+    from ptsetup.errors import RequestError
 
     if options["no_import"] and options["deep"]:
         raise RequestError("--deep imports torch and --no-import forbids it.", hint="Give one of them.")
-    folder = os.path.dirname(options["output"] or "")  # noqa: PTH120 - a text
-    if folder and not os.path.isdir(folder):  # noqa: PTH112 - a text
-        raise PtsetupError(
-            f"{options['output']} cannot be written: the folder {folder} does not exist.",
-            hint="Make that folder first, or name a file in another one.",
-        )
+    _output.check(options["output"])
 
 
 def take(options: dict[str, Any], terminal: Terminal) -> Any:
@@ -80,7 +73,5 @@ def _give(data: bytes, options: dict[str, Any], terminal: Terminal) -> None:
     if not options["output"]:
         terminal.result_bytes(data)
         return
-    from ptsetup.commands import _output
-
     _output.write(options["output"], data)
     terminal.log(f"Written: {options['output']}")

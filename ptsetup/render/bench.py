@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from ptsetup.bench import Check, Entry, Report
+from ptsetup.bench import SCHEMA, Check, Entry, Report
 from ptsetup.render import rates
 from ptsetup.render.shell import quoted
 
@@ -274,6 +274,11 @@ def as_markdown(report: Report) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+
+
+def list_as_json(entries: Sequence[Entry]) -> bytes:
+    """The same for programs, with the number of the report's schema."""
+    return msgspec.json.format(msgspec.json.encode({"schema": SCHEMA, "checks": entries}), indent=2) + b"\n"
 
 
 def as_list(entries: Sequence[Entry], *, width: int = 80) -> str:
