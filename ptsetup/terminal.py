@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import click
 
@@ -23,13 +23,21 @@ class Terminal:
         self.width = max(20, min(columns, 120))
         encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower().replace("-", "")
         self.is_unicode = encoding.startswith("utf")
+        self._has_status = False
+
+    @property
+    def progress(self) -> Callable[[str], None] | None:
+        """What shows progress in the one moving line; None where stderr does not move."""
+        return self.status if self.is_moving else None
 
     def result(self, text: str) -> None:
         """Write a result to stdout (no newline is added)."""
+        self.status()
         _write(sys.stdout, text)
 
     def result_bytes(self, data: bytes) -> None:
         """Write bytes (JSON) to stdout."""
+        self.status()
         out = getattr(sys.stdout, "buffer", None)
         if out is None:
             _write(sys.stdout, data.decode())
@@ -41,15 +49,18 @@ class Terminal:
     def log(self, line: str) -> None:
         """Write a line of progress to stderr; where that cannot be written (a full disk, a closed terminal), the work goes on."""
         with contextlib.suppress(OSError):
+            self.status()
             _write(sys.stderr, line + "\n")
 
     def status(self, text: str = "") -> None:
         """Rewrite the one moving line of progress on stderr; an empty text clears it. Nothing where stderr does not move."""
-        if self.is_moving:
+        if self.is_moving and (text or self._has_status):
+            self._has_status = bool(text)
             _write(sys.stderr, f"\r\x1b[2K{text[: max(1, _columns() - 1)]}")
 
     def ask(self, question: str) -> bool:
         """Ask a yes-or-no question on stderr; yes is the default. Only with a terminal."""
+        self.status()
         return click.confirm(question, default=True, err=True)
 
     def style(self, text: str, **style: object) -> str:

@@ -166,7 +166,7 @@ def _install(fix: Fix, snapshot: Snapshot, options: dict[str, Any], terminal: Te
     plan = install.prepare(snapshot, request, wheels, settings, terminal.log)
     if plan.outcome != "install":
         raise InstallFailed(plan.headline, hint="ptsetup plan shows the ways out.")
-    prove = prover((target.executable if target else None) or "python", terminal.log if terminal.is_moving else None)
+    prove = prover((target.executable if target else None) or "python", terminal.progress)
     terminal.log(install.carry_out(plan, snapshot, settings, terminal.log, prove).headline)
 
 

@@ -157,7 +157,7 @@ def take(options: dict[str, Any], terminal: Terminal) -> Any:
         options["python"],
         with_torch=not options["no_import"],
         is_deep=options["deep"],
-        progress=terminal.log if terminal.is_moving else None,
+        progress=terminal.progress,
         meanwhile=lambda: _warm(options["index_file"]),
     )
 

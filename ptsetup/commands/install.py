@@ -188,7 +188,7 @@ def _carry_out(plan: Any, snapshot: Any, settings: Any, terminal: Terminal, *, n
     from ptsetup import install
     from ptsetup.install.proof import prover
 
-    prove = None if no_prove else prover(snapshot.target.executable, terminal.log if terminal.is_moving else None)
+    prove = None if no_prove else prover(snapshot.target.executable, terminal.progress)
     outcome = install.carry_out(plan, snapshot, settings, terminal.log, prove)
     terminal.result(outcome.headline + "\n")
     return 0

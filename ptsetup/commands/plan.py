@@ -180,7 +180,7 @@ def snapshot_for(options: dict[str, Any], wheels: Any, terminal: Terminal) -> An
         return describe(described, wheels)
     from ptsetup import probes
 
-    return probes.take(options["python"], with_torch=False, progress=terminal.log if terminal.is_moving else None)
+    return probes.take(options["python"], with_torch=False, progress=terminal.progress)
 
 
 def check_picks(options: dict[str, Any], snapshot: Any, wheels: Any) -> None:

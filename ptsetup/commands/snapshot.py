@@ -60,7 +60,7 @@ def take(options: dict[str, Any], terminal: Terminal) -> Any:
         with_torch=not options["no_import"],
         is_deep=options["deep"],
         is_online=options["online"],
-        progress=terminal.log if terminal.is_moving else None,
+        progress=terminal.progress,
     )
     target = snapshot.target
     if target is not None:

@@ -88,7 +88,16 @@ def test_names_of_files_in_a_locale_that_knows_ascii_only(tmp_path):
 
 
 def on_a_terminal(words, tmp_path, columns, **env):
-    """What a terminal of that width gets."""
+    """What a terminal of that width gets as the result."""
+    return _on_a_terminal(words, tmp_path, columns, subprocess.DEVNULL, (0, 1), env).replace("\r\n", "\n")
+
+
+def both_on_a_terminal(words, tmp_path, columns, *, code=None, **env):
+    """What it gets where stderr is the terminal, too."""
+    return _on_a_terminal(words, tmp_path, columns, subprocess.STDOUT, (0, 1) if code is None else (code,), env)
+
+
+def _on_a_terminal(words, tmp_path, columns, stderr, codes, env):
     primary, secondary = pty.openpty()
     variables = {
         **os.environ,
@@ -99,7 +108,7 @@ def on_a_terminal(words, tmp_path, columns, **env):
     }
     argv = [sys.executable, "-m", "ptsetup", *words]
     with subprocess.Popen(
-        argv, stdin=secondary, stdout=secondary, stderr=subprocess.DEVNULL, env=variables, cwd=tmp_path
+        argv, stdin=secondary, stdout=secondary, stderr=stderr, env=variables, cwd=tmp_path
     ) as process:
         os.close(secondary)
         parts = []
@@ -112,8 +121,8 @@ def on_a_terminal(words, tmp_path, columns, **env):
                 break
             parts.append(part)
     os.close(primary)
-    assert process.returncode in (0, 1)
-    return b"".join(parts).decode().replace("\r\n", "\n")
+    assert process.returncode in codes
+    return b"".join(parts).decode()
 
 
 @every_command
