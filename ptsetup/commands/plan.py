@@ -126,7 +126,9 @@ def _made(snapshot: Any, request: Any, wheels: Any, *, is_here: bool, is_to_type
 def _with_login(snapshot: Any) -> Any:
     """The settings of pip; with credentials, which no Snapshot holds, where they name something that may ask for some."""
     pip = snapshot.target.pip if snapshot.target else None
-    if pip is None or not (pip.index_url or pip.proxy or pip.find_links):
+    # a second look costs a child: a folder asks for no login
+    places = (pip.index_url, pip.proxy, *pip.find_links) if pip else ()
+    if pip is None or not any(place and not place.startswith(("/", "file:")) for place in places):
         return pip
     from ptsetup.probes import pip_settings
 
