@@ -26,7 +26,7 @@ def put(
     case = Case(snapshot, index, expect)
     select, ignore = tuple(select), tuple(ignore)
     chosen = [rule for rule in rules if is_chosen(rule, select, ignore)]
-    verdicts = tuple(_judge(rule, case) for rule in chosen)
+    verdicts = _heard_of(case, chosen, tuple(_judge(rule, case) for rule in chosen))
     ranked = rank({rule.code: rule for rule in chosen}, verdicts)
     if not select and all(finding.severity != "error" for finding in ranked):
         codes = {rule.code for rule in chosen}  # comparing the rules themselves took longer than all of their checks
@@ -44,6 +44,22 @@ def put(
         as_of=case.as_of,
         root=next((f for f in findings if f.severity != "note" and f.consequence_of is None), None),
     )
+
+
+def _heard_of(case: Case, chosen: Sequence[Rule], verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
+    """Of a report that shows no error by itself: what its writer says the cause was, as the verdict of the rule for it."""
+    severity = {rule.code: rule.severity for rule in chosen}
+    if case.snapshot.origin != "report" or any(
+        (finding.severity or severity[verdict.code]) == "error" for verdict in verdicts for finding in verdict.findings
+    ):
+        return verdicts
+    from ptsetup.rules import _told
+
+    heard = _told.told(case, {rule.code: rule for rule in chosen})
+    if heard is None:
+        return verdicts
+    code, finding = heard
+    return tuple(Verdict(code=code, outcome="found", findings=(finding,)) if v.code == code else v for v in verdicts)
 
 
 def _unexplained(case: Case, left_out: Iterable[Rule], *, has_warnings: bool) -> Iterator[Ranked]:

@@ -15,6 +15,8 @@ OLD = (
 )
 CLAUSE = r"(?:[^.;\n]|\.(?=\d)){0,60}?"
 """Anything within one clause."""
+ASSENT = r"(?:(?!\bnot\b|n['\u2019o]?t\b|\bnever\b|\bnor\b)(?:[^.;\n]|\.(?=\d))){0,60}?"
+"""Anything within one clause that denies nothing."""
 
 ROOT_ONLY = (
     r"works? (?:fine |well |only )?(?:as|with|under|for) (?:root|sudo|(?:the )?superuser)",

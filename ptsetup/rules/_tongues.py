@@ -51,6 +51,12 @@ CPU_BUILD = (
 )
 """A build for the processor."""
 
+NO_CUDA = (
+    r"(?:без (?:поддержки )?(?:cuda|gpu)|не (?:видит|поддерживает) cuda|(?:ohne|keine?) (?:cuda|gpu)|(?:sans|pas de) (?:support |prise en charge )?(?:de )?(?:cuda|gpu)|sin (?:soporte )?(?:de |para )?(?:cuda|gpu)"
+    r"|sem (?:suporte )?(?:a |para )?(?:cuda|gpu)|senza (?:supporto )?(?:a |per )?(?:cuda|gpu)|(?:没有?|无|不带|不支持) ?(?:cuda|gpu)|(?:cuda|gpu)(?:が|は|を)?(?:ない|無い|なし|サポートしていない)|(?:cuda|gpu)(?:가|는|를)? ?(?:없|지원하지))"
+)
+"""Without CUDA, said of torch."""
+
 NO_GPU = (
     r"(?:没有?|无|沒有)(?:英伟达|nvidia|独立|独|任何)* ?(?:显卡|gpu|n卡|獨顯)(?!.{0,4}(?:支持|加速))|只有(?:核显|集显|集成显卡|cpu)|(?:nvidia|gpu|グラボ)\S{0,6}(?:が|は"
     r"|を)?(?:無い|ない|搭載していな|なし)"

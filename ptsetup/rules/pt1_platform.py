@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from ptsetup import compat
 from ptsetup.index import Build
+from ptsetup.rules import _speech
 from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._installers import NO_MATCH, NOT_FOUND, PLATFORM, asked_for, lacks_torch, platform_hint
 from ptsetup.rules._rule import Evidence, Finding, Fix, Severity, rule
@@ -167,7 +168,15 @@ def glibc_too_old(case: Case) -> Iterator[Finding]:
     )
 
 
-NEWER_ASKED = r"(?:no matching distribution found for|satisfies the requirement|no wheels with .{0,60}for) torch==(?P<version>\d[\d.]*)"
+NEWER_ASKED = (
+    r"(?:no matching distribution (?:found )?for|satisfies the requirement|no wheels with .{0,60}for) torch(?: ?==| ) ?"
+    r"(?P<version>\d[\d.]*)"
+)
+OLD_GLIBC = (
+    rf"\bglibc\b(?: version)?(?: (?:is |of )?\(?2\.\d+\)?)?(?: here)? {_speech.BE} {_speech.ADVERB}(?:{_speech.OLD}|older than)",
+    r"\b(?:old|outdated|ancient) glibc\b",
+)
+"""A person has found out that it is the C library."""
 
 
 def _asked_too_new(case: Case, hit: Hit, path: str, have: str) -> Finding:
@@ -189,12 +198,15 @@ def _told_glibc(case: Case) -> Finding | None:
     hint, asked = platform_hint(case), asked_for(case)
     is_last = asked is not None and asked.listed[-1:] == (LAST_OLD_GLIBC,) and case.system in (None, "linux")
     is_newer = is_last and asked is not None and compat.version_tuple(asked.version or "") > (2, 6, 0)
-    if not (hint and hint[0] == "glibc") and not is_newer:
+    said = case.said(*OLD_GLIBC) if case.snapshot.origin == "report" and case.has_complaint else None
+    if not (hint and hint[0] == "glibc") and not is_newer and said is None:
         return None
-    hit = asked.hit if is_newer and asked else hint[1] if hint else None
+    hit = asked.hit if is_newer and asked else said or (hint[1] if hint else None)
     return Finding(
         message=f"The wheels that fit this system end with {LAST_OLD_GLIBC}: its glibc is older than 2.28."
         if is_newer
+        else "The glibc of this system is too old for the wheels."
+        if said
         else "uv finds no wheel for the glibc of this system.",
         subject="C library",
         evidence=(hit.evidence,) if hit else (),

@@ -17,8 +17,9 @@ FELL_BACK = r"FP16 is not supported on CPU; using FP32"
 
 CHOSEN = r"--device[ =]+cpu|device ?= ?['\"]cpu"
 NOT_BUILT = (
-    r"(?<!getting cuda arch: )torch (?:v?\d+\.[\d.]*\d )?(?:is |was |has )?(?:not (?:been )?(?:compiled|built)|built without"
-    r"|compiled without|lacks|without|has no) (?:with |for )?(?:any )?"
+    r"(?<!getting cuda arch: )(?<!install )(?<!installing )(?<!build )(?<!building )\btorch(?: v?\d[\w.+]*\w)?"
+    r"(?: (?:is|was|has|had|gets?|got|gave|being|been|came|comes|build|binary|wheel|version|package|here|itself|installed)){0,4}"
+    r" (?:not (?:been )?(?:compiled|built)|(?:built |compiled |installed )?without|lacks|has no) (?:with |for )?(?:any )?"
     r"(?:cuda|gpu)\b|(?:py)?torch is not linked with support for cuda"
 )
 """What programs and people say of a torch that has no code for CUDA."""
@@ -28,6 +29,7 @@ TELLING = f"{NOT_COMPILED}|{CPU_VERSION}|{NOT_BUILT}"
 
 _CPU = r"cpu(?:[- ]only)? (?:versions?|builds?|variants?|wheels?|only|flavou?rs?|editions?|packages?|(?:py)?torch)"
 SAID_CPU = (
+    rf"\b(?:py)?torch\b[^.;\n]{{0,24}}{_tongues.NO_CUDA}",
     rf"(?:torch|安装|装|インストール|установ\w+|instal\w+)\S{{0,12}}[^.;\n]{{0,24}}{_tongues.CPU_BUILD}|{_tongues.CPU_BUILD}[^.;\n]{{0,12}}(?:py)?torch",
     (
         rf"\b(?:install(?:s|ed|ing)|got|gets?|gave|gives?|have|has|had|is|was|it'?s|using|uses|used|pull(?:s|ed)|download(?:s|ed|ing)"

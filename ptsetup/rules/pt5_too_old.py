@@ -27,7 +27,7 @@ IN_WORDS = (
         rf"\b{DRIVER}\b(?: version)?(?: \(?v?\d{{3}}[\d.]*\)?)? {_speech.NOT} {_speech.ADVERB}(?:support\w*|enough|compatible)"
         rf"\b{_speech.CLAUSE}\b(?:cuda|(?:py)?torch)"
     ),
-    rf"\b(?:updat|upgrad)\w+ (?:of )?(?:my |the |our |to a newer )?{DRIVER}{_speech.CLAUSE}\b{_speech.FIXED}\b",
+    rf"\b(?:updat|upgrad)\w+ (?:of )?(?:my |the |our |to a newer )?{DRIVER}{_speech.ASSENT}\b{_speech.FIXED}\b",
     (
         rf"\b{_speech.FIXED} (?:it |this |the \w+ )?(?:by|after|with|once) {_speech.CLAUSE}\b(?:updat|upgrad)\w+ (?:of )?(?:my |the |our "
         rf")?{DRIVER}"
@@ -141,7 +141,9 @@ TELLING = ("target.wheel.version", "target.wheel.cuda", "nvidia.smi.driver_versi
 
 def _in_words(case: Case) -> Hit | None:
     """What a person says of the driver, in a report of something that does not work."""
-    return case.said(*IN_WORDS) if case.snapshot.origin == "report" and case.has_complaint else None
+    intel = case.snapshot.intel
+    is_meant = bool(case.gpus) or not (intel and intel.gpus)
+    return case.said(*IN_WORDS) if is_meant and case.snapshot.origin == "report" and case.has_complaint else None
 
 
 def _gap(case: Case) -> bool | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from ptsetup import compat
 from ptsetup.facts import Jetson
-from ptsetup.rules import _containers, _nvidia
+from ptsetup.rules import _containers, _nvidia, _speech
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact
@@ -99,6 +99,17 @@ FAILS = (
 """What a build for servers says on a board, whose driver is of another kind."""
 
 
+SAID_GENERIC = (
+    (
+        rf"\b(?:generic|manylinux|pypi|server|desktop|standard|usual|plain|default|cpu[- ]only|(?:py)?torch|wheels?)\b{_speech.CLAUSE}"
+        rf"\b(?:has no|{_speech.NOT} (?:\w+ )?(?:support|have|see|us|come|work|includ|ship)\w*|without|lacks|only supports?)\b"
+        rf"{_speech.CLAUSE}\b(?:cuda|gpu|cpu)\b"
+    ),
+    r"\bonly supports? cpu\b",
+)
+"""A person has found out that the build has nothing for the board."""
+
+
 def _kind_of_build(case: Case, board: Jetson) -> str | None:
     """What the installed torch is: for the ``cpu``, ``generic`` (NVIDIA's packages for servers), for an ``other`` CUDA than
     the JetPack's, with a ``tag`` of the usual index, or one that ``fails``; None: nothing speaks against it, or it may do.
@@ -116,6 +127,7 @@ def _kind_of_build(case: Case, board: Jetson) -> str | None:
         ("other", bool(cuda and own and cuda[0] != own)),
         ("tag", case.said(r"satisfies the requirement torch==[\d.]+\+cu\d+") is not None),
         ("tag", bool(re.search(r"\+(?:cu\d+|cpu)$", case.torch_version or ""))),
+        ("said", case.said(*SAID_GENERIC) is not None),
         ("fails", _is_blind(case) or case.said(*FAILS) is not None),
     )
     return next((kind for kind, is_so in kinds if is_so), None)

@@ -35,6 +35,8 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "显卡驱动太旧了，torch.cuda.is_available() False",
             "Der Treiber ist zu alt: torch.cuda.is_available() False",
             "ドライバーのバージョンが古いのでCUDAが使えない error",
+            "torch.cuda.is_available() returned False. Updating the NVIDIA driver to 550 solved the problem.",
+            "Upgraded my graphics driver and now CUDA works, before that torch said False.",
         ),
     ),
     "gpu too new for wheel": (
@@ -56,6 +58,8 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "RuntimeError: CUDA error: CUBLAS_STATUS_EXECUTION_FAILED\nRTX 3090, pytorch 1.4.0, cudatoolkit 10.1",
             "整合包里的 torch 不支持 5080 显卡",
             "RTX 5080 (sm_120) 现有 torch 2.5.1+cu124 不支持",
+            "My RTX 5080 failed with no kernel image; installing the nightly with cu128 fixed it",
+            "5070 Ti owners: torch 2.6 fails, you need 2.7 with cu128, that fixed it for me",
         ),
     ),
     "gpu too old for wheel": (
@@ -107,6 +111,13 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "脚本装的 torch 是 cpu 版，显卡 RTX 3050",
             "Установилась CPU-версия torch, видеокарта RTX 3060 не используется",
             "pip a installé la version CPU de torch, ma carte est une RTX 3070",
+            "is_available False: pip had pulled the CPU wheel; reinstalling with --index-url https://download.pytorch.org/whl/cu124 fixed it. RTX 4070.",
+            "torch came without CUDA support although I have a 3060, how do I get the right one?",
+            "Torch 2.5 gets built without GPU support on my box, RTX 3090",
+            "У меня torch без cuda, а видеокарта RTX 3060. Как исправить?",
+            "Mein torch hat keine CUDA-Unterstützung, obwohl eine RTX 3070 im Rechner steckt",
+            "mon torch est sans support CUDA alors que j'ai une RTX 3060",
+            "torch 没有 cuda 支持，显卡是 RTX 3060，怎么办",
         ),
     ),
     "wrong vendor build": (
@@ -170,6 +181,8 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "ValueError: Could not find the operator torchvision::nms. Please make sure you have already registered the operator",
             "torchvision 0.15.2+cu118 with torch 2.1.0+cu121: nms does not exist",
             "OSError: [WinError 127] The specified procedure could not be found. torchaudio\\lib\\libtorchaudio.pyd",
+            "operator torchvision::nms does not exist. Installing the torchvision that matches torch fixed it.",
+            "torchvision was 0.15 while torch was 2.4, import failed; reinstalling both together solved it",
         ),
     ),
     "extension abi mismatch": (
@@ -203,6 +216,10 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             'ImportError: libcudart.so.11.0: cannot open shared object file: No such file or directory\n  File "/mmcv/utils/ext_loader.py"\ntorch 2.1.0+cu121',
             "ImportError: /home/x/mamba_ssm/selective_scan_cuda.cpython-311-x86_64-linux-gnu.so: undefined symbol: _ZN3c104cuda14ExchangeDeviceEa",
             "ImportError: libtorch_cuda.so: cannot open shared object file: No such file or directory (import vllm)",
+            "flash_attn import error with undefined symbol. Rebuilding flash-attn from source against the installed torch solved it.",
+            "flash-attn was compiled against torch 2.4, but I had upgraded torch to 2.6, hence undefined symbols on import.",
+            "The installed flash-attn does not match my torch version, so importing it failed; the wheel for torch 2.5 worked.",
+            "xformers fails to import since I upgraded PyTorch; had to reinstall xformers for the new version.",
         ),
     ),
     "two torch installs": (
@@ -221,6 +238,8 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "python -c 'import torch; print(torch.__file__)' -> /home/me/.local/lib/python3.8/site-packages/torch/__init__.py\npip show torch\nName: torch\nVersion: 2.0.1\nLocation: /opt/conda/envs/x/lib/python3.8/site-packages",
             "Found existing installation: torch 1.12.1\n Not uninstalling torch at /usr/lib/python3/dist-packages, outside environment\nAttributeError: module 'torch' has no attribute 'compile'",
             "I had a folder called torch next to my script, so import torch took that one: module 'torch' has no attribute 'nn'",
+            "The wrong torch was imported: there was an old copy in ~/.local, and removing it fixed the error.",
+            "I had torch both from conda and from pip; after uninstalling the pip one it works. Before: undefined symbol errors.",
         ),
     ),
     "nvidia pip libs mixed": (
@@ -260,6 +279,8 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "OSError: /usr/local/cuda/lib64/libcublas.so.12: undefined symbol: cublasLtGetEnvironmentMode, version libcublasLt.so.12",
             "cuDNN error: CUDNN_STATUS_VERSION_MISMATCH; LD_LIBRARY_PATH=/usr/local/cuda-11.8/lib64",
             "libcudnn_cnn_train.so.8: undefined symbol: _ZTIN10cask_cudnn14BaseKernelInfoE, version libcudnn_cnn_infer.so.8",
+            "import torch crashed with undefined symbol in libcublas; unset LD_LIBRARY_PATH solved it.",
+            "ImportError: libcudnn_cnn: undefined symbol. The culprit was my LD_LIBRARY_PATH pointing to /usr/local/cuda-11.2/lib64",
         ),
     ),
     "cuda compat lib conflict": (
@@ -306,6 +327,8 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "BackendCompilerFailed: backend='inductor' raised: RuntimeError: Cannot find a working triton installation.",
             "torch.compile: FileNotFoundError: [Errno 2] No such file or directory: 'gcc' in the slim image",
             "error: Microsoft Visual C++ 14.0 or greater is required. torch.compile",
+            "torch.compile failed: no gcc in the image; apt install build-essential fixed it",
+            "torch.compile: fatal error: Python.h: No such file; installing python3-dev solved it",
         ),
     ),
     "numpy2 abi": (
@@ -319,6 +342,8 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "ImportError: numpy.core.multiarray failed to import\nnumpy 2.2.1",
             "RuntimeError: Numpy is not available. I have numpy 2.0.1 and torch 2.0.1+cu118",
             "We have detected that NumPy 2.x is installed with torch 2.1: module compiled using NumPy 1.x cannot be run in NumPy 2.1.3",
+            "RuntimeError: Numpy is not available. pip install 'numpy<2' fixed it.",
+            "torch.from_numpy failed, downgrading numpy to 1.26 solved the problem",
         ),
     ),
     "mkl conflict": (
@@ -328,6 +353,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "undefined symbol: iJIT_IsProfilingActive",
             "pytorch 2.2.2 py3.10_cuda12.1_cudnn8.9.2_0 pytorch\nmkl 2024.1.0 intel_691\nImportError: torch/lib/libtorch_cpu.so: undefined symbol: iJIT_NotifyEvent",
             "libtorch_cpu.so: undefined symbol: iJIT_NotifyEvent after conda install pytorch=1.13",
+            "undefined symbol: iJIT_NotifyEvent, conda install mkl=2023 fixed it",
         ),
     ),
     "vc redist missing": (
@@ -350,6 +376,8 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "ImportError: DLL load failed while importing _C: 找不到指定的模块。",
             "python: error while loading c10.dll: a DLL initialisation routine failed (1114)",
             "MSVCP140.dll is missing from your computer. import torch",
+            "import torch failed with DLL load failed; the solution was to install the Visual C++ redistributable.",
+            "OSError: [WinError 126] for c10.dll, fixed after installing vc_redist.x64.exe",
         ),
     ),
     "no wheel for python": (
@@ -373,6 +401,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "uv: torch==2.1.0 has no wheels with a matching Python ABI tag (e.g., `cp313`)",
             "ERROR: Could not find a version that satisfies the requirement torchaudio==0.8.1\nPython 3.11",
             "ERROR: Package 'torch' requires a different Python: 3.7.9 not in '>=3.8.0'",
+            "No matching distribution found for torch; I was on Python 3.14, downgrading to 3.12 solved it",
         ),
     ),
     "python 32bit": (
@@ -386,6 +415,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             ">>> platform.architecture()\n('32bit', 'WindowsPE')\nERROR: Could not find a version that satisfies the requirement torch (from versions: 0.1.2, 0.1.2.post1)",
             "我装的是32位的python，pip install torch 失败 No matching distribution found for torch",
             "Python 3.10 (32-bit): pip says from versions: none for torch",
+            "No matching distribution found for torch. It turned out that my Python was the 32-bit one; the 64-bit installer fixed it",
         ),
     ),
     "macos x86 64 python": (
@@ -399,6 +429,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "mps is not available on my M1: python -c 'import platform; print(platform.platform())' prints macOS-13.4-x86_64-i386-64bit",
             "ERROR: Could not find a version that satisfies the requirement torch==2.3.1 (from versions: 1.11.0, 2.0.0, 2.2.1, 2.2.2)\nMacBook Pro 2019",
             "Because only torch<=2.2.2 has wheels for macOS x86_64 and you need torch>=2.4, it fails on my Intel MacBook",
+            "MPS unavailable on my M2; my Python was the Intel one running under Rosetta. Installing an arm64 Python fixed it.",
         ),
     ),
     "musl libc": (
@@ -410,6 +441,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "ERROR: torch-1.4.0-cp37-cp37m-manylinux1_x86_64.whl is not a supported wheel on this platform. (alpine docker image)",
             "ImportError: Error loading shared library ld-linux-x86-64.so.2: No such file or directory (needed by torch/lib/libtorch_cpu.so)",
             "python:3.10-alpine\nERROR: No matching distribution found for torch==1.13.1",
+            "pip found no torch in python:3.12-alpine; switching to python:3.12-slim fixed it",
         ),
     ),
     "glibc too old": (
@@ -422,6 +454,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "hint: You're on Linux (`manylinux_2_27_x86_64`), but `torch` (v2.7.0) only has wheels for the following platforms: `manylinux_2_28_x86_64`",
             "ImportError: /lib64/libm.so.6: version `GLIBC_2.29' not found (required by /x/torch_scatter/_version_cuda.so)",
             "CentOS 7.9 has glibc 2.17, torch 2.7 wheels are manylinux_2_28: no matching distribution found for torch==2.7.1",
+            "No matching distribution for torch 2.7 on CentOS 7, glibc 2.17 is too old for the wheels",
         ),
     ),
     "cpu lacks avx": (
@@ -452,6 +485,8 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "Xavier NX with L4T 32.6.1; the wheel from the PyTorch site gives torch.cuda.is_available() == False",
             "On the Orin the pip version of PyTorch has no CUDA: AssertionError: Torch not compiled with CUDA enabled",
             "Tegra board, JetPack 4.6.1\nultralytics installed torch 1.10.1 from PyPI and replaced the one of NVIDIA, now CUDA is not available",
+            "Jetson Orin Nano: pip install torch gave me the generic wheel, which has no CUDA for this board.",
+            "On Jetson Xavier NX, JetPack 5.1: torch from PyPI does not support the GPU.",
         ),
     ),
     "rocm gfx not in wheel": (
@@ -466,6 +501,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "setting HSA_OVERRIDE_GFX_VERSION=10.3.0 makes it work; without it: invalid device function on my 6700 XT",
             "Memory access fault by GPU node-1 on address 0x7f. Reason: Page not present or supervisor privilege.\ngfx803 RX 580, torch 1.13+rocm5.2",
             "hipBLASLt error: unsupported architecture gfx1010; RuntimeError: HIP error: shared object initialization failed",
+            "HIP error invalid device function on my RX 6600; HSA_OVERRIDE_GFX_VERSION=10.3.0 fixed it",
         ),
     ),
     "mps macos too old": (
@@ -490,6 +526,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "HSA_STATUS_ERROR_OUT_OF_RESOURCES\ncrw-rw---- 1 root render 234, 0 /dev/kfd\nuid=1000(me) groups=1000(me)\nNo HIP GPUs are available",
             "NVIDIA: could not open the device file /dev/nvidia0 (Operation not permitted).",
             "ls -l /dev/kfd\ncrw-rw---- 1 root render 510, 0 /dev/kfd\nid\nuid=1001(me) gid=1001(me) groups=1001(me)\ntorch.cuda.is_available() False with rocm6.0",
+            "Only root saw the GPU. Fixed by adding my user to the video group (RTX 2080).",
         ),
     ),
     "driver dropped gpu": (
@@ -526,6 +563,10 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "RuntimeError: Found no NVIDIA driver on your system.\nlspci | grep -i nvidia\n01:00.0 VGA compatible controller: NVIDIA Corporation GA106 [GeForce RTX 3060] (rev a1)",
             "FATAL: modprobe: Module nvidia not found. Ubuntu 20.04, GTX 1650",
             "I forgot to install the NVIDIA driver on the new server (Tesla T4). Found no NVIDIA driver on your system.",
+            "torch could not see the GPU and nvidia-smi failed. A reboot after installing the driver solved it.",
+            "nvidia-smi failed until I disabled Secure Boot, then torch.cuda.is_available() became True.",
+            "Problem solved: the kernel headers were missing, after installing linux-headers and running dkms autoinstall the GPU is back and torch sees it.",
+            "torch.cuda.is_available() was False; `sudo modprobe nvidia` fixed it.",
         ),
     ),
     "nvml version mismatch": (
@@ -561,6 +602,8 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "reloading the module (modprobe -r nvidia_uvm && modprobe nvidia_uvm) brings CUDA back. torch.cuda.is_available() was False",
             "THCudaCheck FAIL file=THCGeneral.cpp line=47 error=999 : unknown error",
             "I have to reboot after each hibernation, otherwise: RuntimeError: No CUDA GPUs are available (RTX 2060)",
+            "CUDA unknown error after resume; sudo rmmod nvidia_uvm && sudo modprobe nvidia_uvm fixed it",
+            "After waking the laptop torch reports no CUDA; reloading nvidia_uvm helps every time.",
         ),
     ),
     "container no gpu": (
@@ -583,6 +626,10 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "Error response from daemon: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: error running hook #0: nvidia-container-cli: mount error",
             "kubernetes pod: torch.cuda.is_available() False, no nvidia.com/gpu limit in the pod spec. nvidia-smi: command not found",
             "podman run pytorch -> nvidia-smi: command not found",
+            "is_available was False in my image until I installed nvidia-container-toolkit on the host and restarted docker.",
+            "torch.cuda.is_available() False inside the container. Solved by installing the nvidia container toolkit and starting with --gpus all.",
+            "No GPU in the container; the fix was to add `--gpus all` to the run command.",
+            "CUDA not available in docker. Turns out I had forgotten the deploy.resources section in compose.",
         ),
     ),
     "container lost gpu": (
@@ -594,6 +641,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "nvidia-smi inside the container: Failed to initialize NVML: Unknown Error; docker restart helps for a few hours",
             "A container that was running loses its GPUs after `systemctl daemon-reload` on the host",
             "torch.cuda.is_available() turns False in the pod after some days. NVML: Unknown Error. New pods are fine.",
+            "Failed to initialize NVML: Unknown Error in the container after a day; restarting the container fixes it for some hours",
         ),
     ),
     "cuda visible devices": (
@@ -610,6 +658,8 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "It worked after I removed CUDA_VISIBLE_DEVICES=3 from my bashrc: I have two GPUs only (2x RTX 3090). No CUDA GPUs are available",
             "AssertionError: Invalid device id\nCUDA_VISIBLE_DEVICES=0\nnn.DataParallel(model, device_ids=[0,1])\nRTX 3090",
             'os.environ["CUDA_VISIBLE_DEVICES"] = "4,5"\nRuntimeError: CUDA error: invalid device ordinal\n(one 3080 here)',
+            "torch.cuda.is_available() was False because CUDA_VISIBLE_DEVICES was set to an empty string in my .bashrc; unsetting it helped.",
+            "No CUDA GPUs are available - turned out that CUDA_VISIBLE_DEVICES=-1 was exported by a script.",
         ),
     ),
     "mig misconfigured": (
@@ -619,6 +669,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-aaaa)\n  MIG 1g.5gb      Device  0: (UUID: MIG-bbbb)\n  MIG 1g.5gb      Device  1: (UUID: MIG-cccc)\nRuntimeError: device >= 0 && device < num_gpus INTERNAL ASSERT FAILED",
             "the A100 is in MIG mode; torch.cuda.is_available() returns False unless CUDA_VISIBLE_DEVICES is set to the MIG UUID",
             "CUDA_VISIBLE_DEVICES=MIG-aaaa,MIG-bbbb and only one device is seen; A100 split in two MIG instances",
+            "No CUDA GPUs: MIG mode was on but no instances had been created; nvidia-smi mig -cgi 0 -C fixed it",
         ),
     ),
     "fabric not ready": (
@@ -633,6 +684,8 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "systemctl status nvidia-fabricmanager: inactive (dead)\n8x H100 SXM, torch.cuda.is_available() False",
             "Fabric : State : In Progress, CUDA does not start on our DGX",
             "fabricmanager version 550.54.14 and driver 550.54.15 do not match, so CUDA fails on the A100 machine",
+            "Error 802 on the HGX node, starting nvidia-fabricmanager fixed it",
+            "torch.cuda.is_available() False on 8xA100 SXM; the fabric manager service was not running",
         ),
     ),
     "vgpu unlicensed": (
@@ -661,6 +714,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "5.4.72-microsoft-standard-WSL2\ntorch.cuda.is_available() False, torch 1.9.0+cu111",
             "wsl -l -v shows VERSION 1, so CUDA is not available: Found no NVIDIA driver on your system",
             "WSL kernel 4.19.128-microsoft-standard; NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver",
+            "No CUDA inside WSL, `wsl --update` fixed it",
         ),
     ),
     "shm too small": (
@@ -678,6 +732,8 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "Bus error (core dumped) when num_workers > 0, in docker; num_workers=0 works",
             "RuntimeError: unable to open shared memory object </torch_31_1> in read-write mode: No space left on device (28)",
             "pod: OSError: [Errno 28] No space left on device: '/dev/shm/torch_1'",
+            "DataLoader worker killed by bus error in docker; running with --ipc=host fixed it.",
+            "Workers died with bus error, the cure was --shm-size=8g",
         ),
     ),
     "gpu exclusive mode": (
@@ -689,6 +745,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "GPU is set to exclusive process mode by the admins; second process dies with cudaErrorDevicesUnavailable",
             "nvidia-smi -c 3 was set by somebody; CUDA error: all CUDA-capable devices are busy or unavailable",
             "The GPUs on our cluster are in exclusive compute mode. RuntimeError: CUDA error: CUDA-capable device(s) is/are busy or unavailable",
+            "all CUDA-capable devices are busy or unavailable; nvidia-smi -c 0 fixed it",
         ),
     ),
     "gpu ecc error": (
