@@ -48,6 +48,9 @@ _DOCKER = re.compile(
 _PROMPT = re.compile(r"(?:^|[\s`\[(])[a-z_][\w-]{0,30}@[0-9a-f]{12}(?=[:\s~])")
 """A shell's prompt inside a container of docker or podman: its name is the first 12 digits of its number."""
 
+_COMPOSED = re.compile(r"\s*[a-z][\w.-]{0,40}[-_][0-9]{1,2} +\| ")
+"""What docker compose puts before the lines of each container."""
+
 _IN_CONTAINER = re.compile(
     r"\(container\)|\b(?:in|inside|within|from) (?:the |a |an |my |this |our |its )?(?:running )?(?:docker |podman |singularity "
     r"|apptainer |lxc |oci )?(?:dev ?)?container\b"
@@ -123,7 +126,7 @@ class Commands:
             self.draft.note("host.container", "docker", number, SAID)
         elif "pod" in lower and _IN_POD.search(lower):
             self.draft.note("host.container", "kubernetes", number, SAID)
-        elif "@" in text and _PROMPT.search(text):
+        elif ("@" in text and _PROMPT.search(text)) or ("|" in text and _COMPOSED.match(text)):
             self.draft.note("host.container", "docker", number, HINTED)
 
     def _variables(self, text: str, number: int) -> None:

@@ -190,7 +190,13 @@ _TRACES: tuple[tuple[re.Pattern[str], Trace], ...] = tuple(
             r"^\W{0,4}(?:ubuntu|debian|kali|opensuse|fedora|arch|alma|oracle|docker-desktop)\S* +(?:running|stopped) +[12] *$",
             _wsl_list,
         ),
-        (r"linux[-_]\w+[-_]musl|musllinux|ld-musl|\bmusl\b|(?<![\w.])alpine(?![\w.]*\w*/)|[:/-]\S*alpine\b", _musl),
+        (
+            (
+                r"linux[-_]\w+[-_]musl|musllinux|ld-musl|\bmusl\b|(?<![\w.])(?<!instead of )(?<!than )(?<!not "
+                r")alpine(?![\w.]*\w*/)|[:/-]\S*alpine\b"
+            ),
+            _musl,
+        ),
         (
             (
                 r"\bjetson[a-z]*\b|\bjetpack\b|\bl4t[ -][0-9]|-tegra\b|@tegra-ubuntu\b|tegra_release"

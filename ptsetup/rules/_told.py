@@ -12,7 +12,7 @@ from ptsetup.rules._rule import Finding, Fix, Rule
 _SENTENCE = re.compile(r"(?:[^.!?\n]|[.!?](?=[^\s]))+[.!?]?")
 _TROUBLE = re.compile(
     r"\b(?:errors?|no (?:\w+ )?(?:gpus?|cuda|torch|devices?|matching)|false|undefined symbols?|wrong|unavailable|invisible|only root|blind"
-    r"|fixe[sd]|solve[sd]|resolve[sd]|cure[sd]|helped|culprit|mismatch\w*)\b",
+    r"|fixe[sd]|solve[sd]|resolve[sd]|cure[sd]|helped|culprit|mismatch\w*|(?:had|needed|forgot) to)\b",
     re.IGNORECASE,
 )
 _CURED = (
@@ -37,7 +37,7 @@ _VAIN = re.compile(
     r"(?:\bnot|n['\u2019]?t|\bnever|\bneither|\bnothing|\bno one)\b (?:\w+ ){0,2}?(?:help|fix|solv|resolv|cur|chang|made|make)\w*"
     r"|\b(?:no luck|no effect|no avail|in vain|without (?:success|effect|luck)|no difference|still (?:\w+ "
     r"){0,2}?(?:fail|false|error|not|no)\w*"
-    r"|same (?:error|result|problem))\b|\?\s*$",
+    r"|same (?:error|result|problem)|(?:pr|pull request|commit|patch|release|changelog|readme|docs))\b|\?\s*$",
     re.IGNORECASE,
 )
 
@@ -66,6 +66,10 @@ _COPY = (
     r"\b(?:old|second|other|two|another|duplicate|stale|leftover|system|user|pip|conda)(?:['\u2019]s)? "
     r"(?:one|torch|pytorch|cop(?:y|ies)|installations?|installs?|versions?|packages?)\b"
 )
+
+BUILT_FOR = rf"{_EXTENSION}\b[^.\n]{{0,60}}\b(?:built|compiled|made|meant) (?:for|against|with|under|on) (?:py)?torch (?P<torch>\d\.\d+)"
+HAVE = r"\b(?:installed|upgraded|updated|have|now|runs?|running|using|pulled|moved)\b[^.;\n]{0,24}\b(?:py)?torch (?:to |is |was )?(\d\.\d+)"
+"""The torch that a package was built for, and the one that is there."""
 
 NVIDIA_ONLY = ("PT501", "PT502", "PT504", "PT505", "PT511")
 """Not said of AMD's, Intel's and Apple's GPUs: other rules know of their drivers."""
@@ -214,15 +218,26 @@ def told(case: Case, rules: Mapping[str, Rule]) -> tuple[str, Finding] | None:
     for hit, sentence in _sentences(case):
         for code in _heard(case, sentence):
             if code in rules:
-                return code, Finding(
-                    title=rules[code].title,
-                    message=f'By the report itself: "{sentence[:200]}".',
-                    evidence=(hit.evidence,),
-                    fixes=(Fix(text=_way_out(rules[code])),),
-                    severity="error",
-                    certainty="likely",
-                )
+                return code, _finding(rules[code], hit, sentence)
+    built = case.said(BUILT_FOR)
+    if (
+        built
+        and "PT306" in rules
+        and any(v != built.match["torch"] for v in re.findall(HAVE, case.text, re.IGNORECASE))
+    ):
+        return "PT306", _finding(rules["PT306"], built, built.match[0])
     return None
+
+
+def _finding(rule: Rule, hit: Hit, sentence: str) -> Finding:
+    return Finding(
+        title=rule.title,
+        message=f'By the report itself: "{sentence[:200]}".',
+        evidence=(hit.evidence,),
+        fixes=(Fix(text=_way_out(rule)),),
+        severity="error",
+        certainty="likely",
+    )
 
 
 def _sentences(case: Case) -> Iterator[tuple[Hit, str]]:

@@ -25,6 +25,7 @@ NOT_INSIDE = (
     r"libcuda\.so\.1: cannot open shared object file",
     r"libnvidia-ml\.so\S*.{0,40}(?:not found|cannot open|no such file)|could(?: not|n't) find libnvidia-ml|NVML shared library not found",
     r"no CUDA-capable device is detected",
+    r"\bcan['\u2019]?t initialize NVML",
     NO_KFD,
 )
 

@@ -29,6 +29,10 @@ NO_TOOLKIT = (
     r"failed to (?:create|initialize) NVIDIA device nodes|error running hook #?\d.{0,200}nvidia-container-(?:cli|runtime)",
 )
 
+NO_SMI = r"exec: \W{0,2}nvidia-smi\W{0,3}: executable file not found"
+ASKED = r"--gpus\b|--runtime[= ]?nvidia"
+"""The runtime was asked for the GPU and put none of the driver's programs into the container."""
+
 
 @rule(
     "PT702",
@@ -59,7 +63,7 @@ def no_toolkit(case: Case) -> Iterator[Finding]:
     Sources
         NVIDIA/nvidia-docker#1352, hiyouga/LlamaFactory#5268, OpenBMB/XAgent#273; container toolkit, install guide
     """
-    hit = case.heard(no_toolkit)
+    hit = case.heard(no_toolkit) or (case.said(NO_SMI) if case.said(ASKED) else None)
     nvidia, host = case.snapshot.nvidia, case.snapshot.host
     is_bare = _program(case, "docker") and _program(case, "nvidia-ctk") is False and not case.is_container
     is_bare = is_bare and bool(nvidia and nvidia.has_nvidia_runtime is False) and not (host and host.cdi_specs)

@@ -630,6 +630,8 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "torch.cuda.is_available() False inside the container. Solved by installing the nvidia container toolkit and starting with --gpus all.",
             "No GPU in the container; the fix was to add `--gpus all` to the run command.",
             "CUDA not available in docker. Turns out I had forgotten the deploy.resources section in compose.",
+            'docker run --rm --gpus all ubuntu nvidia-smi\ndocker: Error response from daemon: failed to create task for container: exec: "nvidia-smi": executable file not found in $PATH',
+            "web-1  | UserWarning: Can't initialize NVML\nweb-1  | using device cpu\nOn the host nvidia-smi lists my card.",
         ),
     ),
     "container lost gpu": (
@@ -812,5 +814,9 @@ QUIET: tuple[str, ...] = (
     "AttributeError: 'NoneType' object has no attribute 'shape'\nPyTorch 2.3.0, Windows 11, RTX 4070, driver 552.22",
     "Feature request: add ROCm support for the RX 7900 XTX; at present only CUDA is supported by the tool",
     "I have an AMD Ryzen 9 and an RTX 4080; training works, but logging fails with KeyError",
+    "This PR fixes the Dockerfile: it uses debian instead of alpine. CI is green on RTX 3090.",
+    "Changelog 1.2: fixed a bug where LD_LIBRARY_PATH was ignored by the launcher",
+    "Finally works: torch 2.5.1+cu124 sees my RTX 4090, is_available() True.",
+    "To use the GPU in docker you need to pass --gpus all, see the README.",
 )
 """Reports about which nothing of severity error or warning may be said."""
