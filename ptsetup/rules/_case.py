@@ -47,41 +47,35 @@ def _ascii_digits(part: "re.Match[str]") -> str:
     return {"\\d": "[0-9]", "\\D": "[^0-9]"}.get(text, text)
 
 
+_SPECIAL = frozenset("\\[(){}|?*+.^$")
+_TOKEN = re.compile(r"[^\\\[(){}|?*+.^$\x80-\U0010ffff]+|\\.|\[.[^\]]*\]?|\{[^}]*\}?|[^\x00-\x7f]|.", re.DOTALL)
+"""A run of characters that stand for themselves, an escaped one, a bracket, a count, or any other character."""
+
+
 @functools.lru_cache(maxsize=4096)
 def literals_of(pattern: str) -> tuple[str, ...]:
     """Texts in lower case of which everything that the pattern fits must hold one: the longest of each of its alternatives.
 
     ("",), which everything holds, when none can be told of some alternative.
     """
-    found, best, run, depth, i = [], "", "", 0, 0
-    while i < len(pattern):
-        char = pattern[i]
-        step, keeps = 1, False
-        if char == "\\":
-            step = 2
-            keeps = not pattern[i + 1 : i + 2].isalnum()
-            char = pattern[i + 1 : i + 2]
-        elif char == "[":
-            end = pattern.find("]", i + 2)
-            step = (end if end > 0 else len(pattern)) + 1 - i
-        elif char == "(":
-            depth += 1
-        elif char == ")":
-            depth -= 1
-        elif char == "|" and depth == 0:
-            found.append(max(best, run, key=len))
-            best = run = ""
-        elif char in "?*{":
+    found, best, run, depth = [], "", "", 0
+    for token in _TOKEN.findall(pattern):
+        first = token[0]
+        if depth and first not in "()":
+            continue
+        if (first not in _SPECIAL and first.isascii()) or (
+            first == "\\" and token.isascii() and not token[1:].isalnum()
+        ):
+            run += token.lower() if first != "\\" else token[1:]
+            continue
+        if first in "?*{":
             run = run[:-1]
-            step = pattern.find("}", i) + 1 - i if char == "{" else 1
-        else:
-            keeps = char not in ".^$+|}"
-        if keeps and depth == 0 and char.isascii():
-            run += char.lower()
-        else:
-            best = max(best, run, key=len)
-            run = ""
-        i += step
+        best, run = max(best, run, key=len), ""
+        if first in "()":
+            depth += 1 if first == "(" else -1
+        elif first == "|":
+            found.append(best)
+            best = ""
     found.append(max(best, run, key=len))
     return tuple(dict.fromkeys(found)) if all(found) else ("",)
 

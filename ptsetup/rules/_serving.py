@@ -33,19 +33,21 @@ PYTORCH_SAYS = (NOT_COMPATIBLE, TOO_OLD, BUILT_FOR, RANGE)
 """What torch itself says of a GPU that it has no code for."""
 
 KIND = (
-    r"(?:sm_?\d{2,3}|blackwell|hopper|ada|ampere|turing|volta|pascal|maxwell|kepler|fermi|(?:rtx )?50[ -]?(?:xx|series)"
+    r"(?:sm_?\d{2,3}|blackwell|hopper|ada|ampere|turing|volta|pascal|maxwell|kepler|fermi|(?:rtx |gtx )?[1-5]0[ -]?(?:xx|series)"
     r"|(?:rtx|gtx|gt|tesla|quadro) ?\w{2,5}(?: ti| super)?|[1-5]0[5-9]0(?: ?ti)?|gpu(?: architecture)?|(?:graphics )?card)"
 )
 UNSUPPORTED = (
     rf"(?:{_speech.NOT} {_speech.ADVERB}(?:be )?(?:officially |yet )?(?:support\w*|compatible)|unsupported|incompatible|too (?:old|new)"
     rf"|newer than|older than)"
 )
+_BUILD = r"(?:\b(?:py)?torch\b(?!vision|audio)|\bcu1[0-3]\d\b)"
 SAID_UNSERVED = (
     rf"(?:py)?torch[^.;\n]{{0,40}}{_tongues.UNSUPPORTED}[^.;\n]{{0,30}}{KIND}|{KIND}[^.;\n]{{0,40}}{_tongues.UNSUPPORTED}[^.;\n]{{0,30}}torch",
-    rf"\b{KIND}\b{_speech.CLAUSE}\b{UNSUPPORTED}\b{_speech.CLAUSE}\b(?:py)?torch\b(?!vision|audio)",
-    rf"\b(?:py)?torch\b{_speech.CLAUSE}\b{UNSUPPORTED}\b{_speech.CLAUSE}\b{KIND}\b",
+    rf"\b{KIND}\b{_speech.CLAUSE}\b{UNSUPPORTED}\b{_speech.CLAUSE}{_BUILD}",
+    rf"\b{KIND}\b{_speech.CLAUSE}\b(?:{_speech.NOT}|fails? to) work\w* (?:with|on|under) \W?\b(?:the )?cu1[0-3]\d\b",
+    rf"{_BUILD}{_speech.CLAUSE}\b{UNSUPPORTED}\b{_speech.CLAUSE}\b{KIND}\b",
     (
-        rf"\b(?:py)?torch\b{_speech.CLAUSE}\b(?:dropped|removed|no longer (?:has|supports?|includes?|ships?|contains?)|lacks|has no "
+        rf"{_BUILD}{_speech.CLAUSE}\b(?:drop(?:s|ped)|removed|no longer (?:has|supports?|includes?|ships?|contains?)|lacks|has no "
         rf"(?:code|kernels?))\b"
         rf"{_speech.CLAUSE}\b{KIND}\b"
     ),

@@ -6,14 +6,14 @@ Loaded for such reports only. A sentence must say that something is cured or why
 import re
 from collections.abc import Iterator, Mapping
 
-from ptsetup.rules._case import Case, Hit
+from ptsetup.rules import _tongues
+from ptsetup.rules._case import Case, Hit, compiled
 from ptsetup.rules._rule import Finding, Fix, Rule
 
-_SENTENCE = re.compile(r"(?:[^.!?\n]|[.!?](?=[^\s]))+[.!?]?")
-_TROUBLE = re.compile(
+_SENTENCE = re.compile(r"(?:[^.!?。\uff01\uff1f\n]|[.!?](?=[^\s]))+[.!?]?")
+_TROUBLE = compiled(
     r"\b(?:errors?|no (?:\w+ )?(?:gpus?|cuda|torch|devices?|matching)|false|undefined symbols?|wrong|unavailable|invisible|only root|blind"
-    r"|fixe[sd]|solve[sd]|resolve[sd]|cure[sd]|helped|culprit|mismatch\w*|(?:had|needed|forgot) to)\b",
-    re.IGNORECASE,
+    r"|fixe[sd]|solve[sd]|resolve[sd]|cure[sd]|helped|culprit|mismatch\w*|(?:had|needed|forgot) to)\b"
 )
 _CURED = (
     r"fixe[sd]|solve[sd]|resolve[sd]|cure[sd]|help(?:s|ed)|did the (?:trick|job)|(?:now|again|then|finally"
@@ -22,28 +22,30 @@ _CURED = (
     r"|was|are|came) back|is gone|went away"
     r"|disappeared|vanished|got rid of|(?:became|turned|now (?:\w+ )?)true|(?:is|are) now (?:seen|detected|found)"
 )
-_CURE = re.compile(
+_CURE = compiled(
     rf"\b(?:{_CURED}|until (?:i|we) \w+|(?:had|needed|forgot|forgotten|necessary) to"
-    r"|(?:the|my|a) (?:\w+ )?(?:solution|fix|cure|workaround|remedy|answer|trick)(?: \w+){0,3}? ?(?:was|is|were|:))\b",
-    re.IGNORECASE,
+    r"|(?:the|my|a) (?:\w+ )?(?:solution|fix|cure|workaround|remedy|answer|trick)(?: \w+){0,3}? ?(?:was|is|were|:))\b"
 )
-_CAUSE = re.compile(
+_CAUSE = compiled(
     r"\b(?:turn(?:s|ed) out|because|due to|caused by|culprit|hence|that is why|that's why"
     r"|(?:the|my|a) (?:\w+ )?(?:(?:cause|reason|mistake)(?: \w+){0,3}? ?(?:was|is|were|:)|(?:problem|issue)(?: \w+){0,3}? ?(?:was|were))"
-    r"|was the (?:cause|reason|problem|issue)|found out that|forgot(?:ten)?)\b",
-    re.IGNORECASE,
+    r"|was the (?:cause|reason|problem|issue)|found out that|forgot(?:ten)?)\b"
 )
-_VAIN = re.compile(
+_VAIN = compiled(
     r"(?:\bnot|n['\u2019]?t|\bnever|\bneither|\bnothing|\bno one)\b (?:\w+ ){0,2}?(?:help|fix|solv|resolv|cur|chang|made|make)\w*"
     r"|\b(?:no luck|no effect|no avail|in vain|without (?:success|effect|luck)|no difference|still (?:\w+ "
     r"){0,2}?(?:fail|false|error|not|no)\w*"
-    r"|same (?:error|result|problem)|(?:pr|pull request|commit|patch|release|changelog|readme|docs))\b|\?\s*$",
-    re.IGNORECASE,
+    r"|same (?:error|result|problem)|(?:pr|pull request|commit|patch|release|changelog|readme|docs))\b|\?\s*$"
 )
 
+CURED = (_CURE, compiled(_tongues.CURED))
+CAUSED = (_CAUSE, compiled(_tongues.CAUSE))
+VAIN = (_VAIN, compiled(_tongues.VAIN))
+
 _INSTALL = (
-    r"\b(?:install|add|reinstall|re-install|build|rebuild|compil|recompil|get|tak|switch|mov|chang|downgrad|upgrad"
-    r"|updat|us|pip)\w*\b"
+    r"(?:重新?编译|重装|安装|重编|установ\w*|пересобр\w*|neu (?:gebaut|kompiliert)|\b(?:install|add|reinstall|re-install"
+    r"|build|rebuild|compil|recompil|get|tak|switch|mov|chang|downgrad|upgrad"
+    r"|updat|us|pip)\w*\b)"
 )
 _SPAN = r"[^;]{0,40}?"
 _DRIVER = r"(?:nvidia |gpu |graphics |video |display |cuda |geforce |newest |latest |newer |new |host(?:'s)? |windows )*drivers?\b"
@@ -94,6 +96,7 @@ DONE: tuple[tuple[str, str, str], ...] = (
         (
             rf"\b(?:updat|upgrad)\w*\b{_SPAN}{_DRIVER}|\b(?:newer|latest|newest|recent) {_DRIVER}|{_DRIVER}(?: was| "
             rf"were| is)? (?:updat|upgrad)\w*"
+            rf"|{_tongues.UPDATED}.{{0,16}}{_tongues.DRIVERS}|{_tongues.DRIVERS}.{{0,8}}{_tongues.UPDATED}"
         ),
         "",
     ),
@@ -140,7 +143,7 @@ DONE: tuple[tuple[str, str, str], ...] = (
     (
         "PT101",
         rf"{_INSTALL}{_SPAN}\b(?:python ?=?)?3\.(?:[6-9]|1[0-4])\b(?!\.?\d)",
-        r"\bpython\b.*(?:matching|version|wheel)|(?:matching|wheel).*\bpython\b",
+        r"\bpython\b[\s\S]*(?:matching|version|wheel)|(?:matching|wheel)[\s\S]*\bpython\b",
     ),
     (
         "PT301",
@@ -213,18 +216,14 @@ FOUND: tuple[tuple[str, str, str], ...] = (
 
 def told(case: Case, rules: Mapping[str, Rule]) -> tuple[str, Finding] | None:
     """The finding of the rule that knows what the report's writer tells; None when nobody tells of a cure or a cause."""
-    if not (case.has_complaint or _TROUBLE.search(case.text)):
+    if not (case.has_complaint or _TROUBLE.search(case.text) or compiled(_tongues.TROUBLE).search(case.text)):
         return None
     for hit, sentence in _sentences(case):
         for code in _heard(case, sentence):
             if code in rules:
                 return code, _finding(rules[code], hit, sentence)
     built = case.said(BUILT_FOR)
-    if (
-        built
-        and "PT306" in rules
-        and any(v != built.match["torch"] for v in re.findall(HAVE, case.text, re.IGNORECASE))
-    ):
+    if built and "PT306" in rules and any(v != built.match["torch"] for v in compiled(HAVE).findall(case.text)):
         return "PT306", _finding(rules["PT306"], built, built.match[0])
     return None
 
@@ -247,20 +246,20 @@ def _sentences(case: Case) -> Iterator[tuple[Hit, str]]:
             continue
         for match in _SENTENCE.finditer(message.text):
             sentence = match[0].strip()
-            if (_CURE.search(sentence) or _CAUSE.search(sentence)) and not _VAIN.search(sentence):
+            if any(cue.search(sentence) for cue in (*CURED, *CAUSED)) and not any(cue.search(sentence) for cue in VAIN):
                 yield Hit(message, match), sentence
 
 
 def _heard(case: Case, sentence: str) -> Iterator[str]:
     """Codes of what a sentence names, where it says that this has helped, or was the cause."""
-    is_other = re.search(_OTHER_VENDOR, case.text, re.IGNORECASE) is not None
-    for table, cue in ((DONE, _CURE), (FOUND, _CAUSE)):
-        if not cue.search(sentence):
+    is_other = compiled(_OTHER_VENDOR).search(case.text) is not None
+    for table, cues in ((DONE, CURED), (FOUND, CAUSED)):
+        if not any(cue.search(sentence) for cue in cues):
             continue
         for code, pattern, context in table:
             if is_other and code in NVIDIA_ONLY:
                 continue
-            if re.search(pattern, sentence, re.IGNORECASE) and re.search(context, case.text, re.IGNORECASE | re.DOTALL):
+            if compiled(pattern).search(sentence) and compiled(context).search(case.text):
                 yield code
 
 

@@ -81,3 +81,27 @@ PYTHON_NOT_SERVED = (
     r"|python ?(?P<two>3\.\d{1,2})[^;\n]{0,30}(?:不支持|不兼容|没有|太高|过高|太新|过新|非対応|対応していな|지원하지|не поддержива\w+|zu neu|trop r[ée]cent)"
 )
 """torch is not made for a Python."""
+
+CURED = (
+    r"解决|解決|就好了|就行了|好了|恢复|恢復|正常了|直った|直りました|治った|해결|помог\w*|решил\w*|решен\w*|заработал\w*|gel[öo]st|behoben|geholfen|(?:geht|ging|läuft|funktioniert) (?:\S+ )?(?:wieder|jetzt|es)"
+    r"|r[ée]solu\w*|r[ée]gl[ée]\w*|corrig[ée]\w*|solucion\w*|resuel\w*|resolvi\w*|resolveu|arregl\w*|risolt\w*|funcion(?:a|ó|ou) (?:ahora|agora|de nuevo|de novo)"
+)
+"""It has helped."""
+
+CAUSE = r"原因|因为|由于|是因|원인|때문|причин\w*|оказал\w*|из-за|ursache|\bgrund\b|lag an|\bweil\b|la cause|à cause|la causa|\bporque\b|por culpa|a causa"
+"""It was the cause."""
+
+VAIN = (
+    r"没用|无效|没有用|没效果|不行|未解决|没解决|無効|効果な|直らな|解決しな|해결되지|소용|не помог\w*|без толку|не решил\w*|nicht (?:geholfen|gel[öo]st|behoben)|half nicht|ohne erfolg"
+    r"|(?:n['\u2019]a|ne) (?:\w+ )?(?:pas|rien)|no (?:se )?(?:ayud|solucion|resol|resuel|funcion)\w*|n[ãa]o (?:ajud|resolv|funcion)\w*|non (?:ha )?(?:risol|funzion)\w*"
+)
+"""It has not helped."""
+
+TROUBLE = (
+    r"看不到|找不到|检测不到|识别不|没有|解决|解決|見え|認識しな|해결|못|не (?:вид|наход|наш|определя)\w*|помог\w*|решил\w*|keine (?:gpu|cuda|grafik)|gel[öo]st|behoben|geholfen"
+    r"|r[ée]solu|ne (?:voit|trouve)|no (?:ve|detecta|encuentra|encontraba|detectaba|reconoc)\w*|resolvi\w*|solucion\w*|n[ãa]o (?:v|detect|encontr|reconhec)\w*|non (?:ved|trov|riconosc)\w*"
+)
+"""Something is not seen, or was not before it was cured."""
+
+UPDATED = r"(?:更新|升级|升級|アップデート|업데이트|обновл\w*|обновил\w*|aktualisier\w*|(?:mis[e ]*|mettre )[àa] jour|actualiz\w*|atualiz\w*|aggiorn\w*)"
+"""Brought up to date."""

@@ -17,7 +17,7 @@ FELL_BACK = r"FP16 is not supported on CPU; using FP32"
 
 CHOSEN = r"--device[ =]+cpu|device ?= ?['\"]cpu"
 NOT_BUILT = (
-    r"(?<!getting cuda arch: )(?<!install )(?<!installing )(?<!build )(?<!building )\btorch(?: v?\d[\w.+]*\w)?"
+    r"(?<!getting cuda arch: )(?<!install )(?<!installing )(?<!build )(?<!building )\b(?:py)?torch(?: v?\d[\w.+]*\w)?"
     r"(?: (?:is|was|has|had|gets?|got|gave|being|been|came|comes|build|binary|wheel|version|package|here|itself|installed)){0,4}"
     r" (?:not (?:been )?(?:compiled|built)|(?:built |compiled |installed )?without|lacks|has no) (?:with |for )?(?:any )?"
     r"(?:cuda|gpu)\b|(?:py)?torch is not linked with support for cuda"

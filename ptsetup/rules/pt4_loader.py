@@ -23,6 +23,7 @@ SHADOW_TEXT = (
     rf"symbol \w+,? version \S+ not defined in file (?P<where>{CUDA_LIBRARY}\.so[\w.]*)",
     r"could not load library lib(?:cudnn|cublas)\w*\.so[\w.]*\. error: (?P<where>/\S+)",
     r"undefined symbol: (?:cublas|cudnn|cusparse|cusolver|cufft|curand)\w+",
+    r"your LD_LIBRARY_PATH contains incompatible version of cudnn",
 )
 """A library of NVIDIA that was loaded is not the one that its caller was built for."""
 

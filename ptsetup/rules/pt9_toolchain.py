@@ -47,6 +47,7 @@ NO_COMPILER = (
     r"no working C\+\+ compiler found|InvalidCxxCompiler",
     r"failed to find C compiler",
     r"(?:\[Errno 2\]|FileNotFoundError).{0,60}['\"](?:g\+\+|gcc|cc|c\+\+|clang\+\+)['\"]",
+    r"fatal error: ['\"]?(?:std(?:def|lib|io|int|arg|bool)|string|math|limits|errno|features|bits/[\w/.-]+|crypt)\.h\b.{0,4}",
     r"(?:gcc|g\+\+|cc1plus|x86_64-linux-gnu-gcc)['\"]?: (?:command |error: )?(?:not found|No such file)",
 )
 

@@ -37,6 +37,9 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "ドライバーのバージョンが古いのでCUDAが使えない error",
             "torch.cuda.is_available() returned False. Updating the NVIDIA driver to 550 solved the problem.",
             "Upgraded my graphics driver and now CUDA works, before that torch said False.",
+            "torch.cuda.is_available() 一直返回 False，更新显卡驱动之后解决了。",
+            "CUDA не находилась в torch, помогло обновление драйвера nvidia до 550",
+            "torch fand keine GPU, nach dem Aktualisieren des Nvidia-Treibers ging es: Problem gelöst.",
         ),
     ),
     "gpu too new for wheel": (
@@ -60,6 +63,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "RTX 5080 (sm_120) 现有 torch 2.5.1+cu124 不支持",
             "My RTX 5080 failed with no kernel image; installing the nightly with cu128 fixed it",
             "5070 Ti owners: torch 2.6 fails, you need 2.7 with cu128, that fixed it for me",
+            "RTX 5070 报 no kernel image，换成 cu128 的 nightly 解决了",
         ),
     ),
     "gpu too old for wheel": (
@@ -220,6 +224,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "flash-attn was compiled against torch 2.4, but I had upgraded torch to 2.6, hence undefined symbols on import.",
             "The installed flash-attn does not match my torch version, so importing it failed; the wheel for torch 2.5 worked.",
             "xformers fails to import since I upgraded PyTorch; had to reinstall xformers for the new version.",
+            "flash-attn 报 undefined symbol，重新编译 flash-attn 后解决",
         ),
     ),
     "two torch installs": (
@@ -281,6 +286,8 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "libcudnn_cnn_train.so.8: undefined symbol: _ZTIN10cask_cudnn14BaseKernelInfoE, version libcudnn_cnn_infer.so.8",
             "import torch crashed with undefined symbol in libcublas; unset LD_LIBRARY_PATH solved it.",
             "ImportError: libcudnn_cnn: undefined symbol. The culprit was my LD_LIBRARY_PATH pointing to /usr/local/cuda-11.2/lib64",
+            "import torch 报错 undefined symbol，unset LD_LIBRARY_PATH 后解决",
+            "El error undefined symbol de libcudnn se resolvió al quitar LD_LIBRARY_PATH: unset LD_LIBRARY_PATH",
         ),
     ),
     "cuda compat lib conflict": (
@@ -344,6 +351,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "We have detected that NumPy 2.x is installed with torch 2.1: module compiled using NumPy 1.x cannot be run in NumPy 2.1.3",
             "RuntimeError: Numpy is not available. pip install 'numpy<2' fixed it.",
             "torch.from_numpy failed, downgrading numpy to 1.26 solved the problem",
+            "RuntimeError: Numpy is not available，pip install numpy<2 解决",
         ),
     ),
     "mkl conflict": (
@@ -378,6 +386,8 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "MSVCP140.dll is missing from your computer. import torch",
             "import torch failed with DLL load failed; the solution was to install the Visual C++ redistributable.",
             "OSError: [WinError 126] for c10.dll, fixed after installing vc_redist.x64.exe",
+            "import torch 报 DLL load failed，安装 vc_redist.x64 后解决了",
+            "Ошибка WinError 126 при импорте torch, помогла установка vc_redist",
         ),
     ),
     "no wheel for python": (
@@ -567,6 +577,8 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "nvidia-smi failed until I disabled Secure Boot, then torch.cuda.is_available() became True.",
             "Problem solved: the kernel headers were missing, after installing linux-headers and running dkms autoinstall the GPU is back and torch sees it.",
             "torch.cuda.is_available() was False; `sudo modprobe nvidia` fixed it.",
+            "nvidia-smi 报错，关闭 Secure Boot 后恢复正常，torch 也能用了",
+            "Nach dem Abschalten von Secure Boot läuft nvidia-smi wieder, torch sieht die Karte. Problem behoben.",
         ),
     ),
     "nvml version mismatch": (
@@ -632,6 +644,8 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "CUDA not available in docker. Turns out I had forgotten the deploy.resources section in compose.",
             'docker run --rm --gpus all ubuntu nvidia-smi\ndocker: Error response from daemon: failed to create task for container: exec: "nvidia-smi": executable file not found in $PATH',
             "web-1  | UserWarning: Can't initialize NVML\nweb-1  | using device cpu\nOn the host nvidia-smi lists my card.",
+            "docker 里 torch 看不到 GPU，加上 --gpus all 就好了",
+            "В контейнере torch не видел GPU, помогла установка nvidia-container-toolkit",
         ),
     ),
     "container lost gpu": (
@@ -662,6 +676,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             'os.environ["CUDA_VISIBLE_DEVICES"] = "4,5"\nRuntimeError: CUDA error: invalid device ordinal\n(one 3080 here)',
             "torch.cuda.is_available() was False because CUDA_VISIBLE_DEVICES was set to an empty string in my .bashrc; unsetting it helped.",
             "No CUDA GPUs are available - turned out that CUDA_VISIBLE_DEVICES=-1 was exported by a script.",
+            "torch 找不到 GPU，原因是 CUDA_VISIBLE_DEVICES 被设成了空",
         ),
     ),
     "mig misconfigured": (
@@ -688,6 +703,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "fabricmanager version 550.54.14 and driver 550.54.15 do not match, so CUDA fails on the A100 machine",
             "Error 802 on the HGX node, starting nvidia-fabricmanager fixed it",
             "torch.cuda.is_available() False on 8xA100 SXM; the fabric manager service was not running",
+            "Error 802, запуск nvidia-fabricmanager помог",
         ),
     ),
     "vgpu unlicensed": (
@@ -717,6 +733,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "wsl -l -v shows VERSION 1, so CUDA is not available: Found no NVIDIA driver on your system",
             "WSL kernel 4.19.128-microsoft-standard; NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver",
             "No CUDA inside WSL, `wsl --update` fixed it",
+            "WSL 里没有 CUDA，wsl --update 之后解决",
         ),
     ),
     "shm too small": (
@@ -736,6 +753,8 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "pod: OSError: [Errno 28] No space left on device: '/dev/shm/torch_1'",
             "DataLoader worker killed by bus error in docker; running with --ipc=host fixed it.",
             "Workers died with bus error, the cure was --shm-size=8g",
+            "DataLoader 报 bus error，加 --shm-size=8g 解决了",
+            "Bus error du DataLoader dans docker, résolu avec --ipc=host",
         ),
     ),
     "gpu exclusive mode": (
@@ -818,5 +837,11 @@ QUIET: tuple[str, ...] = (
     "Changelog 1.2: fixed a bug where LD_LIBRARY_PATH was ignored by the launcher",
     "Finally works: torch 2.5.1+cu124 sees my RTX 4090, is_available() True.",
     "To use the GPU in docker you need to pass --gpus all, see the README.",
+    "已经装好了，RTX 4090 在 docker 里用 --gpus all 一切正常。",
+    "Всё работает: torch 2.5.1+cu124, RTX 3090, драйвер 550.",
+    "Läuft alles: torch 2.6, Treiber 560, RTX 4080, is_available() True.",
+    "Wir aktualisieren den Treiber nächste Woche, weil die IT es so plant.",
+    "Thanks, that fixed it!",
+    "Fixed in 2.3.1, closing.",
 )
 """Reports about which nothing of severity error or warning may be said."""
