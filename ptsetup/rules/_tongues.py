@@ -84,7 +84,7 @@ PYTHON_NOT_SERVED = (
 
 CURED = (
     r"解决|解決|就好了|就行了|好了|恢复|恢復|正常了|直った|直りました|治った|해결|помог\w*|решил\w*|решен\w*|заработал\w*|gel[öo]st|behoben|geholfen|(?:geht|ging|läuft|funktioniert) (?:\S+ )?(?:wieder|jetzt|es)"
-    r"|r[ée]solu\w*|r[ée]gl[ée]\w*|corrig[ée]\w*|solucion\w*|resuel\w*|resolvid\w*|resolveu|arregl\w*|risolt\w*|funcion(?:a|ó|ou) (?:ahora|agora|de nuevo|de novo)"
+    r"|r[ée]solu\w*|r[ée]gl[ée]\w*|corrig[ée]\w*|solucion\w*|resuel\w*|resolvid\w*|resolvi[oó]\b|resolveu|arregl\w*|risolt\w*|funcion(?:a|ó|ou) (?:ahora|agora|de nuevo|de novo)"
 )
 """It has helped."""
 
