@@ -71,6 +71,12 @@ ENTRIES = (
         "index and scatter kernels, atomics",
     ),
     _entry(
+        "tensor.sizes",
+        "odd sizes and layouts",
+        "50 operations over 20 shapes in blocks, transposed, with holes and channels_last, against elementary sums",
+        "ATen's kernels for large, odd or strided tensors (vector tails, threads, layouts)",
+    ),
+    _entry(
         "tensor.places",
         "options of indexing, strides",
         "factors, sides, negative steps, triangles, tensors that are no block of memory, against lists",
@@ -336,6 +342,12 @@ ENTRIES = (
         "oneDNN; cuDNN; MIOpen; MPS",
     ),
     _entry("conv.pool", "pooling, padding, fold", "pooling and padding modes, exactly", _KERNELS),
+    _entry(
+        "conv.sizes",
+        "batches of images",
+        "convolution, pooling and norms over batches of many sizes, and numbers far from zero",
+        "oneDNN; cuDNN; MIOpen; MPS; the kernels of norms",
+    ),
     _entry(
         "pool.options",
         "options of pooling, folding",

@@ -161,6 +161,11 @@ def autograd_book(kit, worst):
     module(kit.of([[1.0, 2.0]])).sum().backward()
     module.zero_grad()
     worst.equal(all(p.grad is None or not bool(p.grad.abs().sum()) for p in module.parameters()), "Module.zero_grad() clears")
+    if kit.version >= (2, 0):
+        worst.equal(all(p.grad is None for p in module.parameters()) and w.grad is None, "zero_grad() takes the gradients away")
+        (w * w).sum().backward()
+        optimizer.zero_grad(set_to_none=False)
+        worst.equal(w.grad is not None and not any(plain(w.grad)), "zero_grad(set_to_none=False) leaves zeros")
     _modes(kit, worst, w)
     _versions(kit, worst)
     _graphs(kit, worst)

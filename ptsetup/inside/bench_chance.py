@@ -70,6 +70,12 @@ def _limits(kit, worst):
     ):
         worst.equal(low <= float(draws.min()) and float(draws.max()) <= high, "limits of %s" % name)
         worst.add(abs(flat(draws) - mean) / (spread / math.sqrt(count)), 6, "sigma", "mean of %s" % name)
+    up = torch.randint(6, (5000,), **on)
+    worst.equal(int(up.min()) == 0 and int(up.max()) == 5, "randint of one limit")
+    worst.equal(torch.randint(6, (2,), dtype=torch.int32, **on).dtype == torch.int32, "randint in another dtype")
+    if kit.has_float64:
+        for name, fine in (("rand", torch.rand(64, dtype=torch.float64, **on)), ("randn", torch.randn(64, dtype=torch.float64, **on)), ("uniform_", torch.zeros(64, dtype=torch.float64, **on).uniform_())):
+            worst.equal(int((fine != fine.float().double()).sum()) > 50, "%s in float64 has more digits than float32" % name)
     rows = torch.multinomial(kit.of([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), 500, True)
     worst.equal(not bool(rows[0].any()) and bool(rows[1].all()), "multinomial of rows")
     worst.add(abs(float(rows[2].float().mean()) - 0.5) / (0.5 / math.sqrt(500)), 6, "sigma", "multinomial of rows, even weights")

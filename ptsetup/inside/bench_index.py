@@ -78,6 +78,9 @@ def _large_sort(kit, worst):
     mixed = torch.randperm(50000, generator=kit.rng(4)).to(kit.device)
     worst.equal(plain(mixed.sort()[0]) == list(range(50000)), "sort of 50,000")
     worst.equal(plain(mixed.to(torch.float32).topk(3)[0]) == [49999.0, 49998.0, 49997.0], "topk of 50,000")
+    places = dict((number, place) for place, number in enumerate(plain(mixed)))
+    worst.equal(plain(mixed.topk(3)[1]) == [places[n] for n in (49999, 49998, 49997)], "places of topk of 50,000")
+    worst.equal(plain(mixed.sort()[1][:3]) == [places[n] for n in (0, 1, 2)] and int(mixed.argmax()) == places[49999], "places of a sort of 50,000")
     worst.equal(plain(torch.cumsum(mixed.sort()[0], 0)[-1:]) == [49999 * 25000], "cumsum of 50,000")
 
 

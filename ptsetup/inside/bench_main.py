@@ -59,6 +59,7 @@ TOPICS = (
     "chance",
     "wraps",
     "scales",
+    "sizes",
     "gpu",
 )
 """Modules bench_TOPIC.py beside this file, loaded by their path: no folder of ours stays on the import path."""

@@ -196,6 +196,10 @@ def _dtypes(kit, worst):
         worst.equal(int(x[:2].prod()) == size * size, "prod of %s" % name)
         if kit.has_float64:
             worst.same(x.mean(dtype=torch.float64), float(size), "mean of %s" % name)
+    truths = kit.of([True, False, True, True], torch.bool)
+    worst.same([torch.cumsum(truths, 0), truths.sum(), truths.cumsum(0)[-1], truths.to(torch.float32).mean()], [[1, 1, 2, 3], 3, 3, 0.75], "sums of truths")
+    worst.same([torch.cumsum(truths, 0, dtype=torch.float32), torch.cumprod(kit.whole(2, 3, 4), 0), torch.prod(truths)], [[1.0, 1.0, 2.0, 3.0], [2, 6, 24], 0], "running sums in another dtype, products")
+    worst.same([kit.whole(3, 9, 4, 9).argmax(), kit.whole(3, 1, 4, 1).argmin(), kit.whole(3, 9, 4).max(), kit.whole(3, 9, 4).median(), kit.whole(5, 3).sort()[1]], [1, 1, 9, 4, [1, 0]], "extremes of whole numbers")
     worst.equal(kit.of([0.5, 0.75]).sum(dtype=torch.int64).item() == 0, "sum, dtype: turned first")
     worst.refuses(lambda: kit.whole(1, 2).mean(), RuntimeError, "a mean of whole numbers without a dtype")
     worst.same([kit.whole(1, 2).float().mean(), kit.whole(3, 4).sum(dtype=torch.float32)], [1.5, 7.0], "sum in another dtype")

@@ -167,7 +167,23 @@ def activation_options(kit, worst):
     kit.compare(worst, torch.nn.Softmax2d()(cube).sum(1), [[[1.0] * 2] * 2] * 2, 16, "Softmax2d: shares of channels")
     want = [[ATTEND([plain(cube.cpu().double())[b][c][0][j] for c in range(3)])[1] for j in (0, 1)] for b in (0, 1)]
     kit.compare(worst, f.softmax(cube, -3)[:, 1, 0], want, 32, "softmax of a middle dimension")
+    _written(kit, worst)
     _drawn(kit, worst)
+
+
+def _written(kit, worst):
+    """What is asked to write in place does, and gives that tensor back."""
+    torch, f = kit.torch, kit.torch.nn.functional
+    for name, call in (
+        ("relu", lambda t: f.relu(t, inplace=True)), ("nn.ReLU", torch.nn.ReLU(inplace=True)), ("silu", lambda t: f.silu(t, inplace=True)), ("relu6", lambda t: f.relu6(t, inplace=True)),
+        ("hardswish", lambda t: f.hardswish(t, inplace=True)), ("threshold", lambda t: f.threshold(t, 0.0, 0.5, inplace=True)), ("dropout", lambda t: f.dropout(t, 0.5, True, inplace=True)),
+        ("nn.Dropout", torch.nn.Dropout(0.5, inplace=True)), ("celu", lambda t: f.celu(t, 1.0, inplace=True)), ("mish", lambda t: f.mish(t, inplace=True)),
+        ("leaky_relu", lambda t: f.leaky_relu(t, 0.1, inplace=True)), ("selu", lambda t: f.selu(t, inplace=True)), ("dropout2d", lambda t: f.dropout2d(t, 0.5, True, inplace=True)),
+    ):
+        given = torch.linspace(-2, 2, 64, device=kit.device).reshape(1, 16, 2, 2)
+        before, memory = plain(given), given.data_ptr()
+        out = call(given)
+        worst.equal(plain(out) == plain(given) != before and out.data_ptr() == memory, "%s in place" % name)
 
 
 def _drawn(kit, worst):

@@ -113,14 +113,16 @@ def _states(kit, worst, kind, name, options, dtype):
 def _cells(kit, worst, kind, name, options):
     torch = kit.torch
     cell = getattr(torch.nn, name + "Cell")(4, 3, **options).to(kit.device)
-    x, h, c = kit.to(kit.randn(1, 4, salt=126)), kit.to(kit.randn(1, 3, salt=127)), kit.to(kit.randn(1, 3, salt=128))
+    x, h, c = kit.to(kit.randn(3, 4, salt=126)), kit.to(kit.randn(3, 3, salt=127)), kit.to(kit.randn(3, 3, salt=128))
     got = cell(x, (h, c) if name == "LSTM" else h)
     weights = [plain(p.detach().cpu().double()) for p in (cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh)]
-    lists = [kit.numbers(t) for t in (x, h, c)]
-    want, cell_state = _step(kind, weights, lists[0], lists[1], lists[2])
-    kit.compare(worst, (got[0] if name == "LSTM" else got)[0], want, 32, "a cell of %s" % kind, least=SIZE)
+    found = [_step(kind, weights, *rows) for rows in zip(*[plain(t.cpu().double()) for t in (x, h, c)])]
+    kit.compare(worst, got[0] if name == "LSTM" else got, [row[0] for row in found], 32, "a cell of %s" % kind, least=SIZE)
     if name == "LSTM":
-        kit.compare(worst, got[1][0], cell_state, 32, "state of an LSTM cell")
+        kit.compare(worst, got[1], [row[1] for row in found], 32, "state of an LSTM cell", least=SIZE)
+    without = cell(x)
+    bare = [_step(kind, weights, row, [0.0] * 3, [0.0] * 3)[0] for row in plain(x.cpu().double())]
+    kit.compare(worst, without[0] if name == "LSTM" else without, bare, 32, "a cell of %s without a state" % kind, least=SIZE)
 
 
 def _ends(kit, worst):

@@ -22,8 +22,46 @@ def optim_options(kit, worst):
         # 2^30 eps of float64 are two of float32
         bound = lambda dtype, name=label: 1 << 30 if _is_coarse(kit, name, dtype) else 1024
         OPTIM._run(kit, worst, label, OPTIM._Build(getattr(optim, cls), **settings), reference, 6, bound)
+    _together(kit, worst)
     _sparse(kit, worst)
     _plain_lbfgs(kit, worst)
+
+
+def _count(shape):
+    count = 1
+    for size in shape:
+        count *= size
+    return count
+
+
+def _together(kit, worst):
+    """Many parameters of one optimizer, from single numbers to cubes, in two groups: each is moved as if it were alone."""
+    torch = kit.torch
+    shapes = ((), (1,), (3,), (1, 1), (2, 3), (5, 1, 2), (33,), (130,))
+    for name, settings, reference in (
+        ("SGD", {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.1}, OPTIM._sgd(0.1, 0.9, 0.1)),
+        ("Adam", {"lr": 0.02, "weight_decay": 0.1, "amsgrad": True}, OPTIM._adam(0.02, coupled=0.1, amsgrad=True)),
+        ("AdamW", {"lr": 0.02, "weight_decay": 0.1}, OPTIM._adam(0.02, decoupled=0.1)),
+        ("RMSprop", {"lr": 0.02, "alpha": 0.9, "momentum": 0.5}, OPTIM._rmsprop(0.02, 0.9, 0.5)),
+        ("Adagrad", {"lr": 0.1, "weight_decay": 0.1}, _adagrad(0.1, decay=0.1)),
+    ):
+        for variant, options in OPTIM._variants(kit, getattr(torch.optim, name)):
+            parameters = [torch.nn.Parameter(kit.to(kit.randn(200, salt=701 + n)[: _count(shape)].reshape(shape))) for n, shape in enumerate(shapes)]
+            updates = [reference(kit.numbers(p)) for p in parameters]
+            label = "%s of many, %s" % (name, variant)
+            try:
+                optimizer = getattr(torch.optim, name)([{"params": parameters[:3]}, {"params": parameters[3:]}], **dict(settings, **options))
+                for number in (1, 2, 3):
+                    for n, p in enumerate(parameters):
+                        p.grad = kit.to(kit.randn(200, salt=711 + n + 20 * number)[: p.numel()].reshape(p.shape))
+                    given = [kit.numbers(p.grad) for p in parameters]
+                    optimizer.step()
+                    for p, update, gradient in zip(parameters, updates, given):
+                        kit.compare(worst, p, update(number, gradient), 512, "%s, %s, step %d" % (label, list(p.shape), number))
+            except (RuntimeError, TypeError, ValueError) as reason:
+                if variant in ("as chosen", "for-loop") or (kit.device.type == "cpu" and variant == "foreach"):
+                    raise
+                worst.data.setdefault("left out", []).append("%s: %s" % (label, str(reason).split("\n")[0][:80]))
 
 
 def _is_coarse(kit, label, dtype):

@@ -25,6 +25,9 @@ def data_options(kit, worst):
     if hasattr(data, "StackDataset"):
         stacked = data.StackDataset(a=range(3), b=range(5, 8))
         worst.equal(stacked[1] == {"a": 1, "b": 6} and len(stacked) == 3, "StackDataset")
+    pairs = data.TensorDataset(torch.arange(6), torch.arange(6) * 10)
+    worst.same([plain(pairs[1:4]), plain(pairs[-1]), plain(pairs[[0, 5]])], [[[1, 2, 3], [10, 20, 30]], [5, 50], [[0, 5], [0, 50]]], "parts of a TensorDataset")
+    worst.refuses(lambda: data.TensorDataset(torch.zeros(2), torch.zeros(3)), AssertionError, "a TensorDataset of unequal lengths")
     one, two, other = (list(data.RandomSampler(range(40), generator=torch.Generator().manual_seed(s))) for s in (3, 3, 4))
     worst.equal(one == two != other, "the generator decides the order of RandomSampler")
     worst.same(len(list(data.RandomSampler(range(5), num_samples=13, generator=kit.rng(522)))), 13, "RandomSampler, num_samples")
@@ -109,6 +112,12 @@ def save_options(kit, worst):
         model.load_state_dict(low, assign=True)
         worst.equal(model[0].weight.dtype == torch.bfloat16 and model[0].weight.requires_grad, "assign takes the tensors themselves")
         worst.equal(model[0].weight.data_ptr() == low["0.weight"].data_ptr(), "assign shares their memory")
+    for name in ("half", "bfloat16", "float") + (("double",) if kit.has_float64 else ()):
+        turned = getattr(copy.deepcopy(model), name)()
+        kind = {"half": "float16", "double": "float64", "float": "float32"}.get(name, name)
+        floating = [t for t in turned.state_dict().values() if t.is_floating_point()]
+        worst.equal(len(floating) == 6 and all(t.dtype == getattr(torch, kind) for t in floating), "%s() turns weights, biases and statistics" % name)
+        worst.equal(turned[1].num_batches_tracked.dtype == torch.int64, "%s() leaves counts alone" % name)
     _places(kit, worst)
     _own_state(kit, worst)
     _optimizer_state(kit, worst)

@@ -2,7 +2,7 @@
 
 import pathlib
 
-from tests.bench import more_defects
+from tests.bench import more_defects, option_defects
 
 STARTUP = '''
 import importlib.abc, importlib.machinery, os, sys
@@ -384,6 +384,7 @@ CAUGHT = {
     "init_wrong": ("linear.init", "generators"),
     "vmap_scaled": ("func.transforms", "functorch"),
     **more_defects.CAUGHT,
+    **option_defects.CAUGHT,
 }
 """Defect -> the check that turns red (of several names, one of them does), and a word of what it points to."""
 
@@ -392,5 +393,5 @@ def folder(place: pathlib.Path) -> pathlib.Path:
     """A folder for PYTHONPATH that holds the startup file and the defects."""
     place.mkdir(parents=True, exist_ok=True)
     (place / "sitecustomize.py").write_text(STARTUP)
-    (place / "defects.py").write_text(DEFECTS + more_defects.MORE)
+    (place / "defects.py").write_text(DEFECTS + more_defects.MORE + option_defects.OPTIONS)
     return place
