@@ -37,7 +37,7 @@ def request_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "gpus",
             multiple=True,
             metavar="GPU",
-            help="Describe a GPU by its name, capability (8.6) or target (gfx1100); a small number picks one of this machine's. Repeatable.",
+            help="Describe a GPU by its name, capability (8.6) or target (gfx1100); a small number picks one of this machine. Repeatable.",
         ),
         click.option("--os", "system", type=SYSTEMS, help="Describe a machine: its system."),
         click.option("--os-version", metavar="VERSION", help="Its version of macOS, Windows or the distribution."),
