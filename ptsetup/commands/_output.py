@@ -2,9 +2,12 @@
 
 import contextlib
 import os
-import pathlib
+from typing import TYPE_CHECKING
 
 from ptsetup.errors import PtsetupError
+
+if TYPE_CHECKING:
+    import pathlib
 
 
 def check(name: str | None) -> None:
@@ -15,6 +18,8 @@ def check(name: str | None) -> None:
     """
     if not name:
         return
+    import pathlib  # slow, as below
+
     path = pathlib.Path(name)
     if path.is_dir():
         raise PtsetupError(f"{name} cannot be written: it is a folder.", hint="Name a file in it.")
@@ -31,7 +36,8 @@ def write(name: str, data: bytes) -> None:
     Raises:
         PtsetupError: it cannot be written.
     """
-    import tempfile  # slow: it brings what a verdict on the screen does not need
+    import pathlib
+    import tempfile  # slow: they bring what a verdict on the screen does not need
 
     path = pathlib.Path(name)
     try:
@@ -53,7 +59,7 @@ def write(name: str, data: bytes) -> None:
         raise PtsetupError(f"{name} cannot be written: {problem.strerror}.", hint="Name another file.") from None
 
 
-def _mode(path: pathlib.Path) -> int:
+def _mode(path: "pathlib.Path") -> int:
     """Permission bits of the file that is replaced, else what a new file would have."""
     if path.is_file():
         return path.stat().st_mode & 0o777

@@ -69,9 +69,16 @@ def test_nor_is_one_in_an_address_that_is_refused():
     assert (done.returncode, "s3cret" in done.stderr) == (2, False)
 
 
-def test_a_folder_as_index_is_told_how_an_address_names_it(tmp_path):
-    done = ptsetup("plan", "--os", "linux", "--index-url", str(tmp_path))
-    assert (done.returncode, tmp_path.as_uri() in done.stderr) == (2, True)
+def test_a_folder_as_index_is_taken_as_the_address_that_names_it(tmp_path):
+    done = ptsetup("plan", "--os", "linux", "--index-url", str(tmp_path), "--format", "shell")
+    assert f"--index-url {tmp_path.as_uri()} " in done.stdout
+
+
+def test_a_bare_name_as_index_is_told_how_an_address_names_a_folder(tmp_path):
+    (tmp_path / "wheels").mkdir()
+    argv = [sys.executable, "-m", "ptsetup", "plan", "--os", "linux", "--index-url", "wheels"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, (tmp_path / "wheels").as_uri() in done.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("address", ["HTTPS://host.example/whl", "file:///srv/whl"])
