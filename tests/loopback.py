@@ -27,6 +27,7 @@ class Index:
         self.faults: dict[str, object] = {}
         self.asked: list[str] = []
         self.authorizations: list[str] = []
+        self.proxy_logins: list[str] = []
         self.wants_login: str | None = None
         self.held = threading.Event()
         self.release = threading.Event()
@@ -59,6 +60,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         path = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path).strip("/")
         self.index.asked.append(path)
         self.index.authorizations.append(self.headers.get("Authorization", ""))
+        self.index.proxy_logins.append(self.headers.get("Proxy-Authorization", ""))
         if self.index.wants_login and self.headers.get("Authorization") != self.index.wants_login:
             self._send(401, b"", extra={"WWW-Authenticate": 'Basic realm="x"'})
             return

@@ -102,6 +102,7 @@ def is_allowed(fix: Fix, *, is_environment: bool) -> bool:
 def keep_freeze(snapshot: Snapshot) -> str | None:
     """Write the versions of everything that is installed into the environment's folder; its path, None when that is not possible."""
     from ptsetup import run
+    from ptsetup.probes import environ
 
     target = snapshot.target
     if target is None or not target.executable or not target.prefix:
@@ -112,8 +113,10 @@ def keep_freeze(snapshot: Snapshot) -> str | None:
     if not done.is_ok or not done.stdout:
         return None
     path = pathlib.Path(target.prefix) / time.strftime("ptsetup-freeze-%Y%m%dT%H%M%SZ.txt", time.gmtime())
+    # an editable project is named by the address of its repository, which may hold a token
+    lines = [environ.harmless(line) for line in done.stdout.splitlines()]
     try:
-        path.write_text(done.stdout, encoding="utf-8")
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     except OSError:
         return None
     return str(path)
@@ -158,10 +161,13 @@ def _install(fix: Fix, snapshot: Snapshot, options: dict[str, Any], terminal: Te
     from ptsetup import index, install
     from ptsetup.install.proof import prover
     from ptsetup.plan import Request
+    from ptsetup.probes import pip_settings
 
     wheels = index.load(options["index_file"])
     target = snapshot.target
-    settings = install.Settings.of(target.pip if target else None)
+    # the Snapshot's have no passwords
+    told = pip_settings.read(target.executable) if target and target.executable else None
+    settings = install.Settings.of(told or (target.pip if target else None))
     request = Request(packages=_remedies.packages_of(fix, snapshot), backend=fix.needs_backend or "auto")
     plan = install.prepare(snapshot, request, wheels, settings, terminal.log)
     if plan.outcome != "install":

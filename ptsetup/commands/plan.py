@@ -119,8 +119,9 @@ def _made(snapshot: Any, request: Any, wheels: Any, *, is_here: bool, is_to_type
     from ptsetup import install
 
     pip = snapshot.target.pip if snapshot.target else None
-    made = install.confirm(snapshot, request, wheels, install.Settings.of(pip))
-    return install.as_shown(made, install.Settings.of(_with_login(snapshot))) if is_here and is_to_type else made
+    settings = install.Settings.of(_with_login(snapshot) if is_here else pip)
+    made = install.confirm(snapshot, request, wheels, settings)
+    return install.as_shown(made, settings) if is_here and is_to_type else made
 
 
 def _with_login(snapshot: Any) -> Any:

@@ -160,6 +160,36 @@ def test_a_freeze_is_kept_in_the_environment(environment):
     assert "thing==1.0" in pathlib.Path(path).read_text()
 
 
+def test_a_freeze_holds_no_token(environment, monkeypatch):
+    """An editable project is named by the address of its repository."""
+    from ptsetup import run
+
+    line = "-e git+https://t0ken@git.example/a/b.git@abc#egg=b"
+    done = run.Completed(argv=(), ending="exited", exit_code=0, stdout=f"{line}\nthing==1.0\n")
+    monkeypatch.setattr(run, "run", lambda *_, **__: done)
+    target = builders.target(executable=str(environment), prefix=str(environment.parents[1]))
+    path = _mending.keep_freeze(builders.machine(target=target))
+    assert pathlib.Path(path).read_text() == "-e git+https://git.example/a/b.git@abc#egg=b\nthing==1.0\n"
+
+
+def test_another_build_is_fetched_with_the_passwords_of_the_settings(monkeypatch):
+    """The Snapshot has none of them."""
+    from ptsetup import install
+
+    monkeypatch.setenv("PIP_INDEX_URL", "https://me:s3cret@host.example/simple")
+    seen = []
+
+    def prepare(*words):
+        seen.append(words[3])
+        raise InstallFailed("no further")
+
+    monkeypatch.setattr(install, "prepare", prepare)
+    snapshot = builders.machine(target=builders.target(executable=sys.executable))
+    with pytest.raises(InstallFailed, match="no further"):
+        _mending._install(Fix(text="x", needs_plan=("torch",)), snapshot, {"index_file": None}, Terminal())
+    assert seen[0].index_url == "https://me:s3cret@host.example/simple"
+
+
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [

@@ -12,7 +12,7 @@ import pytest
 
 from ptsetup.install.settings import Settings, environment
 from tests.install.world import World, torch_wheel
-from tests.loopback import Index, serve, wheel
+from tests.loopback import Index, login, serve, wheel
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the stand-in wheels are Linux wheels")
 
@@ -196,6 +196,25 @@ def test_with_no_index_only_wheels_at_hand_are_taken(world):
         assert done.returncode == 0, done.stderr
         assert (proxy.asked, "no-index" in done.stderr) == ([], True)
     assert world.installed().items() >= {"torch": "2.13.0+cpu", "filelock": "3.0"}.items()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="torch 2.15.0 needs Python 3.11")
+def test_a_plan_asks_through_a_proxy_with_its_login(world):
+    """An announced build is asked for before it is promised."""
+    with serve() as proxy:
+        proxy.add("whl/cpu/torch", torch_wheel(world.wheels, "2.15.0+cpu"))
+        env = configured(world, f"proxy = {proxy.url.replace('//', '//me:s3cret@')}", installer="uv")
+        argv = [*world.argv()[:3], "plan", "--python", str(world.python), "--backend", "cpu"]
+        done = subprocess.run(
+            [*argv, "--mirror", "http://127.0.0.3:1/whl"],
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        assert "asked just now" in " ".join(done.stdout.split()), done.stdout + done.stderr
+        assert proxy.proxy_logins == [login("me", "s3cret")]
 
 
 def test_a_proxy_that_refuses_is_named(world):
