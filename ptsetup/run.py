@@ -28,8 +28,15 @@ KILL_WAIT_S = 2.0
 GRACE_S = 10.0
 """How long an installer that was told to end may clean up."""
 
+END_WAIT_S = 1.0
+"""How long our own end waits for children that are being started at that moment."""
+
+_starting: "set[Child]" = set()
 _running: "set[Child]" = set()
-"""Children that have not been waited for yet, of all threads."""
+"""Children of all threads that are being started, and those that have not been waited for yet."""
+
+_is_over = False
+"""We are ending: nothing is started any more."""
 
 
 class Completed(NamedTuple):
@@ -74,15 +81,19 @@ class Child:
         self._problem = ""
         self._streams: tuple[IO[bytes], ...] = ()
         self._process: subprocess.Popen[bytes] | None = None
+        _starting.add(self)
         try:
             self._streams = (_spool(), _spool())
             self._process = self._start(env, cwd)
+            _running.add(self)
         except (OSError, ValueError) as problem:
             self._problem = str(problem)
-            return
-        _running.add(self)
+        finally:
+            _starting.discard(self)
 
     def _start(self, env: Mapping[str, str] | None, cwd: str | os.PathLike[str] | None) -> "subprocess.Popen[bytes]":
+        if _is_over:
+            raise OSError("ptsetup is ending")
         return subprocess.Popen(
             self.argv,
             stdin=subprocess.DEVNULL,
@@ -170,7 +181,15 @@ class Child:
 
 
 def end_all() -> None:
-    """Kill every child that is still at work: one of a thread that nobody waits for any more would live on without us."""
+    """Kill every child that is still at work: one of a thread that nobody waits for any more would live on without us.
+
+    For the very end of our process: none can be started after it.
+    """
+    global _is_over  # noqa: PLW0603 - a process ends once
+    _is_over = True
+    end = time.monotonic() + END_WAIT_S
+    while _starting and time.monotonic() < end:
+        time.sleep(0.001)
     for child in tuple(_running):
         child.kill()
 

@@ -2,12 +2,15 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
 
 from ptsetup import cli, replay
+from tests import standins
+from tests.test_run import has_ended
 
 
 def run(capsys, *words):
@@ -108,3 +111,29 @@ def test_a_closed_reader_ends_it_quietly():
     done = subprocess.run(command, shell=True, capture_output=True, check=True, timeout=120)  # noqa: S602 - a pipe is wanted
     assert done.stdout == b'{\n  "schem'
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="NVML's stand-in is a library of Linux")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "kill"])
+def test_an_interrupted_look_leaves_no_vendor_s_program_behind(tmp_path, number):
+    """It runs in a group of its own, below a thread that nobody waits for any more."""
+    told, folder = tmp_path / "told", tmp_path / "bin"
+    os.mkfifo(told)
+    folder.mkdir()
+    (folder / "nvidia-smi").write_text(f"#!/bin/sh\necho $$ > '{told}'\nexec sleep 600\n")
+    (folder / "nvidia-smi").chmod(0o755)
+    broken = standins.environment(standins.nvml(tmp_path / "nvml", init_rc=18))
+    env = {**os.environ, **broken, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+    argv = [sys.executable, "-m", "ptsetup", "snapshot", "--no-import", "--python", sys.executable]
+    running = subprocess.Popen(
+        argv,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    pid = int(told.read_text())
+    os.killpg(running.pid, number)
+    assert running.wait() == 130
+    assert has_ended(pid)
