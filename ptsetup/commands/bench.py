@@ -85,6 +85,7 @@ def command(
     terminal: Terminal = ctx.obj
     names, left_out = split(only), split(skip)
     _known((*names, *left_out))
+    _is_device(device)
     if is_schema:
         terminal.result_bytes(render.schema())
         return
@@ -210,6 +211,23 @@ def interpreter(python: str | None) -> str:
 def split(names: tuple[str, ...]) -> tuple[str, ...]:
     """``("a,b", "c")`` -> ``("a", "b", "c")``."""
     return tuple(part.strip() for name in names for part in name.split(",") if part.strip())
+
+
+def _is_device(name: str) -> None:
+    """A name of the kind that torch gives its devices; whether it is there, only the target can tell.
+
+    Raises:
+        RequestError: it is none.
+    """
+    import re
+
+    from ptsetup.errors import RequestError
+
+    if not re.fullmatch(r"auto|(?:cpu|cuda|xpu|mps)(?::\d+)?", name):
+        raise RequestError(
+            f"--device {name!r} is no device.",
+            hint="Write auto, cpu, cuda (also for ROCm), cuda:1, xpu or mps.",
+        )
 
 
 def _known(names: tuple[str, ...]) -> None:

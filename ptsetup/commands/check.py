@@ -23,7 +23,7 @@ from ptsetup.terminal import Terminal
     default="text",
     help="How to print it; github: annotations of a workflow, junit and sarif: files for what reads them.",
 )
-@click.option("--output", metavar="FILE", help="Write the result there; the verdict goes to stderr.")
+@_options.output("Write the result there; the verdict goes to stderr.")
 @click.option(
     "--select",
     multiple=True,

@@ -43,7 +43,7 @@ def codes(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...])
 @click.option(
     "--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", help="How to print it."
 )
-@click.option("--output", metavar="FILE", help="Write the result there; the verdict goes to stderr.")
+@_options.output("Write the result there; the verdict goes to stderr.")
 @click.option(
     "--select",
     multiple=True,

@@ -130,6 +130,9 @@ def _guesses(found: list[Any], taught: Sequence[Any], form: str, terminal: Termi
         body = msgspec.json.encode({"schema": render.SCHEMA, "guesses": found, "lessons": taught})
         terminal.result_bytes(msgspec.json.format(body, indent=2) + b"\n")
         return
+    if form == "markdown":
+        terminal.result(render.guesses_as_markdown(found, taught))
+        return
     if taught:
         terminal.result(render.lessons(taught, terminal.style, width=terminal.width))
     if found or not taught:

@@ -12,7 +12,7 @@ from ptsetup.terminal import Terminal
 @click.command()
 @_options.python("to look at")
 @click.option("--share", is_flag=True, help="Mask user and host names, home folders, addresses, ids and serials.")
-@click.option("--output", metavar="FILE", help="Write it there, whole or not at all.")
+@_options.output("Write it there, whole or not at all.")
 @click.option("--schema", "is_schema", is_flag=True, help="Print the JSON Schema of a Snapshot and look at nothing.")
 @click.option("--no-import", is_flag=True, help="Never import torch: much faster.")
 @click.option(

@@ -133,6 +133,17 @@ def lessons(told: Sequence[Lesson], style: Style, *, width: int = 80) -> str:
     return "\n".join(lines) + "\n"
 
 
+def guesses_as_markdown(told: Sequence[Guess], taught: Sequence[Lesson]) -> str:
+    """The same as a list that fits into an issue."""
+    lines = [f"- **{lesson.name}**: {lesson.fact} Use {lesson.use}." for lesson in taught]
+    lines += [f"- **{g.code} {g.slug}** ({_mark(g)}): {g.title}. {g.why}" for g in told]
+    return "\n".join(lines or [UNKNOWN]) + "\n"
+
+
+def _mark(guess: Guess) -> str:
+    return "found by its facts" if guess.is_found else "its words fit"
+
+
 def _labelled(label: str, command: str, width: int) -> list[str]:
     """A line to copy beside its label; below it where both do not fit, since such a line is never broken."""
     line = f"  {label} {command}"
@@ -146,8 +157,7 @@ def guesses(told: Sequence[Guess], style: Style, *, width: int = 80) -> str:
         return "\n".join((UNKNOWN, *more, "  ptsetup doctor --from FILE")) + "\n"
     lines = ["This points to:", ""]
     for guess in told:
-        mark = "found by its facts" if guess.is_found else "its words fit"
-        lines += wrap(f"{guess.title} ({mark}).", width, f"{style(guess.code, bold=True)}  ", " " * 7)
+        lines += wrap(f"{guess.title} ({_mark(guess)}).", width, f"{style(guess.code, bold=True)}  ", " " * 7)
         lines += wrap(guess.why, width, " " * 7)
     lines += ["", f"Read on: ptsetup explain {told[0].code}", "Look at this machine: ptsetup doctor"]
     return "\n".join(lines) + "\n"

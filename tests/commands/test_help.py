@@ -107,3 +107,22 @@ def test_the_list_of_checks_is_there_for_programs(call):
     assert code == 0
     assert [check["name"] for check in told["checks"]] == [entry.name for entry in ENTRIES]
     assert all(check["proves"] and check["reveals"] for check in told["checks"])
+
+
+def test_a_dash_as_the_file_is_stdout(call, tmp_path):
+    for words in (("snapshot", "--no-import"), ("doctor", "--no-import", "--format", "json")):
+        _, out, _ = call(*words, "--output", "-")
+        assert json.loads(out)["schema"] == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:x", "", "rocm", "0"])
+def test_what_is_no_device_is_told_before_an_interpreter_is_started(call, device):
+    code, out, err = call("bench", "--device", device, "--python", "/nowhere/python")
+    assert (code, out, "is no device" in err) == (2, "", True)
+
+
+def test_an_error_text_is_explained_in_markdown(call):
+    code, out, _ = call("explain", "--format", "markdown", "Torch not compiled with CUDA enabled")
+    assert (code, out.startswith("- **PT401 cpu-wheel-on-gpu-machine** (")) == (0, True)
+    assert call("explain", "--format", "markdown", "the printer is on fire")[0] == 1
