@@ -79,7 +79,6 @@ def command(
     Exit codes: 0 right, 1 a check failed or --compare found it slower, 2 wrong use, 3 nothing could be tested.
     """
     from ptsetup import bench
-    from ptsetup.commands import _output
     from ptsetup.render import bench as render
 
     terminal: Terminal = ctx.obj
@@ -92,8 +91,7 @@ def command(
     if is_list:
         _list(form, terminal)
         return
-    for name in (page, save):
-        _output.check(name)
+    _can_be_kept((page, save), is_asked=bool(save or compare), names=names, left_out=left_out)
     keeping = _Keeping(save, compare, repeat)
     progress = Progress(terminal)
     report = bench.prove(
@@ -112,6 +110,28 @@ def command(
     _show(terminal, report, form, page)
     is_slower = report.comparison is not None and report.comparison.is_slower
     ctx.exit(1 if report.failed or is_slower else 3 if report.verdict == "untested" else 0)
+
+
+def _can_be_kept(
+    files: tuple[str | None, ...], *, is_asked: bool, names: tuple[str, ...], left_out: tuple[str, ...]
+) -> None:
+    """Look before a minute is measured whether the files can be written, and whether there will be anything to keep or compare.
+
+    Raises:
+        RequestError: speed is left out.
+        PtsetupError: a file cannot be.
+    """
+    from ptsetup.commands import _output
+    from ptsetup.errors import RequestError
+
+    for file in files:
+        _output.check(file)
+    is_timed = not names or any(name.partition(".")[0] == "speed" for name in names)
+    if is_asked and ("speed" in left_out or not is_timed):
+        raise RequestError(
+            "--save and --compare are about speed, which --only or --skip leaves out.",
+            hint="Add the group: --only speed",
+        )
 
 
 def _list(form: str, terminal: Terminal) -> None:

@@ -126,3 +126,12 @@ def test_an_error_text_is_explained_in_markdown(call):
     code, out, _ = call("explain", "--format", "markdown", "Torch not compiled with CUDA enabled")
     assert (code, out.startswith("- **PT401 cpu-wheel-on-gpu-machine** (")) == (0, True)
     assert call("explain", "--format", "markdown", "the printer is on fire")[0] == 1
+
+
+@pytest.mark.parametrize(
+    "words", [("--only", "tensor"), ("--skip", "speed"), ("--only", "speed.mlp", "--skip", "speed")]
+)
+def test_speed_that_is_left_out_cannot_be_kept(call, words):
+    for option in ("--save", "--compare"):
+        code, out, err = call("bench", *words, option, "runs.json")
+        assert (code, out, "about speed" in err) == (2, "", True)
