@@ -58,7 +58,9 @@ def command(ctx: click.Context, /, **options: Any) -> None:
 
     terminal: Terminal = ctx.obj
     _output.check(options["output"])
-    told = doctor.examine({**options, "is_fix": False}, terminal)
+    options["is_fix"] = False
+    doctor.check_sense(options)
+    told = doctor.examine(options, terminal)
     if options["form"] in ("text", "json"):
         doctor.show(told, {**options, "verbose": False}, terminal)
     else:

@@ -86,7 +86,7 @@ def command(ctx: click.Context, /, is_schema: bool, **options: Any) -> None:
 
         terminal.result_bytes(render.schema())
         return
-    _check(options)
+    check_sense(options)
     _output.check(options["output"])
     told = examine(options, terminal)
     if options["is_fix"]:
@@ -98,9 +98,19 @@ def command(ctx: click.Context, /, is_schema: bool, **options: Any) -> None:
     ctx.exit(exit_code(told, options["fail_on"]))
 
 
-def _check(options: dict[str, Any]) -> None:
+def check_sense(options: dict[str, Any]) -> None:
+    """Refuse what cannot be meant; ``check`` has fewer options than ``doctor``.
+
+    Raises:
+        RequestError: options that contradict each other.
+    """
     from ptsetup.errors import RequestError
 
+    for name, what in (("python", "--python"), ("deep", "--deep")):
+        if options["source"] and options[name]:
+            raise RequestError(
+                f"{what} looks at this machine, and --from judges another one in its place.", hint="Give one of them."
+            )
     if options["source"] and options["is_fix"]:
         raise RequestError("--fix cannot repair a machine that is only described.", hint="Run it on that machine.")
     if not options["is_fix"] and (options.get("dry_run") or options.get("is_yes")):

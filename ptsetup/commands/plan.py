@@ -220,7 +220,7 @@ def request_for(options: dict[str, Any]) -> Any:
     places = _places.checked(options)
     return Request(
         packages=tuple(options["packages"]) or ("torch",),
-        backend=options["backend"],
+        backend=options["backend"].lower(),
         gpus=picks(options["gpus"]),
         is_pre=options["is_pre"],
         index_url=places.index_url,

@@ -119,6 +119,11 @@ def test_a_mirror_is_found_however_its_name_is_written():
     assert "https://mirrors.nju.edu.cn/pytorch/whl/cpu" in done.stdout
 
 
+def test_a_tag_is_known_in_large_letters_too():
+    done = ptsetup("plan", "--gpu", "8.9", "--driver", "580.95.05", "--backend", "CU126", "--format", "json")
+    assert json.loads(done.stdout)["backend"] == "cu126"
+
+
 README = pathlib.Path(__file__).parents[2] / "README.md"
 
 
