@@ -219,13 +219,15 @@ def attention_layers(kit, worst):
         torch.manual_seed(kit.seed + 4)
         layer = torch.nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True, norm_first=norm_first).to(kit.device)
         attended = lambda t: layer.self_attn(t, t, t, need_weights=False)[0]
+        # the norms themselves: an eps of 1e-5 is part of the formula
+        first, second = (lambda t, norm=norm: f.layer_norm(t, (8,), norm.weight, norm.bias, 1e-5) for norm in (layer.norm1, layer.norm2))
         widened = lambda t: f.linear(f.linear(t, layer.linear1.weight, layer.linear1.bias).clamp(min=0), layer.linear2.weight, layer.linear2.bias)
         if norm_first:
-            h = x + attended(layer.norm1(x))
-            want = h + widened(layer.norm2(h))
+            h = x + attended(first(x))
+            want = h + widened(second(h))
         else:
-            h = layer.norm1(x + attended(x))
-            want = layer.norm2(h + widened(h))
+            h = first(x + attended(x))
+            want = second(h + widened(h))
         label = "norm first" if norm_first else "norm last"
         trained = layer(x)
         kit.compare(worst, trained, want.detach(), 32, "encoder layer, %s" % label)

@@ -63,6 +63,14 @@ def _zeros(kit, worst):
         kit.compare(worst, _slope(kit, values, function), want, 8, "gradient of %s" % label)
 
 
+    # what is infinite, or no number, is told and not hidden
+    for label, function, want in (("sqrt at zero", torch.sqrt, float("inf")), ("log at zero", torch.log, float("inf")), ("x / x at zero", lambda t: t / t, float("nan"))):
+        leaf = kit.leaf(kit.of([0.0]))
+        kit.compare(worst, torch.autograd.grad(function(leaf).sum(), leaf)[0], [want], 1, "autograd.grad of %s" % label)
+        function(leaf).sum().backward()
+        kit.compare(worst, leaf.grad, [want], 1, "gradient of %s" % label)
+
+
 def _ties(kit, worst):
     torch = kit.torch
     for label, values, function, want in (

@@ -158,8 +158,9 @@ def _decoder(kit, worst):
             own_part = lambda t: layer.self_attn(t, t, t, attn_mask=options.get("tgt_mask"), key_padding_mask=options.get("tgt_key_padding_mask"), need_weights=False)[0]
             other = lambda t: layer.multihead_attn(t, memory, memory, attn_mask=options.get("memory_mask"), key_padding_mask=options.get("memory_key_padding_mask"), need_weights=False)[0]
             widened = lambda t: layer.linear2(f.gelu(layer.linear1(t)))
+            plain_norm = lambda norm: lambda t: f.layer_norm(t, (8,), norm.weight, norm.bias, 1e-5)
             want = x
-            for part, norm in ((own_part, layer.norm1), (other, layer.norm2), (widened, layer.norm3)):
+            for part, norm in ((own_part, plain_norm(layer.norm1)), (other, plain_norm(layer.norm2)), (widened, plain_norm(layer.norm3))):
                 want = want + part(norm(want)) if norm_first else norm(want + part(want))
             kit.compare(worst, layer(x, memory, **options), want.detach(), 32, "decoder layer, %s, norm_first=%s" % (label, norm_first), None, 1.0)
 

@@ -168,7 +168,7 @@ def _differences(kit, worst, dtype):
 def _ties(kit, worst):
     torch = kit.torch
     x = kit.of([2.0, 1.0, 2.0, 1.0, 3.0, 3.0])
-    # documented: of equal extremes the last is named by cummax and cummin
+    # of equal extremes cummax and cummin name the last, on every device
     worst.same(list(torch.cummax(x, 0)), [[2.0, 2.0, 2.0, 2.0, 3.0, 3.0], [0, 0, 2, 2, 4, 5]], "cummax of equals")
     worst.same(list(torch.cummin(x, 0)), [[2.0, 1.0, 1.0, 1.0, 1.0, 1.0], [0, 1, 1, 3, 3, 3]], "cummin of equals")
     for label, got in (("sort", torch.sort(x, stable=True, descending=True)[1]), ("Tensor.sort", x.sort(stable=True, descending=True)[1])):

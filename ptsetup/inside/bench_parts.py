@@ -51,6 +51,7 @@ def embedding_options(kit, worst):
     f.embedding_bag(index, leaf, kit.whole(0, 3), mode="mean").sum().backward()
     kit.compare(worst, leaf.grad, [[1 / 3.0] * 2, [2 / 3.0] * 2, [1.0] * 2], 8, "gradient of a mean of rows")
     worst.same(f.one_hot(kit.whole(1, 0), 4), [[0, 1, 0, 0], [1, 0, 0, 0]], "one_hot of four classes")
+    worst.equal(f.one_hot(kit.whole(1, 0)).dtype == torch.int64, "one_hot is of whole numbers")
     worst.same(f.one_hot(kit.whole(1, 0)), [[0, 1], [1, 0]], "one_hot of as many classes as there are")
 
 

@@ -14,7 +14,7 @@ def tensor_sizes(kit, worst):
     """Reductions, element functions, sorts, products and losses over 20 shapes and four layouts of memory."""
     for number, shape in enumerate(SHAPES):
         exact = kit.randn(*shape, salt=601 + number).float().double()
-        for name, call, formula, size in _anywhere(kit.torch) + (_wide(kit) if len(shape) > 1 else ()):
+        for name, call, formula, size in _anywhere(kit.torch) + _complex(kit) + (_wide(kit) if len(shape) > 1 else ()):
             want = formula(exact)
             scale = float(size(exact).abs().max()) if size else 0.0
             for layout, given in _layouts(kit, exact):
@@ -69,11 +69,25 @@ def _running(t):
     return (t[..., None, :] * ones).sum(-1)
 
 
+def _before(t):
+    """True where the second index stands before the first."""
+    count = t.shape[-1]
+    return t.new_ones(count, count).tril(-1) > 0
+
+
+def _first_top(t):
+    """The place of the first of the largest numbers."""
+    count = t.shape[-1]
+    places = t.new_ones(count).cumsum(0) - 1
+    return (places + count * (t < _order(t)[..., -1:])).amin(-1)
+
+
 def _order(t):
-    """Sorted by counting, for each number, how many are smaller: no two are equal."""
+    """Sorted by counting, for each number, how many come before it: those that are smaller, and those that are equal and stand before."""
     if t.shape[-1] > 300:
         return t.sort(-1)[0]
-    ranks = (t[..., None, :] < t[..., :, None]).sum(-1)
+    one, other = t[..., :, None], t[..., None, :]
+    ranks = ((other < one) | ((other == one) & _before(t))).sum(-1)
     return t.new_zeros(t.shape).scatter(-1, ranks, t)
 
 
@@ -93,7 +107,7 @@ def _anywhere(torch):
         ("var, biased", lambda t: torch.var(t, -1, unbiased=False), lambda t: _spread(t)[..., 0], None),
         ("amax", lambda t: t.amax(-1), lambda t: _order(t)[..., -1], None),
         ("min", lambda t: torch.min(t, -1)[0], lambda t: _order(t)[..., 0], None),
-        ("place of max", lambda t: torch.argmax(t, -1).float(), lambda t: ((t == _order(t)[..., -1:]) * torch.arange(t.shape[-1]).double()).sum(-1), None),
+        ("place of max", lambda t: torch.argmax(t, -1).float(), _first_top, None),
         ("norm", lambda t: t.norm(dim=-1), lambda t: (t * t).sum(-1).sqrt(), None),
         ("cumsum", lambda t: torch.cumsum(t, -1), _running, _total),
         ("sort", lambda t: torch.sort(t, -1)[0], _order, None),
@@ -119,6 +133,20 @@ def _anywhere(torch):
         ("mse_loss", lambda t: f.mse_loss(t, 1 - 0.5 * t), lambda t: ((1.5 * t - 1) ** 2).sum() / t.numel(), None),
         ("l1_loss", lambda t: f.l1_loss(t, 1 - 0.5 * t), lambda t: (1.5 * t - 1).abs().sum() / t.numel(), None),
         ("BCE with logits", lambda t: f.binary_cross_entropy_with_logits(t, torch.ones_like(t)), lambda t: (1 + (-t).exp()).log().sum() / t.numel(), None),
+    )
+
+
+def _complex(kit):
+    """Complex numbers, where the device has them."""
+    torch = kit.torch
+    if kit.device.type == "mps":
+        return ()
+    made = lambda t: torch.complex(t, 2 * t)
+    return (
+        ("abs of complex numbers", lambda t: torch.abs(made(t)), lambda t: t.abs() * math.sqrt(5), None),
+        ("Tensor.abs of complex numbers", lambda t: made(t).abs(), lambda t: t.abs() * math.sqrt(5), None),
+        ("product with the conjugate", lambda t: (made(t) * made(t).conj()).real, lambda t: 5 * t * t, None),
+        ("square of complex numbers", lambda t: (made(t) * made(t)).imag, lambda t: 4 * t * t, None),
     )
 
 

@@ -401,6 +401,40 @@ def bmm_expanded(torch):
 def bucketize_int_boundary(torch):
     wrap(torch, "bucketize", lambda old, x, b, **k: old(x, b, **k) + (1 if not x.is_floating_point() else 0))
 
+def requires_grad_of_buffers(torch):
+    wrap(torch.nn.Module, "register_buffer", lambda old, s, n, t, persistent=True: old(s, n, t.requires_grad_() if t is not None and t.is_floating_point() and t.dim() == 0 else t, persistent))
+
+def one_hot_float(torch):
+    wrap(torch.nn.functional, "one_hot", lambda old, *a, **k: old(*a, **k).float())
+
+def gradient_nan_hidden(torch):
+    wrap(torch.autograd, "grad", lambda old, *a, **k: tuple(g if g is None else torch.nan_to_num(g) for g in old(*a, **k)))
+
+def transformer_norm_eps_wrong(torch):
+    old = torch.nn.TransformerEncoderLayer.__init__
+    def init(self, *a, **k):
+        old(self, *a, **k)
+        for m in (self.norm1, self.norm2): m.eps = 1e-3
+    torch.nn.TransformerEncoderLayer.__init__ = init
+
+def scale_by_freq_wrong(torch):
+    old = torch.nn.functional.embedding
+    def e(i, w, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False): return old(i, w, padding_idx, max_norm, norm_type, False, sparse)
+    torch.nn.functional.embedding = e
+
+def complex_abs_wrong(torch):
+    old = torch.abs
+    torch.abs = lambda x: old(x) * (1.01 if x.is_complex() and x.dim() > 1 else 1)
+    o2 = torch.Tensor.abs
+    torch.Tensor.abs = lambda x: o2(x) * (1.01 if x.is_complex() and x.dim() > 1 else 1)
+
+def where_scalar_wrong(torch):
+    old = torch.where
+    def w(c, *a):
+        if len(a) == 2 and isinstance(a[1], float) and isinstance(a[0], torch.Tensor) and abs(a[1]) < 1e6: a = (a[0], float(round(a[1])))
+        return old(c, *a)
+    torch.where = w
+
 """
 
 CAUGHT = {
@@ -495,5 +529,12 @@ CAUGHT = {
     "argmax_of_bool_or_int": ("tensor.options", "kernels"),
     "bmm_expanded": ("tensor.sizes", "kernels"),
     "bucketize_int_boundary": ("tensor.places", "scatter"),
+    "requires_grad_of_buffers": ("data.state", "Python code"),
+    "one_hot_float": ("embedding.options", "scatter"),
+    "gradient_nan_hidden": ("autograd.edges", "backward formula"),
+    "transformer_norm_eps_wrong": ("attention.layers", "fused"),
+    "scale_by_freq_wrong": ("embedding.options", "scatter"),
+    "complex_abs_wrong": ("tensor.sizes", "kernels"),
+    "where_scalar_wrong": ("tensor.sizes", "kernels"),
 }
 """As in ``mutations``."""
