@@ -5,6 +5,12 @@ def both(torch, name, change):
     wrap(torch, name, change)
     wrap(torch.Tensor, name, change)
 
+def clean_up_aborts(torch):
+    import atexit, os, sys
+    if "-c" in sys.argv[:1]:
+        torch.distributed.destroy_process_group = lambda *a: os.abort()
+        atexit.register(os.abort)
+
 def adagrad_initial_ignored(torch):
     old = torch.optim.Adagrad.__init__
     torch.optim.Adagrad.__init__ = lambda s, p, *a, **k: old(s, p, *a, **dict(k, initial_accumulator_value=0.0) if "initial_accumulator_value" in k else k)

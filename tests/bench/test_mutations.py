@@ -68,3 +68,10 @@ def test_equal_numbers_are_no_error(torch_env):
     """With this seed two of 257 numbers are equal; the check once took for granted that none are."""
     report = bench.prove(str(torch_env / "bin" / "python"), device="cpu", only=("tensor.sizes",), seed=3)
     assert [check.verdict for check in report.checks] == ["ok"], report.checks[0]
+
+
+@pytest.mark.torch
+def test_an_abort_after_the_answer_is_no_wrong_number(torch_env, tmp_path):
+    """On a busy machine a process of Gloo now and then aborted while it ended, and right gradients were called wrong."""
+    report = prove(torch_env, tmp_path, "clean_up_aborts", ("parallel.ddp",))
+    assert [check.verdict for check in report.checks] == ["ok"], report.checks[0]
