@@ -39,7 +39,10 @@ UV_NO_PLATFORM = (
     r"(?P<name>torch\w{0,20})\S{0,40} has no wheels with a matching platform tag(?: \(e\.g\., `(?P<mine>\w+)`\))?"
 )
 PLATFORM = (UV_PLATFORM, UV_NO_PLATFORM)
-NOT_INSTALLED = r"(?:couldn'?t|could not|failed to|unable to|cannot) install (?:py)?torch\b|error (?:while )?installing (?:py)?torch\b"
+NOT_INSTALLED = (
+    r"(?:couldn'?t|could not|failed to|unable to|cannot) install (?:py)?torch\b|error (?:while )?installing "
+    r"(?:py)?torch\b|no compatible version found for: torch\b"
+)
 """What an installer of another program says when its call of pip failed."""
 
 PIP_COMMAND = r"\bpip3? install (?:[^\n]{0,120}? )?[\"']?torch==(?P<version>\d[\w.+]*)"

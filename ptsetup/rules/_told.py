@@ -114,7 +114,7 @@ DONE: tuple[tuple[str, str, str], ...] = (
     ("PT112", _REDIST, ""),
     ("PT802", rf"{_GROUP}|chmod\b.{{0,12}}/dev/(?:kfd|dri)", r"\b(?:amd|radeon|rocm|rx ?\d{4}|hip|kfd)\b"),
     ("PT511", rf"{_GROUP}|chmod\b.{{0,12}}/dev/nvidia", ""),
-    ("PT650", rf"{_AWAY}CUDA_VISIBLE_DEVICES", ""),
+    ("PT650", r"CUDA_VISIBLE_DEVICES", ""),
     ("PT405", rf"{_AWAY}LD_LIBRARY_PATH", ""),
     ("PT206", rf"{_AWAY}PYTHONPATH", ""),
     ("PT803", r"HSA_OVERRIDE_GFX_VERSION", ""),

@@ -244,7 +244,7 @@ def static_tls(case: Case) -> Iterator[Finding]:
     needs=("target.distributions|messages",),
     hides=("PT213", "PT307"),
     layer=55,
-    says=(r"undefined symbol: iJIT_\w+",),
+    says=(r"undefined symbol: iJIT_\w+", r"\biJIT_NotifyEvent\b"),
     import_needed=True,
 )
 def mkl(case: Case) -> Iterator[Finding]:

@@ -79,7 +79,7 @@ def no_uvm(case: Case) -> Iterator[Finding]:
 
 UNKNOWN = (
     r"CUDA unknown error|cudaErrorUnknown|CUDA_ERROR_UNKNOWN|cuda\w* (?:returned|failed with|error)\W{0,4}(?:error )?\W{0,2}(?:30"
-    r"|999)\b|\(30 vs\. 0\)"
+    r"|999)\b|\bcuda\w* err(?:or)?: ?999\b|cudart init failure: 999\b|\(30 vs\. 0\)"
     r"|cuda runtime error \((?:30|999)\)|error=(?:30|999) ?: unknown error|UNKNOWN_ERROR\(99\)"
 )
 FOLLOWS_SLEEP = (

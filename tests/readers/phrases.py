@@ -122,6 +122,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "Mein torch hat keine CUDA-Unterstützung, obwohl eine RTX 3070 im Rechner steckt",
             "mon torch est sans support CUDA alors que j'ai une RTX 3060",
             "torch 没有 cuda 支持，显卡是 RTX 3060，怎么办",
+            "It seems that PyTorch was installed without CUDA support although an RTX 4070 Ti is in the PC",
         ),
     ),
     "wrong vendor build": (
@@ -286,6 +287,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "libcudnn_cnn_train.so.8: undefined symbol: _ZTIN10cask_cudnn14BaseKernelInfoE, version libcudnn_cnn_infer.so.8",
             "import torch crashed with undefined symbol in libcublas; unset LD_LIBRARY_PATH solved it.",
             "ImportError: libcudnn_cnn: undefined symbol. The culprit was my LD_LIBRARY_PATH pointing to /usr/local/cuda-11.2/lib64",
+            "RuntimeError: cuDNN version incompatibility ... Looks like your LD_LIBRARY_PATH contains incompatible version of cudnn",
             "import torch 报错 undefined symbol，unset LD_LIBRARY_PATH 后解决",
             "El error undefined symbol de libcudnn se resolvió al quitar LD_LIBRARY_PATH: unset LD_LIBRARY_PATH",
         ),
@@ -336,6 +338,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "error: Microsoft Visual C++ 14.0 or greater is required. torch.compile",
             "torch.compile failed: no gcc in the image; apt install build-essential fixed it",
             "torch.compile: fatal error: Python.h: No such file; installing python3-dev solved it",
+            "Inductor: main.c:1:10: fatal error: stdlib.h: No such file or directory",
         ),
     ),
     "numpy2 abi": (
@@ -362,6 +365,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "pytorch 2.2.2 py3.10_cuda12.1_cudnn8.9.2_0 pytorch\nmkl 2024.1.0 intel_691\nImportError: torch/lib/libtorch_cpu.so: undefined symbol: iJIT_NotifyEvent",
             "libtorch_cpu.so: undefined symbol: iJIT_NotifyEvent after conda install pytorch=1.13",
             "undefined symbol: iJIT_NotifyEvent, conda install mkl=2023 fixed it",
+            "torch asks MKL for iJIT_NotifyEvent, and the newer MKL of our environment has none of it: import crashes",
         ),
     ),
     "vc redist missing": (
@@ -412,6 +416,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "ERROR: Could not find a version that satisfies the requirement torchaudio==0.8.1\nPython 3.11",
             "ERROR: Package 'torch' requires a different Python: 3.7.9 not in '>=3.8.0'",
             "No matching distribution found for torch; I was on Python 3.14, downgrading to 3.12 solved it",
+            "uv pip install torch==2.2.0 --index-url https://download.pytorch.org/whl/cu118\nDEBUG Using Python 3.13.1 environment at .venv\nDEBUG No compatible version found for: torch",
         ),
     ),
     "python 32bit": (
@@ -616,6 +621,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "I have to reboot after each hibernation, otherwise: RuntimeError: No CUDA GPUs are available (RTX 2060)",
             "CUDA unknown error after resume; sudo rmmod nvidia_uvm && sudo modprobe nvidia_uvm fixed it",
             "After waking the laptop torch reports no CUDA; reloading nvidia_uvm helps every time.",
+            "since the laptop's last sleep the GPU is not used any more, cudart init failure: 999",
         ),
     ),
     "container no gpu": (
@@ -676,6 +682,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             'os.environ["CUDA_VISIBLE_DEVICES"] = "4,5"\nRuntimeError: CUDA error: invalid device ordinal\n(one 3080 here)',
             "torch.cuda.is_available() was False because CUDA_VISIBLE_DEVICES was set to an empty string in my .bashrc; unsetting it helped.",
             "No CUDA GPUs are available - turned out that CUDA_VISIBLE_DEVICES=-1 was exported by a script.",
+            "RuntimeError: No CUDA GPUs are available; setting CUDA_VISIBLE_DEVICES to 0 in the script helped",
             "torch 找不到 GPU，原因是 CUDA_VISIBLE_DEVICES 被设成了空",
         ),
     ),
