@@ -13,7 +13,8 @@ from ptsetup.rules._rule import Finding, Fix, Rule
 _SENTENCE = re.compile(r"(?:[^.!?。\uff01\uff1f\n]|[.!?](?=[^\s]))+[.!?]?")
 _TROUBLE = compiled(
     r"\b(?:errors?|no (?:\w+ )?(?:gpus?|cuda|torch|devices?|matching)|false|undefined symbols?|wrong|unavailable|invisible|only root|blind"
-    r"|fixe[sd]|solve[sd]|resolve[sd]|cure[sd]|helped|culprit|mismatch\w*|(?:had|needed|forgot) to)\b"
+    r"|although|even though|\w*count\w*\W{0,3}(?:is|=+|returns?) 0|0 (?:gpus|devices)|fixe[sd]|solve[sd]"
+    r"|resolve[sd]|cure[sd]|helped|culprit|mismatch\w*|(?:had|needed|forgot) to)\b"
 )
 _CURED = (
     r"fixe[sd]|solve[sd]|resolve[sd]|cure[sd]|help(?:s|ed)|did the (?:trick|job)|(?:now|again|then|finally"
@@ -214,6 +215,24 @@ FOUND: tuple[tuple[str, str, str], ...] = (
 """The rule that knows of it, what was found to be the cause, and what the report must speak of besides."""
 
 
+STATED: tuple[tuple[str, str, str], ...] = (
+    (
+        "PT109",
+        r"\b(?:ran|runs?|running|was|is|started|opened) (?:\w+ )?(?:under|in|with|through) rosetta\b",
+        r"\b(?:mps|metal|m[1-5]|apple)\b",
+    ),
+    (
+        "PT203",
+        (
+            r"\btorch\b[^\n]{0,24}\b(?:imported|loaded|taken|comes?|coming|picked(?: up)?) from [^\n]{0,12}\.local\b[^\n]{0,80}"
+            r"\b(?:although|even though|instead of|rather than|not from|though)\b"
+        ),
+        "",
+    ),
+)
+"""The rule that knows of it, a state that tells by itself in a report of trouble, and what the report must speak of besides."""
+
+
 def told(case: Case, rules: Mapping[str, Rule]) -> tuple[str, Finding] | None:
     """The finding of the rule that knows what the report's writer tells; None when nobody tells of a cure or a cause."""
     if not (case.has_complaint or _TROUBLE.search(case.text) or compiled(_tongues.TROUBLE).search(case.text)):
@@ -222,6 +241,10 @@ def told(case: Case, rules: Mapping[str, Rule]) -> tuple[str, Finding] | None:
         for code in _heard(case, sentence):
             if code in rules:
                 return code, _finding(rules[code], hit, sentence)
+    for code, pattern, context in STATED:
+        stated = case.said(pattern) if code in rules else None
+        if stated and compiled(context).search(case.text):
+            return code, _finding(rules[code], stated, stated.match[0])
     built = case.said(BUILT_FOR)
     if built and "PT306" in rules and any(v != built.match["torch"] for v in compiled(HAVE).findall(case.text)):
         return "PT306", _finding(rules["PT306"], built, built.match[0])
