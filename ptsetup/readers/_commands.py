@@ -42,7 +42,8 @@ _ADVICE = re.compile(
 """Programs and people propose settings; a proposal is not one."""
 
 _DOCKER = re.compile(
-    r"\b(?P<tool>docker|podman|nerdctl|nvidia-docker)\b(?:[ -]compose)?\s+(?:container )?(?P<verb>run|exec|up|build)\b",
+    r"\b(?P<tool>docker|podman|nerdctl|nvidia-docker)\b(?:[ -]compose)?(?: --?[\w-]+(?:[ =][\w./:-]+)?){0,4}?\s+(?:container )?"
+    r"(?P<verb>run|exec|up|build)\b",
     re.IGNORECASE,
 )
 _PROMPT = re.compile(r"(?:^|[\s`\[(])[a-z_][\w-]{0,30}@[0-9a-f]{12}(?=[:\s~])")

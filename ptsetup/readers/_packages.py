@@ -3,6 +3,7 @@
 import re
 
 from ptsetup.facts import Distribution
+from ptsetup.readers import _places
 from ptsetup.readers._draft import ASKED, HINTED, MEASURED, PRINTED, SAID, Draft
 from ptsetup.readers._lines import Line, speaks_of
 from ptsetup.readers._versions import VERSION, normalise, note_distribution, torch_version
@@ -133,6 +134,8 @@ class Packages:
         self.awaits_machine = False
         self.awaits_bits = False
         self.foretold: str | None = None
+        self.answers: dict[tuple[str, bool, str], int] = {}
+        self.place = ""
 
     def read(self, line: Line) -> bool:
         """Take what one line says of packages; True when it says nothing else."""
@@ -169,6 +172,12 @@ class Packages:
         if self.rows > 1 and self.draft.running:
             version, number = self.draft.running
             self.draft.note("torch.version", version, number, SAID)
+        path = "torch.is_cuda_available"
+        inside = self.answers.get((path, False, "container"))
+        if inside is not None and self.answers.keys() & {(path, True, "host"), (path, True, "")}:
+            # the report is about the container; what the host answers is there to compare
+            self.draft.facts.pop(path, None)
+            self.draft.note(path, False, inside, PRINTED)
 
     def _printed(self, text: str, number: int) -> None:
         """The line after ``print(torch.__version__)``."""
@@ -186,10 +195,11 @@ class Packages:
 
     def _answer(self, text: str, number: int) -> None:
         """``torch.cuda.is_available()`` and what Python said to it, on this line or the next."""
+        self.place = _places.of(text) or self.place
         if self.awaits_answer is not None:
             answer = _ANSWER.match(text) if len(text) < 80 else None
             if answer:
-                self.draft.note(self.awaits_answer, answer["answer"].lower() == "true", number, PRINTED)
+                self._heard(self.awaits_answer, answer["answer"], number)
             self.awaits_answer = None
         self._kind(text, number)
         asked = _AVAILABLE.search(text) if "is_available" in text else None
@@ -220,11 +230,17 @@ class Packages:
         if said and len({answer.lower() for answer in re.findall(r"(?i)\b(?:true|false)\b", rest)}) > 1:
             return  # it is one thing here and another there, as for root and for a user
         if said:
-            self.draft.note(path, said["answer"].lower() == "true", number, PRINTED)
+            self._heard(path, said["answer"], number)
         elif self.foretold and len(text) < 60:
             self.draft.note(path, self.foretold == "true", number, SAID)
         elif not _IN_CODE.search(text[: asked.start()]):
             self.awaits_answer = path
+
+    def _heard(self, path: str, answer: str, number: int) -> None:
+        """What Python answered; the lines of both answers are kept, since a report may show two places."""
+        is_true = answer.lower() == "true"
+        self.answers.setdefault((path, is_true, self.place), number)
+        self.draft.note(path, is_true, number, PRINTED)
 
     def _sees_none(self, text: str, number: int) -> None:
         """What programs and people say of a torch that finds no GPU."""

@@ -156,6 +156,27 @@ class Case(msgspec.Struct, frozen=True, dict=True):
                     return Hit(message, match)
         return None
 
+    def said_both(self, patterns: "tuple[str, ...]", others: "tuple[str, ...]") -> Hit | None:
+        """The first message that one of the patterns and one of the others fits: what is told together belongs together."""
+        if self.said(*others) is None or self.said(*patterns) is None:
+            return None
+        for message, text in self._lowered:
+            found = [
+                next(
+                    (
+                        match
+                        for pattern in group
+                        if any(literal in text for literal in literals_of(pattern))
+                        and (match := compiled(pattern).search(message.text))
+                    ),
+                    None,
+                )
+                for group in (patterns, others)
+            ]
+            if found[0] and found[1]:
+                return Hit(message, found[0])
+        return None
+
     def knows(self, path: str) -> bool:
         """The fact at ``path`` (``nvidia.nvml.init_rc``) is known; ``messages`` is when there is one."""
         if path == "messages":

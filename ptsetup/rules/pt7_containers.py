@@ -3,7 +3,17 @@
 import re
 from collections.abc import Iterator
 
-from ptsetup.rules import _containers, _nvidia, _speech, pt7_limits, pt7_runtime, pt7_sites, pt7_wsl
+from ptsetup.rules import (
+    _containers,
+    _contrast,
+    _nvidia,
+    _speech,
+    pt5_health,
+    pt7_limits,
+    pt7_runtime,
+    pt7_sites,
+    pt7_wsl,
+)
 from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._ways import fact
@@ -96,6 +106,7 @@ def without_gpu(case: Case) -> Iterator[Finding]:
     is_inside = (
         case.is_container
         or bare is not None
+        or (hit is not None and case.said(*_contrast.WORKS_OUTSIDE) is not None and _speaks_of_container(case))
         or (is_banner and not (case.snapshot.host and case.snapshot.host.container == "none"))
     )
     if not is_inside or (case.snapshot.host and case.snapshot.host.wsl and _has(case, "/dev/dxg")):
@@ -127,6 +138,10 @@ def _is_started_bare(case: Case) -> Hit | None:
     is_blind = bool(torch and torch.is_cuda_available is False)
     if case.snapshot.origin != "report":
         return None
+    is_lost = is_blind or case.said(NO_GPUS, *_contrast.NO_GPU_SEEN) is not None
+    outside = case.said(*_contrast.WORKS_OUTSIDE) if is_lost and _speaks_of_container(case) else None
+    if outside and not case.said(*_contrast.LATER) and case.env("CUDA_VISIBLE_DEVICES") is None:
+        return outside
     # whoever said so, the host's nvidia-smi lists a GPU, and nothing hides it
     none = case.said(NO_GPUS) if case.driver_version and case.env("CUDA_VISIBLE_DEVICES") is None else None
     if not is_blind:
@@ -135,6 +150,10 @@ def _is_started_bare(case: Case) -> Hit | None:
     if bare or case.said(WITH_GPU):
         return bare
     return case.said(*STARTED)
+
+
+def _speaks_of_container(case: Case) -> bool:
+    return case.is_container or case.said(_contrast.CONTAINER) is not None
 
 
 def _has(case: Case, path: str) -> bool | None:
@@ -261,13 +280,13 @@ def lost(case: Case) -> Iterator[Finding]:
     Sources
         NVIDIA container toolkit documentation, troubleshooting
     """
-    hit = case.heard(lost)
+    hit = case.heard(lost) or _lost_in_words(case)
     code = _nvidia.nvml_code(case)
     refused = [node for node in _nvidia.gpu_nodes(case) if node.open_errno == 1]
     if _nvidia.works(case) or (case.snapshot.host and case.snapshot.host.container == "none"):
         return
     is_told = hit is not None and (
-        case.is_container or case.snapshot.host is None or case.snapshot.host.container is None
+        _speaks_of_container(case) or case.snapshot.host is None or case.snapshot.host.container is None
     )
     is_wsl = bool(case.snapshot.host and case.snapshot.host.wsl)
     if is_wsl or not (is_told or (case.is_container and (refused or code in (17, 999)) and code != 0)):
@@ -295,6 +314,17 @@ def lost(case: Case) -> Iterator[Finding]:
         ),
         certainty="certain" if refused and case.is_container else "likely",
     )
+
+
+def _lost_in_words(case: Case) -> Hit | None:
+    """Of a report from inside a container: the GPU was there, and after a time, or after a reload of systemd, it is not.
+
+    A GPU that drops off the bus is lost for the host too, and another matter (PT514).
+    """
+    if case.snapshot.origin != "report" or not _speaks_of_container(case) or case.said(*pt5_health.LOST, r"\bXid\b"):
+        return None
+    missing = (*_contrast.GONE, *_contrast.NO_GPU_SEEN)
+    return case.said_both(missing, (*_contrast.LATER, _contrast.RELOADED))
 
 
 RULES = tuple(
