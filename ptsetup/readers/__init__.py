@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from ptsetup.facts import Message, Snapshot, replace
-from ptsetup.readers import _dates, _documents, _hardware, _labels, _lines, _prefixes, _smi, _system, _traces
+from ptsetup.readers import _dates, _documents, _hardware, _labels, _lines, _prefixes, _smi, _system, _terse, _traces
 from ptsetup.readers._commands import Commands
 from ptsetup.readers._draft import HINTED, Draft
 from ptsetup.readers._lines import Line
@@ -91,8 +91,10 @@ def _told(plain: str, lines: tuple[Line, ...]) -> Snapshot:
         if not is_done:
             _rest(draft, line)
             prose.read(line.text, line.number)
+            _terse.scan(draft, line.text, line.number)
     packages.finish()
     prose.finish()
+    _terse.finish(draft)
     _system.infer_wsl(draft, plain)
     if _lines.speaks_of(plain, _NOT_HAD):
         draft.forget_asked()

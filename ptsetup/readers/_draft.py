@@ -80,6 +80,8 @@ class Draft:
         """Names of GPUs of which running text says that they work."""
         self.in_words: set[str] = set()
         """Facts that only running text tells, by their paths."""
+        self.intel_cpu = 0
+        """The line that speaks of an Intel processor; 0: none does."""
         self.is_collect_env = False
         """Somewhere in the text stands what only collect_env prints; else its labels are a person's."""
         self.collect_env: dict[str, str] = {}

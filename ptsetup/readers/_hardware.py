@@ -28,6 +28,8 @@ _CERTAIN = (
     r"tesla[ -](?:[kmptv][0-9]{1,3}[a-z]{0,2}(?:-[a-z0-9]+){0,2})",
     r"quadro (?:rtx )?(?:[kmpt]|gv|gp)?[0-9]{3,4}m?(?![0-9])",
     rf"(?:nvidia|grid|\b[1-9] ?x) {_BOARDS}",
+    r"(?<![\w./-])(?:gh200|gb200|gb300|gb10|[ah]100|h200|b200|l40s|dgx spark)"
+    r"(?:[- ](?:sxm[0-9]?|pcie|nvl|[0-9]{2,3} ?gb))*(?=s?(?:[^\w/.]|\.?$|\. ))",
     rf"(?<![0-9a-z.]){_NUMBERS}(?: ?ti)?(?: super)?(?= (?:cards?|gpus?|graphics card)\b| ?(?:显?卡|グラボ|系列))",
     (
         rf"(?:(?<=\bhave a )|(?<=\bgot a )|(?<=\bown a )|(?<=\busing a )|(?<=\bwith a )|(?<=\bon a )|(?<=\bmy )"
@@ -80,6 +82,7 @@ def _readable(name: str) -> str:
     if match:
         number = int(match[0])
         name = ("GTX " if number < 2000 else "RTX ") + name
+    name = re.sub(r"^dgx spark$", "NVIDIA GB10", name, flags=re.IGNORECASE)
     name = re.sub(r"(?<=[0-9])(?=ti\b|super\b)", " ", name, flags=re.IGNORECASE)
     return re.sub(r"\b(rtx|gtx|gt|mx)(?=[0-9])", r"\1 ", name, flags=re.IGNORECASE)
 
@@ -203,7 +206,7 @@ _TRIGGER = re.compile(
     r"rtx|gtx|geforce|tesla|quadro|titan|nvidia|radeon|instinct|gfx[0-9]|sm_[0-9]|capability|10de:|1002:|8086:|vga|3d controller"
     r"|device-[0-9]|driver in use|marketing name|\bgpus?\b|[0-9]0 ?ti\b|[0-9]0(?: ?ti)? ?(?:(?:cards?|graphics)"
     r"\b|显?卡|グラボ|系列)|\bmx ?[1-5][0-9]0"
-    r"|compute_[0-9]"
+    r"|compute_[0-9]|\bgh200|\bgb[23]00|\bgb10\b|\b[ah]100|\b[hb]200|\bl40s|\bdgx spark"
     r"|\bamd ?(?:の)?(?:gpu|显卡|グラボ|grafik|видеокарт|video)|[0-9]0 ?xtx?\b|\barc (?:pro )?[ab][0-9]{2}|\bintel "
     r"arc\b|\brx[ -]?[0-9]{3}|\bamd (?:card"
     r"|graphics)|\bon amd\b|\b(?:an?|my|with|on|the) [1-5]0[0-9]0\b",
@@ -214,7 +217,7 @@ _TRIGGER = re.compile(
 _WORDS = (
     "rtx", "gtx", "geforce", "tesla", "quadro", "titan", "nvidia", "radeon", "instinct", "gfx", "sm_", "capability", "10de:",
     "1002:", "8086:", "vga", "3d controller", "device-", "driver in use", "marketing name", "gpu", "mx", "compute_", "rx", "amd",
-    "card", "graphics", "xt", "arc ", "intel arc", "050", "060", "070", "080", "090",
+    "card", "graphics", "h200", "gb", "100", "b200", "l40s", "dgx spark", "xt", "arc ", "intel arc", "050", "060", "070", "080", "090",
 )  # fmt: skip
 """One of these is in whatever _TRIGGER finds."""
 

@@ -69,3 +69,12 @@ RELOADED = r"\bdaemon-reload\b|\bdaemon-reexec\b"
 
 CONTAINER = r"(?<![a-z\d])(?:docker|containers?|pods?|podman|k8s|kubernetes)(?![a-z\d])|容器|コンテナ|contenedor|conteneur|cont[êe]iner|контейнер|докер|컨테이너"
 """A container is spoken of."""
+
+FEWER_WORK = (
+    rf"\b(?:any|with|only|just|first|using|up to|selecting|choosing|for|when) (?:\w+ ){{0,2}}?(?:one|two|three|four|five|six|single|fewer|less|[1-9])\b{_GAP}{{0,50}}?{_WORKS}",
+    rf"\bCUDA_VISIBLE_DEVICES ?=? ?[\d,]*{_GAP}{{0,50}}?{_WORKS}",
+    rf"(?:任意|任何|只|仅|指定|单)[^;\n]{{0,24}}(?:张|块|个|卡|片){_GAP}{{0,60}}?{_WORKS}",
+    rf"mit (?:nur )?(?:\w+ )?(?:einer?|zwei|drei|vier|weniger|[1-9]){_GAP}{{0,24}}?{_WORKS}",
+    rf"[1-9] ?枚(?:まで|だけ|なら|で){_GAP}{{0,24}}?{_WORKS}|(?:с|con|com|avec) (?:\w+ )?(?:одной|двумя|тремя|una|dos|tres|duas|três|une|deux|trois|[1-9])\b{_GAP}{{0,24}}?{_WORKS}",
+)
+"""With some of the GPUs it works."""

@@ -38,7 +38,7 @@ UNSUPPORTED = (
 """Does not support, is not supported."""
 
 COMPLAINT = (
-    r"失败|错误|报错|无法|不能|不了|エラー|できない|できません|失敗|오류|실패|안 ?됩니다|ошибк\w*|не (?:работает|видит|находит|могу)|\bfehler\b|funktioniert nicht"
+    r"\b(?:geht|läuft|klappt|funktioniert)\b[^.;\n]{0,16}\bnicht\b|失败|错误|报错|无法|不能|不了|エラー|できない|できません|失敗|오류|실패|안 ?됩니다|ошибк\w*|не (?:работает|видит|находит|могу)|\bfehler\b|funktioniert nicht"
     r"|\berreur\b|ne (?:fonctionne|marche|trouve)|no (?:funciona|detecta|encuentra)|n[ãa]o (?:funciona|detecta|encontra)|non "
     r"(?:funziona|trova)"
 )

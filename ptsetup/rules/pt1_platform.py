@@ -277,6 +277,9 @@ def intel_mac(case: Case) -> Iterator[Finding]:
     was_dropped = compat.version_tuple(case.newest_torch_then or "") > (2, 2, 2)
     if not was_dropped or not (is_intel or signature):
         return
+    is_bare = case.snapshot.origin == "report" and not signature and case.torch_version is None
+    if is_bare and not case.has_complaint:
+        return
     is_told = named is not None or (asked is not None and (signature or is_intel))
     severity: Severity = "error" if is_told else "note" if _is_working(case) else "warning"
     wanted = f", and {asked.name} {asked.version} is asked for" if asked and asked.version else ""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ptsetup import compat
 from ptsetup.facts import Host
-from ptsetup.rules import _nvidia, _visible
+from ptsetup.rules import _contrast, _counts, _nvidia, _visible
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import fact
@@ -234,28 +234,8 @@ def no_dxg(case: Case) -> Iterator[Finding]:
 
 
 NO_MEMORY = (r"out[ _]of[ _]memory", r"cudaErrorMemoryAllocation", r"unable to allocate enough memory")
-NUMBERS = {
-    "two": 2,
-    "three": 3,
-    "four": 4,
-    "five": 5,
-    "six": 6,
-    "seven": 7,
-    "eight": 8,
-    "nine": 9,
-    "ten": 10,
-    "twelve": 12,
-    "sixteen": 16,
-}
-COUNTED = (
-    (
-        r"\b(?P<count>three|four|five|six|seven|eight|nine|ten|twelve|sixteen) (?:\w+ ){0,3}?(?:nvidia|geforce|rtx|gtx|tesla|quadro"
-        r"|titan|gpus|cards|[ah]\d{2,3}s?\b|[1-5]0\d0s?\b)"
-    ),
-    r"(?<![\d.])(?P<count>[3-9]|1\d) ?[x*\u00d7] ?(?:nvidia|geforce|rtx|gtx|tesla|quadro|titan|[ah]\d{2,3}|\d{3,4} ?ti\b|[1-5]0\d0\b)",
-    r"(?<![\d.])(?P<count>[3-9]|1\d) ?(?:nvidia )?(?:GPUs?|cards|(?:张|块|枚)?(?:显?卡|显卡|gpu))\b",
-    r"GPUs is (?:greater than or equal to|>=|at least) (?P<count>[3-9])\b",
-)
+WSL_WORD = r"(?<![a-z])wsl(?! ?-?1)(?![a-z])"
+
 MANY = 8
 """WSL2 maps so many GPUs for sure; with large cards the limit is met earlier."""
 
@@ -265,7 +245,7 @@ MANY = 8
     "wsl-too-many-gpus",
     "error",
     "More GPUs than WSL2 can map",
-    needs=("host.wsl",),
+    needs=("host.wsl|messages",),
     hides=("PT524", "PT513", "PT651", "PT650"),
     layer=21,
 )
@@ -286,28 +266,32 @@ def too_many(case: Case) -> Iterator[Finding]:
         microsoft/WSL, issues on several GPUs
     """
     host = case.snapshot.host
-    if host is None or host.wsl != 2 or (case.snapshot.torch and case.snapshot.torch.is_cuda_available):
+    fewer = case.said(*_contrast.FEWER_WORK) if case.snapshot.origin == "report" and case.has_complaint else None
+    # whoever has CUDA in WSL has its second version: the first knows no GPU
+    is_second = host.wsl == 2 if host and host.wsl else case.said(WSL_WORD) is not None
+    if not is_second or (case.snapshot.torch and case.snapshot.torch.is_cuda_available and not fewer):
         return
     value = case.env("CUDA_VISIBLE_DEVICES")
     named = len(_visible.read(value).taken) if value else 0
-    told = case.said(*COUNTED)
-    word = told.match["count"].lower() if told else "0"
-    count = max(named, len(_visible.visible(case)), NUMBERS.get(word) or int(word))
+    number, told = _counts.said(case)
+    listed = max(named, len(_visible.visible(case)))
+    count = max(listed, number)
     hit = case.said(*NO_MEMORY)
     code = _nvidia.cuda_code(case)
     is_free = all((gpu.memory_free_bytes or 1) * 2 > (gpu.memory_total_bytes or 1) for gpu in case.gpus)
-    if not (count > MANY or (count > 1 and is_free and (code == 2 or (hit and count > 2)))):
+    if not (listed > MANY or (count > 1 and is_free and (code == 2 or ((hit or fewer) and count > 2)))):
         return
 
     yield Finding(
-        message=f"{count} GPUs are in sight of this WSL2, more than it can map, and CUDA says out of memory.",
+        message=f"{count} GPUs are in sight of this WSL2, more than it can map"
+        + (", and CUDA says out of memory." if hit or code == 2 else ": with fewer of them CUDA works."),
         subject="WSL2",
         evidence=(
             *([_nvidia.gpu_fact(case, case.gpus[-1], "index", f"{len(case.gpus)} GPUs")] if case.gpus else []),
             *([fact(case, "env.CUDA_VISIBLE_DEVICES", value, "the environment")] if value else []),
             *([fact(case, "nvidia.cuda.init_rc", code, "cuInit")] if code == 2 else []),
             *([told.evidence] if told and not case.gpus else []),
-            *([hit.evidence] if hit else []),
+            *([hit.evidence] if hit else [fewer.evidence] if fewer else []),
         ),
         fixes=(
             Fix(

@@ -1,0 +1,67 @@
+# ruff: noqa: E501 - wide characters count twice
+
+"""What people drop in passing: processor, system, and that there is no GPU of NVIDIA's; it counts where nothing better tells the fact."""
+
+import re
+
+from ptsetup.readers._draft import HINTED, Draft
+
+_ARM = re.compile(
+    r"(?<![\w/.'\"-])aarch64(?![\w/.'\"-])|\barm64[ -](?:machine|linux|server|box|host|cpu|node|instance|ubuntu|vm)"
+    r"|\b(?:gh200|gb200|gb300|gb10|dgx spark|grace[- ](?:hopper|blackwell)|graviton ?[234]?|ampere altra|jetson)(?![a-z])",
+    re.IGNORECASE,
+)
+"""Processors that are ARM's; the boards of NVIDIA's that have one are among them."""
+
+_NOT_MINE = re.compile(
+    r"\b(?:no|not|un|for|wheels?|builds?|unlike|also|support\w*|macos|mac|apple|darwin)\b[^.;\n]{0,24}$", re.IGNORECASE
+)
+_INTEL = re.compile(
+    r"\bintel\b[ ()-]*(?:chips?|cpus?|core|processors?|based|i[3579]\b|mac|xeon|x86)|英特尔|\bi[3579][- ]\d{4,5}|intel ?(?:芯片|处理器|プロセッサ|チップ|칩)|процессор\w* intel|puce intel|(?:procesador|chip) intel",
+    re.IGNORECASE,
+)
+_MAC = re.compile(
+    r"\bmac ?os\b|\bos x\b|\bosx\b|\b(?:mac|macbook|imac|macmini)(?: ?(?:book|mini|pro|air))?\b|苹果(?:电脑|笔记本)|マックブック|맥북|макбук",
+    re.IGNORECASE,
+)
+_SILICON = re.compile(r"\bm[1-5]\b(?! ?\.2)|apple (?:silicon|chip)|\barm64\b|\baarch64\b|\brosetta\b", re.IGNORECASE)
+_WINDOWS = re.compile(
+    r"(?:(?<![\w/])(?:on|under|using|in|with|my|for me on) (?:my )?(?:microsoft )?|^\W{0,4}(?:os|system|platform)?\W{0,4})windows\b(?! subsystem| host)(?:[ -]?(?:10|11))?"
+    r"|\bwin(?:dows)? ?1[01]\b|windows ?(?:环境|系统|下|上|で|環境)|(?:unter|sous|en|no|на) windows\b",
+    re.IGNORECASE,
+)
+_ELSEWHERE = re.compile(r"\b(?:works?|worked|fine|ok|runs?|unlike|but not|whereas|tested|true)\b", re.IGNORECASE)
+
+_WORDS = (
+    "aarch64", "arm64", "gh200", "gb200", "gb300", "gb10", "dgx", "grace", "graviton", "altra", "jetson", "intel", "英特尔", "mac",
+    "os x", "osx", "苹果", "マック", "맥북", "макбук", "windows", "win10", "win11", "win 1", "i3", "i5", "i7", "i9",
+)  # fmt: skip
+
+
+def scan(draft: Draft, text: str, line: int) -> None:
+    """Keep what one line of running text says of processor and system."""
+    lower = text.lower()
+    if len(text) > 400 or not any(word in lower for word in _WORDS):
+        return
+    mac, intel = _MAC.search(text), _INTEL.search(text)
+    if intel:
+        draft.intel_cpu = draft.intel_cpu or line
+    if _SILICON.search(text) and mac:
+        draft.note("host.hardware_machine", "arm64", line, HINTED)
+    if mac and not re.search(r"\b(?:or|and) mac|mac\w* (?:or|and)\b|ssh", lower) and not _ELSEWHERE.search(text):
+        draft.note("host.system", "macos", line, HINTED)
+    arm = _ARM.search(text)
+    if arm and not mac and not _NOT_MINE.search(text[: arm.start()]):
+        draft.note("host.machine", "aarch64", line, HINTED)
+        draft.note("host.system", "linux", line, HINTED)
+    windows = _WINDOWS.search(text)
+    if windows and not mac and not _ELSEWHERE.search(text[max(windows.start() - 24, 0) : windows.end() + 12]):
+        draft.note("host.system", "windows", line, HINTED)
+
+
+def finish(draft: Draft) -> None:
+    """A Mac with an Intel processor, wherever the two are told."""
+    is_mac = draft.get("host.system") == "macos"
+    if is_mac and draft.intel_cpu and not (draft.get("host.hardware_machine") or draft.get("host.machine")):
+        draft.note("host.machine", "x86_64", draft.intel_cpu, HINTED)
+        draft.in_words.add("host.machine")
