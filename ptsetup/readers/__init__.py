@@ -107,7 +107,7 @@ def _rest(draft: Draft, line: Line) -> None:
     _traces.scan(draft, line.text, line.number)
     _hardware.scan(draft, line.text, line.number)
     _smi.note_driver(draft, line.text, line.number)
-    draft.message(line.text, line.number)
+    draft.message(_lines.as_loaders_say(line.text), line.number)
 
 
 def _worth_reading(lines: tuple[Line, ...]) -> Iterator[Line]:

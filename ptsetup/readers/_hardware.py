@@ -28,8 +28,10 @@ _CERTAIN = (
     r"tesla[ -](?:[kmptv][0-9]{1,3}[a-z]{0,2}(?:-[a-z0-9]+){0,2})",
     r"quadro (?:rtx )?(?:[kmpt]|gv|gp)?[0-9]{3,4}m?(?![0-9])",
     rf"(?:nvidia|grid|\b[1-9] ?x) {_BOARDS}",
-    r"(?<![\w./-])(?:gh200|gb200|gb300|gb10|[ah]100|h200|b200|l40s|dgx spark)"
-    r"(?:[- ](?:sxm[0-9]?|pcie|nvl|[0-9]{2,3} ?gb))*(?=s?(?:[^\w/.]|\.?$|\. ))",
+    (
+        r"(?<![\w./-])(?:gh200|gb200|gb300|gb10|[ah]100|h200|b200|l40s|dgx spark)"
+        r"(?:[- ](?:sxm[0-9]?|pcie|nvl|[0-9]{2,3} ?gb))*(?=s?(?:[^\w/.]|\.?$|\. ))"
+    ),
     rf"(?<![0-9a-z.]){_NUMBERS}(?: ?ti)?(?: super)?(?= (?:cards?|gpus?|graphics card)\b| ?(?:显?卡|グラボ|系列))",
     (
         rf"(?:(?<=\bhave a )|(?<=\bgot a )|(?<=\bown a )|(?<=\busing a )|(?<=\bwith a )|(?<=\bon a )|(?<=\bmy )"

@@ -62,6 +62,18 @@ def decode(data: bytes) -> str:
     return data.decode("utf-8-sig", "replace")
 
 
+_SYMBOL = re.compile(
+    r"(undefined symbol|未定义的?符号|未定義シンボル)(?: name)?[ :=\uff1a]{0,3}[`'\"“]?"
+    r"(?=_Z|__|[a-z]+[A-Z]\w|[A-Za-z]+_[A-Za-z_]|iJIT)(\w+)[`'\"”]?"
+)
+
+
+def as_loaders_say(text: str) -> str:
+    """``undefined symbol `ncclX` `` of hasty hands as the loader prints it, ``undefined symbol: ncclX``."""
+    lower = text.lower()
+    return _SYMBOL.sub(r"undefined symbol: \2", text) if "undefined symbol" in lower or "符号" in text else text
+
+
 def clean(text: str) -> tuple[Line, ...]:
     """The lines of a report that hold anything, cleaned."""
     text = text.replace("\r\n", "\n")

@@ -13,6 +13,9 @@ UNPINNED = {"torchvision": "0.29", "torchaudio": "2.11"}
 OLD_VISION = {"0.3": "1.1", "0.4": "1.3", "0.5": "1.4", "0.6": "1.5", "0.7": "1.6"}
 """torchvision minor -> torch minor before the index begins (table in torchvision's README; 0.4.0 went with 1.2)."""
 
+AHEAD = 10
+"""So many minor releases a report may be ahead of the index."""
+
 FLOOR = {"torchvision": ((0, 29), "2.14"), "torchaudio": ((2, 11), "2.11")}
 """The oldest torch that those go with: torchvision 0.29 asks for 2.14; torchaudio 2.11 was built against 2.11."""
 
@@ -20,6 +23,13 @@ FLOOR = {"torchvision": ((0, 29), "2.14"), "torchaudio": ((2, 11), "2.11")}
 def is_released(version: str | None) -> bool:
     """A published release: no nightly, no build from source, none of another maker."""
     return bool(version and re.fullmatch(r"\d+(?:\.\d+)+(?:\+(?:cu\d+|cpu|xpu|rocm[\d.]+))?", version))
+
+
+def is_plausible(case: Case, base: str) -> bool:
+    """No slip of the hand: there is such a release of torch, or there may be one soon."""
+    have = compat.version_tuple(base)[:2]
+    newest = max((compat.version_tuple(release.version)[:2] for release in case.index.releases), default=have)
+    return len(have) < 2 or (have[0] <= newest[0] and have[1] < max(newest[1], 13) + AHEAD)
 
 
 def minor_of(version: str | None) -> str:
@@ -87,6 +97,8 @@ def has_other_minor(case: Case, name: str) -> Literal["minor", "patch", False] |
 def _against(case: Case, name: str, pin: str, have: str) -> Literal["minor", "patch", False] | None:
     """The companion's torch against one that is installed."""
     base = have.partition("+")[0]
+    if not is_plausible(case, base):
+        return None
     if pin.endswith("or newer"):
         if not re.match(r"\d+\.\d+(?:\.\d+)?$", base):
             return None

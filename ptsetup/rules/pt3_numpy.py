@@ -318,7 +318,11 @@ def numpy_missing(case: Case) -> Iterator[Finding]:
         subject="numpy",
         evidence=(hit.evidence if hit else fact(case, "target.distributions", "no numpy among them", "metadata"),),
         fixes=(Fix(text="Install NumPy.", commands=(pip(case, "install", "numpy"),), kind="venv"),),
-        severity="error" if failed else "warning" if hit and case.snapshot.origin == "report" else "note",
+        severity="error"
+        if failed
+        else "warning"
+        if hit and case.snapshot.origin == "report" and not case.is_import_ok
+        else "note",
     )
 
 

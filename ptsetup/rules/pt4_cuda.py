@@ -1,5 +1,3 @@
-# ruff: noqa: E501 - what people say is listened for in several tongues
-
 """PT4xx: the build itself. Its packages stand in pt4_packages, the loader in pt4_loader, compiling in pt4_building."""
 
 import re
@@ -10,6 +8,7 @@ from ptsetup.rules import (
     _default_build,
     _speech,
     _tongues,
+    _words,
     pt4_building,
     pt4_driver,
     pt4_loader,
@@ -41,8 +40,7 @@ TELLING = f"{NOT_COMPILED}|{CPU_VERSION}|{NOT_BUILT}"
 _CPU = r"cpu(?:[- ]only)? (?:versions?|builds?|variants?|wheels?|only|flavou?rs?|editions?|packages?|(?:py)?torch)"
 SAID_CPU = (
     rf"\b(?:py)?torch\b[^.;\n]{{0,24}}{_tongues.NO_CUDA}",
-    r"\b(?:builds?|versions?|wheels?|packages?|(?:py)?torch) (?:that is |is |was )?(?:built )?without (?:any )?(?:cuda|gpu)\b(?: support)?",
-    r"(?<![\w-])cpu_(?:generic|mkl|openblas|py3\d+)\w*",
+    *_words.WITHOUT_CUDA,
     rf"(?:torch|安装|装|インストール|установ\w+|instal\w+)\S{{0,12}}[^.;\n]{{0,24}}{_tongues.CPU_BUILD}|{_tongues.CPU_BUILD}[^.;\n]{{0,12}}(?:py)?torch",
     (
         rf"\b(?:install(?:s|ed|ing)|got|gets?|gave|gives?|have|has|had|is|was|it'?s|using|uses|used|pull(?:s|ed)|download(?:s|ed|ing)"
@@ -52,14 +50,6 @@ SAID_CPU = (
     rf"\b{_CPU} of (?:py)?torch\b{_speech.CLAUSE}\b(?:install(?:s|ed)|there|present|in use|used)",
 )
 """A person found out that the build is one for the CPU; it counts beside a GPU that should be used."""
-
-ONLY_CPU = (
-    r"\bonly (?:\w+ )?(?:us(?:es?|ing)|runs?|running|on|with|my|sees?|supports?)\b[^.;\n]{0,16}\bcpu\b|\bus(?:es?|ing) only (?:my |the )?cpu\b|\bruns? (?:only )?on (?:my |the )?cpu(?: only)?\b",
-    r"\bgpu\b[^.;\n]{0,30}\b(?:ignored|idle|unused|(?:is not|isn't|not being|never) used)\b|\bcpu (?:only|instead of (?:the |my )?gpu)\b",
-    r"(?:只|仅)(?:用|能用|使用|有|在)?[^,;\n]{0,4}cpu|cpu(?:しか|のみ|だけ)|nur (?:die |auf der |mit der )?cpu|s[óo]lo (?:usa |en )?(?:la )?cpu|uniquement (?:le |sur )?(?:cpu|processeur)|только (?:на )?cpu",
-    r"version\.cuda\W{1,12}None\b|\bcuda (?:is )?(?:not available|unavailable|false)\b",
-)
-"""A program keeps to the processor."""
 
 _MEANT = (
     rf"\b(?:want|wish|should i|how (?:do|can|to)|prefer|only need|deliberate|on purpose|intend|instead of|rather than|not|or) (?:\w+ "
@@ -112,7 +102,7 @@ def cpu_wheel(case: Case) -> Iterator[Finding]:
     if case.expect == "cpu" or (case.env("UV_TORCH_BACKEND") or "").startswith("cpu") or case.system == "macos":
         return
     told = case.said(CPU_VERSION) or (case.said(CPU_TORCH) if _is_prose(case) else None)
-    by_default = _default_build.gives_cpu(case) if case.is_blind or case.said(*ONLY_CPU) else None
+    by_default = _default_build.gives_cpu(case) if case.is_blind or case.said(*_words.ONLY_CPU) else None
     told_cpu = _said_cpu(case) or by_default
     hit = hit or told_cpu
     is_cpu = case.family == "cpu" or told is not None

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ptsetup.facts import Distribution
+from ptsetup.rules import _words
 from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._requirements import is_satisfied, requirements_of
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
@@ -180,7 +181,7 @@ def mixed_majors(case: Case) -> Iterator[Finding]:
     Sources
         pytorch/pytorch#186591, #119072; reproduced
     """
-    hit = case.heard(mixed_majors)
+    hit = case.heard(mixed_majors) or _told_mixed(case)
     pairs = _pairs(case)
     damaged = [d for pair in pairs for d in pair if d.resized_files or d.missing_files]
     if not pairs and hit is None:
@@ -199,8 +200,9 @@ def mixed_majors(case: Case) -> Iterator[Finding]:
     message = (
         f"{pairs[0][0].name} and {pairs[0][1].name} write into one folder, and the last one installed has won."
         if pairs
-        else f"The library that torch loaded lacks {hit.match['symbol'] if hit else ''}: it is of another version than the one "
-        "torch asks for."
+        else "Packages of NVIDIA for two CUDA majors are in this environment, and a library does not load."
+        if hit and not _symbol(hit)
+        else f"The library that torch loaded lacks {_symbol(hit)}: it is of another version than the one torch asks for."
     )
     yield Finding(
         title=None if pairs else "A library of NVIDIA is of another version than torch needs",
@@ -228,11 +230,22 @@ def _pairs(case: Case) -> list[tuple[Distribution, Distribution]]:
     return found
 
 
+def _told_mixed(case: Case) -> Hit | None:
+    """A person saw packages of two CUDA majors, and a library does not load."""
+    is_told = case.snapshot.origin == "report" and case.said(r"nvidia|cudnn|cublas|nccl|cu1\d")
+    return case.said(*_words.MIXED) if is_told and case.said(*_words.LOADING_FAILS) else None
+
+
 def _is_anothers(case: Case, hit: Hit) -> bool:
     """With one major installed: a variable brings the library in (PT405, PT406), it was replaced (PT212), or is cuDNN's (PT408)."""
     is_preloaded = bool(case.env("LD_PRELOAD")) or bool(case.snapshot.target and case.snapshot.target.shadow_libraries)
     is_replaced = any(dist.resized_files or dist.altered_files for dist in _nvidia(case))
-    return is_preloaded or is_replaced or hit.match["symbol"].startswith("cudnn")
+    return is_preloaded or is_replaced or _symbol(hit).startswith("cudnn")
+
+
+def _symbol(hit: Hit | None) -> str:
+    """The symbol that the loader misses; an empty text where the packages themselves are spoken of."""
+    return (hit.match.groupdict().get("symbol") if hit else None) or ""
 
 
 def _one_major(case: Case, pairs: list[tuple[Distribution, Distribution]]) -> tuple[Fix, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ptsetup import compat
 from ptsetup.facts import PciDevice
-from ptsetup.rules import _nvidia
+from ptsetup.rules import _branches, _nvidia
 from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._ways import fact
@@ -214,10 +214,16 @@ def dropped(case: Case) -> Iterator[Finding]:
     is_seen = bool(branch and last and branch > last and (device or _nvidia.nvml_code(case) not in (0, None)))
     # nvidia-smi lists only what its driver supports
     is_listed = any(gpu.source == "nvidia-smi" for gpu in case.gpus)
-    is_told = case.snapshot.origin == "report" and bool(branch and limit and branch > limit) and not is_listed
+    is_report = case.snapshot.origin == "report" and not is_listed
+    is_told = is_report and bool(branch and limit and branch > limit)
+    words = _branches.last_told(case) if is_report and not (is_seen or is_told or hit) else None
+    words = words or (_by_name(case, limit) if is_report and not (is_seen or is_told or hit) else None)
+    if words:
+        last, number, hit = words
+        version = version or (str(number), "the report")
     if not (is_seen or is_told or hit) or (_nvidia.works(case) and device is None):
         return
-    told = hit.match.groupdict() if hit else {}
+    told = hit.match.groupdict() if hit and not words else {}
     last = int(told["branch"]) if told.get("branch") else last
     have = told.get("driver") or (version[0] if version else None)
     named = _named(case, device)
@@ -228,6 +234,22 @@ def dropped(case: Case) -> Iterator[Finding]:
     fixes = _nvidia.newer_driver(case, str(last) if last else None, text=f"Install driver branch {last or 580}")
     seen = _nvidia.driver_fact(case) or _card_fact(case)
     yield _dropped(case, device if is_seen else None, message, seen, hit, fixes)
+
+
+def _by_name(case: Case, limit: int | None) -> tuple[int, int, Hit] | None:
+    """Of a card whose name tells its generation: it is said to be supported no more, by a branch newer than its last."""
+    hit = case.said(*_branches.NOT_ANY_MORE)
+    have = _branches.installed(case)
+    limit = limit or _last_by_generation(case)
+    return (limit, have, hit) if hit and limit and have > limit else None
+
+
+def _last_by_generation(case: Case) -> int | None:
+    """The last branch of a generation that a person names: Kepler, Maxwell, Pascal, Volta."""
+    for row in case.index.driver_branches:
+        if row.last and case.said(rf"\b{row.architecture}\b"):
+            return int(row.last)
+    return None
 
 
 def _card_fact(case: Case) -> tuple[Evidence, ...]:

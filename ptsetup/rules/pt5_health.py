@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ptsetup.facts import Gpu
-from ptsetup.rules import _nvidia
+from ptsetup.rules import _nvidia, _words
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules.pt5_xids import reset, restart, xid_facts, xids
@@ -11,9 +11,10 @@ from ptsetup.rules.pt5_xids import reset, restart, xid_facts, xids
 LOST = (
     r"GPU is lost\b",
     (
-        r"\b(?:fall(?:s|en|ing)?|fell|drop(?:s|ped|ping)?|disappear\w*|vanish\w*|gone|lost) (?:\w+ )?(?:off|from) the (?:pci(?:e"
-        r"|[ -]?express)? )?bus\b"
+        r"\b(?:fall(?:s|en|ing)?|fell|drop(?:s|ped|ping)?|disappear\w*|vanish\w*|gone|lost) (?:\w+ )?(?:off(?: of)?|from) (?:the"
+        r"|its) (?:pci(?:e|[ -]?express)? )?bus\b"
     ),
+    _words.OFF_THE_BUS,
     r"unable to determine the device handle for (?:the )?GPU",
     r"NVML_?ERROR_?GPU_?IS_?LOST|NVMLError_GpuIsLost",
     r"CUDA_ERROR_DEVICE_UNAVAILABLE.{0,40}lost|device (?:has been )?lost",

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ptsetup.facts import Gpu, MigDevice
-from ptsetup.rules import _nvidia
+from ptsetup.rules import _nvidia, _words
 from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._ways import fact
@@ -67,6 +67,7 @@ def no_instances(case: Case) -> Iterator[Finding]:
 
 
 IN_PROSE = (
+    _words.MIG_HERE + "|"
     r"\bmulti[- ]instance[- ]gpus?\b|\b(?:with|in|on|using|enabled?|nvidia) MIG\b|\bMIG[ -](?:gpu |mode|instances?|slices?|devices?"
     r"|enabled|partition)"
 )
@@ -76,7 +77,7 @@ NONE_SEEN = (
 )
 MIG_ASSERT = r"device >= 0 && device < num_gpus"
 ONLY_ONE = (
-    r"device_count\(\)\D{0,20}\b1\b|only (?:one|1) (?:gpu|device)"
+    _words.ONE_INSTANCE + r"|device_count\(\)\D{0,20}\b1\b|only (?:one|1) (?:gpu|device)"
     r"|(?:shows?|sees?|detects?|finds?|uses?|visible)\b.{0,12}\bonly (?:one|1)\b"
 )
 
@@ -87,7 +88,7 @@ ONLY_ONE = (
     "warning",
     "A process uses one MIG instance only",
     needs=("nvidia.gpus|messages",),
-    hides=("PT650", "PT651"),
+    hides=("PT650", "PT651", "PT921"),
     layer=41,
     says=(MIG_ASSERT, r"\bMIG \d+[cg]\.\d+gb\b"),
 )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ptsetup import compat
-from ptsetup.rules import _nvidia, _speech, _tongues
+from ptsetup.rules import _denials, _nvidia, _speech, _tongues
 from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact, unset
@@ -149,6 +149,8 @@ _NOT_MEANT = (
 _HARDWARE = r"(?:machine|server|laptop|node|vm|instance|box|computer|pc|system|host|runner|workstation|notebook)"
 NO_GPU_SAID = (
     _tongues.NO_GPU,
+    *_denials.NO_NVIDIA,
+    *_denials.OTHERS_ONLY,
     (
         rf"\b(?:there (?:is|are|was|were) no|there (?:is|are|was|were)(?: not|n'?t) (?:an?|any)|(?:do|does|did)(?: not|n['o]?t) (?:even "
         rf")?(?:have|own|contain|include)"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from ptsetup import compat
 from ptsetup.facts import Jetson
-from ptsetup.rules import _containers, _nvidia, _speech
+from ptsetup.rules import _containers, _nvidia, _speech, _words
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact
@@ -148,6 +148,7 @@ NOT_LICENSED = (
     r"CUDA_ERROR_DEVICE_NOT_LICENSED|cudaErrorDeviceNotLicensed",
     r"device (?:is )?not (?:properly )?licensed|not licensed\b.{0,20}(?:vGPU|grid)|Failed to acquire license",
     r"License Status\s*: Unlicensed",
+    *_words.NO_LICENCE,
     (
         r"\b(?:vgpu|grid)\b[^;\n]{0,60}\b(?:without|no|missing|expired|invalid|lacks)\b (?:an? |the |valid "
         r")*licen[cs]e|\bunlicensed (?:vgpu|grid)|\blicen[cs]e\b[^;\n]{0,30}"
