@@ -208,7 +208,7 @@ _TRIGGER = re.compile(
     r"rtx|gtx|geforce|tesla|quadro|titan|nvidia|radeon|instinct|gfx[0-9]|sm_[0-9]|capability|10de:|1002:|8086:|vga|3d controller"
     r"|device-[0-9]|driver in use|marketing name|\bgpus?\b|[0-9]0 ?ti\b|[0-9]0(?: ?ti)? ?(?:(?:cards?|graphics)"
     r"\b|显?卡|グラボ|系列)|\bmx ?[1-5][0-9]0"
-    r"|compute_[0-9]|\bgh200|\bgb[23]00|\bgb10\b|\b[ah]100|\b[hb]200|\bl40s|\bdgx spark"
+    r"|compute_[0-9]|\bgt ?[0-9]{3}m?\b|\bgh200|\bgb[23]00|\bgb10\b|\b[ah]100|\b[hb]200|\bl40s|\bdgx spark"
     r"|\bamd ?(?:の)?(?:gpu|显卡|グラボ|grafik|видеокарт|video)|[0-9]0 ?xtx?\b|\barc (?:pro )?[ab][0-9]{2}|\bintel "
     r"arc\b|\brx[ -]?[0-9]{3}|\bamd (?:card"
     r"|graphics)|\bon amd\b|\b(?:an?|my|with|on|the) [1-5]0[0-9]0\b",
@@ -219,7 +219,8 @@ _TRIGGER = re.compile(
 _WORDS = (
     "rtx", "gtx", "geforce", "tesla", "quadro", "titan", "nvidia", "radeon", "instinct", "gfx", "sm_", "capability", "10de:",
     "1002:", "8086:", "vga", "3d controller", "device-", "driver in use", "marketing name", "gpu", "mx", "compute_", "rx", "amd",
-    "card", "graphics", "h200", "gb", "100", "b200", "l40s", "dgx spark", "xt", "arc ", "intel arc", "050", "060", "070", "080", "090",
+    "card", "graphics", "gt", "h200", "gb", "100", "b200", "l40s", "dgx spark", "xt", "arc ", "intel arc",
+    "050", "060", "070", "080", "090",
 )  # fmt: skip
 """One of these is in whatever _TRIGGER finds."""
 

@@ -4,6 +4,7 @@
 
 import re
 
+from ptsetup.facts import Program
 from ptsetup.readers._draft import HINTED, Draft
 
 _ARM = re.compile(
@@ -30,9 +31,24 @@ _WINDOWS = re.compile(
     r"|\bwin(?:dows)? ?1[01]\b|windows ?(?:环境|系统|下|上|で|環境)|(?:unter|sous|en|no|на) windows\b",
     re.IGNORECASE,
 )
+_LINUX = re.compile(
+    r"(?<![\w/:.-])(?:ubuntu|debian|fedora|arch(?: ?linux)|manjaro|centos|rhel|linux mint|pop!?_os|opensuse|rocky linux|linux)(?![\w/:-])",
+    re.IGNORECASE,
+)
 _ELSEWHERE = re.compile(r"\b(?:works?|worked|fine|ok|runs?|unlike|but not|whereas|tested|true)\b", re.IGNORECASE)
 
+_NVCC = re.compile(
+    r"\bnvcc\b(?:[ :=]+(?:-v|--version|version|is|says|reports|shows|gives|release|at|of))*[ :=]+v?(?P<version>1[0-3]\.[0-9]|9\.[0-2])(?![0-9])",
+    re.IGNORECASE,
+)
+_BITS = re.compile(
+    r"(?<!not )(?<!no )(?<!not a )\b32[- ]?bits?\b[^.;\n]{0,20}\b(?:python|os|system|windows|linux|raspbian|raspberry|debian|interpreter|anaconda|miniconda)\b"
+    r"|\b(?:python|os|system|windows|raspbian|raspberry pi os|debian|ubuntu|interpreter|anaconda|miniconda)\b[^.;\n]{0,12}[ (]32[- ]?bits?\b|32位 ?(?:的)?(?:python|系统)|python\S{0,6}32 ?(?:位|ビット)",
+    re.IGNORECASE,
+)
+
 _WORDS = (
+    "nvcc", "32", "ubuntu", "debian", "fedora", "linux", "manjaro", "centos", "rhel", "pop", "suse",
     "aarch64", "arm64", "gh200", "gb200", "gb300", "gb10", "dgx", "grace", "graviton", "altra", "jetson", "intel", "英特尔", "mac",
     "os x", "osx", "苹果", "マック", "맥북", "макбук", "windows", "win10", "win11", "win 1", "i3", "i5", "i7", "i9",
 )  # fmt: skip
@@ -43,6 +59,12 @@ def scan(draft: Draft, text: str, line: int) -> None:
     lower = text.lower()
     if len(text) > 400 or not any(word in lower for word in _WORDS):
         return
+    nvcc, bits = _NVCC.search(text), _BITS.search(text)
+    if nvcc:
+        program = Program(name="nvcc", version=nvcc["version"], path="nvcc", source="report")
+        draft.programs.setdefault("nvcc", (line, program))
+    if bits and "64" not in text:
+        draft.note("target.bits", 32, line, HINTED)
     mac, intel = _MAC.search(text), _INTEL.search(text)
     if intel:
         draft.intel_cpu = draft.intel_cpu or line
@@ -54,7 +76,10 @@ def scan(draft: Draft, text: str, line: int) -> None:
     if arm and not mac and not _NOT_MINE.search(text[: arm.start()]):
         draft.note("host.machine", "aarch64", line, HINTED)
         draft.note("host.system", "linux", line, HINTED)
-    windows = _WINDOWS.search(text)
+    linux = _LINUX.search(text)
+    if linux and not mac and not _ELSEWHERE.search(text[max(linux.start() - 24, 0) : linux.start()]):
+        draft.note("host.system", "linux", line, HINTED)
+    windows = None if linux else _WINDOWS.search(text)
     if windows and not mac and not _ELSEWHERE.search(text[max(windows.start() - 24, 0) : windows.end() + 12]):
         draft.note("host.system", "windows", line, HINTED)
 

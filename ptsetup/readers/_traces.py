@@ -199,7 +199,7 @@ _TRACES: tuple[tuple[re.Pattern[str], Trace], ...] = tuple(
         ),
         (
             (
-                r"\bjetson[a-z]*\b|\bjetpack\b|\bl4t[ -][0-9]|-tegra\b|@tegra-ubuntu\b|tegra_release"
+                r"\bjetson[a-z]*\b|\bjetpack\b|\bl4t[ :-]*r?[0-9]|-tegra\b|@tegra-ubuntu\b|tegra_release"
                 r"|\b(?:on|my|the|an?|agx|this) (?:orin|xavier)\b|\b(?:orin|xavier) (?:nx|nano|agx)\b|\btegra board"
             ),
             _jetson,

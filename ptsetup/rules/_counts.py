@@ -25,6 +25,38 @@ COUNTED = (
 )
 
 
+_FEW = {
+    "one": 1,
+    "a single": 1,
+    "only one": 1,
+    "two": 2,
+    "一": 1,
+    "两": 2,
+    "二": 2,
+    "zwei": 2,
+    "dos": 2,
+    "deux": 2,
+    "duas": 2,
+    "две": 2,
+}
+_OWN = (
+    rf"\b(?:have|has|with|there (?:are|is)|only|got|of|machine|server|node|box)\b (?:only |just |an? )?(?P<count>[1-9]|1\d|one|two|{_IN_LETTERS}) {_OTHER}{{0,2}}?(?:gpus?|(?:graphics |video )?cards?)(?![a-z])",
+    r"(?:有|只有|共)(?P<count>[1-9]|[一两二三四五六七八]) ?(?:张|块|个|片)(?:显?卡|gpu)|\bgpus? ?0(?: and |,|-| to | & | und | bis )(?:gpu ?)?(?P<last>[1-9]) (?:only|alone)",
+)
+
+
+def owned(case: Case) -> tuple[int, Hit | None]:
+    """The number of GPUs that a person says that the machine has; 0 when none is said."""
+    hit = case.said(*_OWN)
+    if hit is None:
+        return 0, None
+    groups = hit.match.groupdict()
+    if groups.get("last"):
+        return int(groups["last"]) + 1, hit
+    word = (groups.get("count") or "0").lower()
+    return _FEW.get(word) or _WORDS.get(word) or int(word), hit
+
+
 def said(case: Case) -> tuple[int, Hit | None]:
     """The number of GPUs that is spoken of, and where; 0 when there is none of three or more."""
     hit = case.said(*COUNTED)

@@ -46,6 +46,11 @@ NOT_INSTALLED = (
 """What an installer of another program says when its call of pip failed."""
 
 PIP_COMMAND = r"\bpip3? install (?:[^\n]{0,120}? )?[\"']?torch==(?P<version>\d[\w.+]*)"
+NO_MATCH_PINNED = (
+    r"no matching distribution (?:was )?(?:found )?for (?P<name>torch(?:vision|audio)?)={2,3}(?P<version>\d[\w.+]*\w)"
+)
+"""The version that was asked for, where the line with the versions on offer was left out."""
+
 NO_MATCH = r"no matching distribution found for (?P<name>torch(?:vision|audio)?)\b"
 
 _PYTHON = r"\bpython ?(?:version )?v?(?P<python>3\.\d{1,2})(?:\.\d+|\.x|\+)?\b"
@@ -136,6 +141,8 @@ def served_by_text(case: Case) -> Served | None:
             return read(hit)
     hit = case.said(UV_NO_TAG, POETRY)
     asked = None if hit else asked_for(case)
+    pinned = case.said(NO_MATCH_PINNED) if not (hit or asked) and case.python else None
+    hit = hit or pinned
     command = case.said(PIP_COMMAND) if case.said(NOT_INSTALLED) else None
     if hit:
         name, version = hit.match["name"].lower(), hit.match["version"]

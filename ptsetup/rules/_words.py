@@ -4,7 +4,7 @@
 
 MIXED = (
     r"(?:both|mix\w*|two|beide|gemischt|混\S?|同时|ambos|deux|обе)\b[^.;\n]{0,30}\bcu ?1[0-4]\b[^.;\n]{0,20}\bcu ?1[0-4]\b",
-    r"\bcu ?1[0-4]\b.{0,4}(?:and|und|and also|y|et|e|и|和|と|&|\+|/) ?(?:[\w-]+-)?cu ?1[0-4]\b[^;\n]{0,30}\b(?:packages|wheels|librar\w+|libs|pakete|installed|side by side|together|at once)\b",
+    r"\bcu ?1[0-4]\b.{0,4}(?:and|und|and also|y|et|e|и|和|と|&|\+|/) ?(?:[\w-]+-)?cu ?1[0-4]\b[^;\n]{0,30}\b(?:packages|wheels|librar\w+|libs|pakete|installed|side by side|together|at once|in (?:the same|one))\b",
     r"\b(?:packages|wheels|librar\w+|libs)\b[^;\n]{0,16} (?:for|of) (?:both )?cuda ?1[0-4](?:\.\d)? (?:and|as well as) (?:for )?(?:cuda )?1[0-4]",
 )
 LOADING_FAILS = (
@@ -20,6 +20,7 @@ ONLY_CPU = (
 """A program keeps to the processor."""
 
 WITHOUT_CUDA = (
+    r"\bnot (?:been )?(?:compiled|built) with cuda\b(?! (?:1\d|9)\.)",
     r"\b(?:builds?|versions?|wheels?|packages?|(?:py)?torch) (?:that is |is |was )?(?:built )?without (?:any )?(?:cuda|gpu)\b(?: support)?",
     r"(?<![\w-])cpu_(?:generic|mkl|openblas|py3\d+)\w*",
 )
@@ -40,3 +41,17 @@ NO_LICENCE = (
 )
 
 OFF_THE_BUS = r"掉卡|GPU\S{0,4}从总线|(?:gpu|karte)\b.{0,20}vom bus|(?:gpu|tarjeta)\b.{0,16}\bca(?:e|y[óo]) del bus|バスから(?:外|脱落)"
+
+
+BUILD_FAILS = (
+    r"\b(?:build|compil|install)\w*\b[^.;\n]{0,40}\b(?:fails?|failed|failing|errors?|stops?|aborts?|impossible|cannot|can't)\b|\b(?:fail\w*|errors?|cannot|can't|unable|impossible) [^.;\n]{0,16}\b(?:build|compil)\w*\b",
+    r"编译\S{0,6}(?:失败|报错|错误|不)|ビルド\S{0,4}(?:失敗|エラー|でき)|(?:kompilieren|bauen|build)[^.;\n]{0,16}(?:scheitert|fehl|bricht)|falla al compilar|ошибка (?:сборки|компиляции)",
+)
+"""A package could not be compiled."""
+
+OVERRIDE_HELPS = r"HSA_OVERRIDE_GFX_VERSION\b[^;\n]{0,60}\b(?:it |that |everything )?(?:fix\w*|help\w*|work\w*|solv\w*|runs?|ran|made)\b|\b(?:after|with|by|only|need\w*|had to|must)\b[^;\n]{0,24}HSA_OVERRIDE_GFX_VERSION"
+"""Another target than the GPU's own had to be claimed."""
+
+
+NOUVEAU_HOLDS = r"\bnouveau\b[^.;\n]{0,24}\b(?:is |was |gets? |still |being )?(?:loaded|running|active|in use|shows|used)\b(?! no)|\busing nouveau\b|\blsmod\b.{0,16}\bnouveau\b.{0,12}\bshows nouveau"
+"""The free driver is at work."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from ptsetup import compat
 from ptsetup.facts import Program
-from ptsetup.rules import _nvidia
+from ptsetup.rules import _nvidia, _words
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact, fitting, pip
@@ -73,6 +73,8 @@ def cuda_home(case: Case) -> Iterator[Finding]:
     have, want = compat.version_tuple(found or "")[:2], compat.version_tuple(built or "")[:2]
     if not hit and (not have or not want or have[0] == want[0]):
         return
+    if not hit and case.snapshot.origin == "report":
+        hit = case.said(*_words.BUILD_FAILS)
     evidence: list[Evidence] = [hit.evidence] if hit else []
     if told and hit and told.message is not hit.message:
         evidence.append(told.evidence)

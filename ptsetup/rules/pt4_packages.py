@@ -181,7 +181,7 @@ def mixed_majors(case: Case) -> Iterator[Finding]:
     Sources
         pytorch/pytorch#186591, #119072; reproduced
     """
-    hit = case.heard(mixed_majors) or _told_mixed(case)
+    hit = _told_mixed(case) or case.heard(mixed_majors)
     pairs = _pairs(case)
     damaged = [d for pair in pairs for d in pair if d.resized_files or d.missing_files]
     if not pairs and hit is None:

@@ -96,6 +96,7 @@ TWO_CUDNN = (
 )
 CUDNN_TEXT = (
     TWO_CUDNN,
+    r"cudnn version (?:incompatib|mismatch|conflict)\w*",
     r"CUDNN_STATUS_(?:NOT_INITIALIZED|VERSION_MISMATCH|SUBLIBRARY_\w+|INTERNAL_ERROR|EXECUTION_FAILED)",
     r"could not load library libcudnn\w*|unable to load (?:any of \{)?libcudnn|cannot load symbol cudnn\w*",
     r"libcudnn\w*\.so[\w.]*: (?:undefined symbol|cannot open)",

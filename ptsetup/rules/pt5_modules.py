@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from ptsetup.rules import _nvidia, _speech
+from ptsetup.rules import _nvidia, _speech, _words
 from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import fact
@@ -145,6 +145,7 @@ def _load(case: Case, *, is_built: bool | None) -> tuple[Fix, ...]:
 NOUVEAU = (
     r"NVRM:.{0,80}\bnouveau\b|\bnouveau, rivafb, nvidiafb or rivatv",
     r"kernel driver in use: nouveau|falling back to nouveau",
+    _words.NOUVEAU_HOLDS,
     r"nouveau kernel driver (?:is currently in use|.{0,40}incompatible)",
     r"The Nouveau kernel driver is currently in use by your system",
 )

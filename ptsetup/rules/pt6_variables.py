@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ptsetup.rules import _containers, _nvidia, _visible
+from ptsetup.rules import _containers, _counts, _nvidia, _visible
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Evidence, Finding, Fix, Severity, rule
 from ptsetup.rules._ways import fact, unset, with_variables
@@ -28,8 +28,10 @@ def _hiding(case: Case) -> Severity:
         return "note"
     if case.has_nvidia_device or case.gpus or case.expect == "cuda":
         return "error"
+    if case.has_nvidia_device is None and case.family in ("cuda", None) and case.said(NO_GPUS):
+        return "error"
     if case.has_nvidia_device is None and case.family == "cuda":
-        return "error" if case.said(NO_GPUS) else "warning"
+        return "warning"
     return "note"
 
 
@@ -172,12 +174,13 @@ def invalid(case: Case) -> Iterator[Finding]:
 def _problem(case: Case, value: str) -> str | None:
     """What is wrong with the list, against the GPUs that are known; None when nothing is."""
     choice = _visible.read(value)
-    count = len(case.gpus)
+    told, _ = _counts.owned(case) if case.snapshot.origin == "report" else (0, None)
+    count = max(len(case.gpus), told)
     if choice.is_repeated:
         return f"{choice.stop} stands there twice, which empties the list"
     numbers = [int(entry) for entry in choice.taken if entry.isdigit() and len(entry) < 6]
     nvidia = case.snapshot.nvidia
-    has_count = count > 0 and (case.snapshot.origin != "report" or nvidia is not None)
+    has_count = count > 0 and (case.snapshot.origin != "report" or nvidia is not None or told > 0)
     if numbers and has_count and max(numbers) >= count and not any(gpu.mig_devices for gpu in case.gpus):
         which = next(number for number in numbers if number >= count)
         return f"there is no GPU {which}, only {'0' if count == 1 else f'0 to {count - 1}'}"

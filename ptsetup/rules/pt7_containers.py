@@ -41,7 +41,8 @@ NOT_INSIDE = (
 
 
 OPTION = (
-    r"(?:--gpus?(?: all)?|--runtime[= ]?nvidia|nvidia runtime|--nv\b|--rocm\b|deploy\W{1,3}resources|nvidia\.com/gpu|gpu (?:passthrough"
+    r"(?:--gpus?(?: all)?|--device\b.{0,12}(?:nvidia|kfd|dri)\S*"
+    r"|--runtime[= ]?nvidia|nvidia runtime|--nv\b|--rocm\b|deploy\W{1,3}resources|nvidia\.com/gpu|gpu (?:passthrough"
     r"|pass-through|reservation|flag|option|resources?))"
 )
 SAID_BARE = (

@@ -122,7 +122,7 @@ def _kind_of_build(case: Case, board: Jetson) -> str | None:
         return None
     requires = (case.wheel.requires if case.wheel else None) or ()
     kinds = (
-        ("cpu", case.family == "cpu" or case.said(_nvidia.NOT_COMPILED) is not None),
+        ("cpu", case.family == "cpu" or case.said(_nvidia.NOT_COMPILED, *_words.WITHOUT_CUDA) is not None),
         ("generic", any(text.startswith("nvidia-") for text in requires)),
         ("other", bool(cuda and own and cuda[0] != own)),
         ("tag", case.said(r"satisfies the requirement torch==[\d.]+\+cu\d+") is not None),

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from ptsetup.facts import AmdGpu
-from ptsetup.rules import _vendors
-from ptsetup.rules._case import Case
+from ptsetup.rules import _vendors, _words
+from ptsetup.rules._case import Case, Hit
 from ptsetup.rules._rule import Evidence, Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact
 
@@ -64,7 +64,7 @@ def unsupported(case: Case) -> Iterator[Finding]:
     Sources
         pytorch/pytorch#164346, ROCm/legacy-rocm-build#2536, #5264, Comfy-Org/ComfyUI#6656
     """
-    hit = case.heard(unsupported)
+    hit = case.heard(unsupported) or _helped(case)
     dies = case.said(*DIES) if case.snapshot.origin == "report" else None
     if (
         case.family in ("cuda", "xpu")
@@ -95,9 +95,15 @@ def unsupported(case: Case) -> Iterator[Finding]:
         yield from _by_words(case)
 
 
+def _helped(case: Case) -> Hit | None:
+    """Of a report with an AMD GPU: to claim another target has helped."""
+    is_told = case.snapshot.origin == "report" and _vendors.amd_gpus(case)
+    return case.said(_words.OVERRIDE_HELPS) if is_told else None
+
+
 def _by_words(case: Case) -> Iterator[Finding]:
     """The error alone; with a GPU that the build does serve, the package that failed has no code for it."""
-    hit = case.heard(unsupported)
+    hit = case.heard(unsupported) or _helped(case)
     if hit is not None:
         yield Finding(
             message="Some code for the AMD GPU is missing: torch, or a compiled package, was not built for its gfx target.",

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from ptsetup.facts import DeviceNode
 from ptsetup.rules import (
     _containers,
+    _default_build,
     _nvidia,
     _speech,
     _vendors,
@@ -306,8 +307,9 @@ def wrong_vendor(case: Case) -> Iterator[Finding]:
     # on Windows the wheels of the plain name never were for AMD's GPUs
     hit = case.heard(wrong_vendor) or (case.said(NOT_ABLE) if case.system == "windows" else None)
     is_blind = case.snapshot.origin == "report" and case.is_blind
+    by_default = _default_build.gives_cuda(case) if is_blind else None
     is_of_cuda = hit is not None and "xpu" not in hit.match[0].lower()
-    found = _mismatch(case, has_text=is_of_cuda or (is_blind and case.family is not None))
+    found = _mismatch(case, has_text=is_of_cuda or (is_blind and case.family is not None) or by_default is not None)
     if found is None or (case.expect not in (None, "rocm", "xpu", "cuda")):
         return
     vendor, device, backend, is_served = found
