@@ -29,7 +29,7 @@ _CERTAIN = (
     r"quadro (?:rtx )?(?:[kmpt]|gv|gp)?[0-9]{3,4}m?(?![0-9])",
     rf"(?:nvidia|grid|\b[1-9] ?x) {_BOARDS}",
     (
-        r"(?<![\w./-])(?:gh200|gb200|gb300|gb10|[ah]100|h200|b200|l40s|dgx spark)"
+        r"(?<![\w./-])(?:gh200|gb200|gb300|gb10|[ah][1-8]00|h200|b200|l40s|a[4-6][05]00|dgx spark)"
         r"(?:[- ](?:sxm[0-9]?|pcie|nvl|[0-9]{2,3} ?gb))*(?=s?(?:[^\w/.]|\.?$|\. ))"
     ),
     rf"(?<![0-9a-z.]){_NUMBERS}(?: ?ti)?(?: super)?(?= (?:cards?|gpus?|graphics card)\b| ?(?:显?卡|グラボ|系列))",
@@ -208,7 +208,8 @@ _TRIGGER = re.compile(
     r"rtx|gtx|geforce|tesla|quadro|titan|nvidia|radeon|instinct|gfx[0-9]|sm_[0-9]|capability|10de:|1002:|8086:|vga|3d controller"
     r"|device-[0-9]|driver in use|marketing name|\bgpus?\b|[0-9]0 ?ti\b|[0-9]0(?: ?ti)? ?(?:(?:cards?|graphics)"
     r"\b|显?卡|グラボ|系列)|\bmx ?[1-5][0-9]0"
-    r"|compute_[0-9]|\bgt ?[0-9]{3}m?\b|\bgh200|\bgb[23]00|\bgb10\b|\b[ah]100|\b[hb]200|\bl40s|\bdgx spark"
+    r"|compute_[0-9]|\b[kmpv](?:10|20|40|60|80|100)m?\b|\bt4\b|\bgt ?[0-9]{3}m?\b"
+    r"|\bgh200|\bgb[23]00|\bgb10\b|\b[ah][1-8]00|\b[hb]200|\bl40s|\ba[4-6][05]00|\bdgx spark"
     r"|\bamd ?(?:の)?(?:gpu|显卡|グラボ|grafik|видеокарт|video)|[0-9]0 ?xtx?\b|\barc (?:pro )?[ab][0-9]{2}|\bintel "
     r"arc\b|\brx[ -]?[0-9]{3}|\bamd (?:card"
     r"|graphics)|\bon amd\b|\b(?:an?|my|with|on|the) [1-5]0[0-9]0\b",
@@ -219,10 +220,18 @@ _TRIGGER = re.compile(
 _WORDS = (
     "rtx", "gtx", "geforce", "tesla", "quadro", "titan", "nvidia", "radeon", "instinct", "gfx", "sm_", "capability", "10de:",
     "1002:", "8086:", "vga", "3d controller", "device-", "driver in use", "marketing name", "gpu", "mx", "compute_", "rx", "amd",
-    "card", "graphics", "gt", "h200", "gb", "100", "b200", "l40s", "dgx spark", "xt", "arc ", "intel arc",
+    "card", "graphics", "gt", "h200", "gb", "100", "b200", "l40s", "dgx spark", "a4", "a5", "a6", "a8", "h8",
+    "k10", "k20", "k40", "k80", "m10", "m40", "m60",
+    "p40", "v100", "t4", "xt", "arc ", "intel arc",
     "050", "060", "070", "080", "090",
 )  # fmt: skip
 """One of these is in whatever _TRIGGER finds."""
+
+_BARE_BOARDS = re.compile(r"(?<![\w./+-])([KMPV](?:10|20|40|60|80|100)[mM]?|T4)(?![\w/-])")
+_SPEAKS_OF_CUDA = re.compile(
+    r"cuda|torch|nvidia|\bgpu|driver|kernel image|\bsm_|vllm|driver|\bhost\b|\bcards?\b|显卡", re.IGNORECASE
+)
+"""Beside one of these words the short name of a board is a board."""
 
 _CARD_OF_AMD = re.compile(
     r"\b[5-9][0-9]{2}0 ?xtx?\b|\b(?:amd |ati |radeon |xfx )*rx[ -]?[4-9][0-9]{2,3}(?: ?xtx?| ?gre| ?[ms])?\b|\bradeon vii\b"
@@ -250,12 +259,7 @@ def scan(draft: Draft, text: str, line: int) -> None:
         note_capabilities(draft, text, line)
     if _bus(draft, text, line):
         return
-    names = nvidia_names(text)
-    capability = own_capability(text) if names else None
-    for name in names:
-        draft.gpu(Gpu(name=name, compute_capability=capability, source="report"), line, HINTED)
-        if _is_fine(text, name):
-            draft.fine.add(name)
+    names = _note_cards(draft, text, line)
     card = None if names else _CARD_OF_AMD.search(text)
     if card:
         named = AMD.search(card[0])
@@ -269,6 +273,19 @@ def scan(draft: Draft, text: str, line: int) -> None:
     marketing = re.search(r"marketing name: +(.*\S)", text, re.IGNORECASE)
     if marketing and AMD.search(marketing[1]):
         note_amd(draft, marketing[1], line, PRINTED)
+
+
+def _note_cards(draft: Draft, text: str, line: int) -> list[str]:
+    """NVIDIA's products in running text; the short names of boards count beside a word on GPUs."""
+    names = nvidia_names(text)
+    capability = own_capability(text) if names else None
+    for name in names:
+        draft.gpu(Gpu(name=name, compute_capability=capability, source="report"), line, HINTED)
+        if _is_fine(text, name):
+            draft.fine.add(name)
+    for name in () if names or not _SPEAKS_OF_CUDA.search(text) else _BARE_BOARDS.findall(text):
+        draft.gpu(Gpu(name=f"Tesla {name}", source="report"), line, HINTED)
+    return names
 
 
 def _is_fine(text: str, name: str) -> bool:

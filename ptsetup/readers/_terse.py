@@ -21,6 +21,7 @@ _INTEL = re.compile(
     r"\bintel\b[ ()-]*(?:chips?|cpus?|core|processors?|based|i[3579]\b|mac|xeon|x86)|英特尔|\bi[3579][- ]\d{4,5}|intel ?(?:芯片|处理器|プロセッサ|チップ|칩)|процессор\w* intel|puce intel|(?:procesador|chip) intel",
     re.IGNORECASE,
 )
+_X86 = re.compile(r"\bx86(?:[_-]64)?\b", re.IGNORECASE)
 _MAC = re.compile(
     r"\bmac ?os\b|\bos x\b|\bosx\b|\b(?:mac|macbook|imac|macmini)(?: ?(?:book|mini|pro|air))?\b|苹果(?:电脑|笔记本)|マックブック|맥북|макбук",
     re.IGNORECASE,
@@ -66,7 +67,7 @@ def scan(draft: Draft, text: str, line: int) -> None:
     if bits and "64" not in text:
         draft.note("target.bits", 32, line, HINTED)
     mac, intel = _MAC.search(text), _INTEL.search(text)
-    if intel:
+    if intel or (mac and _X86.search(text)):
         draft.intel_cpu = draft.intel_cpu or line
     if _SILICON.search(text) and mac:
         draft.note("host.hardware_machine", "arm64", line, HINTED)
@@ -84,8 +85,27 @@ def scan(draft: Draft, text: str, line: int) -> None:
         draft.note("host.system", "windows", line, HINTED)
 
 
+_GLIBC = {
+    ("centos", "6"): "2.12", ("centos", "7"): "2.17", ("centos", "8"): "2.28", ("rhel", "6"): "2.12", ("rhel", "7"): "2.17",
+    ("rhel", "8"): "2.28", ("rocky", "8"): "2.28", ("almalinux", "8"): "2.28", ("amzn", "2"): "2.26", ("debian", "8"): "2.19",
+    ("debian", "9"): "2.24", ("debian", "10"): "2.28", ("ubuntu", "14.04"): "2.19", ("ubuntu", "16.04"): "2.23",
+    ("ubuntu", "18.04"): "2.27", ("ubuntu", "20.04"): "2.31",
+}  # fmt: skip
+"""C libraries of older releases (their packages)."""
+
+
+def _infer_glibc(draft: Draft) -> None:
+    """A release has one C library for its life; in a container it may be another's."""
+    name, version = draft.get("host.distribution"), str(draft.get("host.version") or "")
+    known = _GLIBC.get((name, version)) or _GLIBC.get((name, version.partition(".")[0]))
+    if known and draft.get("host.libc.version") is None and draft.get("host.container") is None:
+        draft.note("host.libc.version", known, draft.facts["host.version"].line, HINTED)
+        draft.note("host.libc.name", "glibc", draft.facts["host.version"].line, HINTED)
+
+
 def finish(draft: Draft) -> None:
-    """A Mac with an Intel processor, wherever the two are told."""
+    """A Mac with an Intel processor, wherever the two are told; the C library by the release of the system."""
+    _infer_glibc(draft)
     is_mac = draft.get("host.system") == "macos"
     if is_mac and draft.intel_cpu and not (draft.get("host.hardware_machine") or draft.get("host.machine")):
         draft.note("host.machine", "x86_64", draft.intel_cpu, HINTED)

@@ -19,7 +19,10 @@ LAST = (
 """The last branch for a card."""
 
 NOT_ANY_MORE = (
-    r"\bno longer\b|\bnot?\b[^.;\n]{0,24}\bany ?more\b|\bdropped\b|\b(?:does|do|did|is|are|was)(?: not|n't|nt) (?:\w+ )?(?:drive|support|work|detect|see|recogni[sz]e|find)\w*|\bno devices? (?:were |was )?found\b|\bfinds? no\b|\bstopped (?:working|supporting)\b",
+    (
+        r"\bno longer (?:\w+ ){0,2}?(?:support\w*|detect\w*|works?|working|recogni\w*|sees?|seen|list\w*|driv\w+|found|finds?|shown|available|visible|usable)\b"
+        r"|\b(?:not?|n't)\b[^.;\n]{0,16}\b(?:support\w*|detect\w*|work\w*|recogni\w*|see|seen|listed|driven?|found|there)\b[^.;\n]{0,12}\bany ?more\b|\b(?:was |were |has |have |been )?dropped\b[^.;\n]{0,20}\b(?:support|card|gpu|maxwell|pascal|kepler|volta|my)|\b(?:does|do|did|is|are|was)(?: not|n't|nt) (?:\w+ )?(?:drive|support|work|detect|see|recogni[sz]e|find)\w*|\bno devices? (?:were |was )?found\b|\bfinds? no\b|\bstopped (?:working|supporting)\b"
+    ),
     r"nicht mehr|不再|已经?不支持|不支持|无法识别|サポート(?:終了|されなく|され(?:ない|ません)|外)|認識され|больше не|ya no|n'est plus|ne [^.;\n]{0,12} plus|n[ãa]o [^.;\n]{0,12}mais|keine? ger[äa]te?",
 )
 

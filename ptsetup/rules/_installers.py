@@ -51,6 +51,12 @@ NO_MATCH_PINNED = (
 )
 """The version that was asked for, where the line with the versions on offer was left out."""
 
+UV_NONE = (
+    r"\b(?P<name>torch(?:vision|audio)?)==(?P<version>\d[\w.+]*)(?: @ [^`\n]{0,200})?`? can't be installed because it doesn't have a source"
+    r" distribution or wheel"
+)
+"""What uv said before it named tags and platforms."""
+
 NO_MATCH = r"no matching distribution found for (?P<name>torch(?:vision|audio)?)\b"
 
 _PYTHON = r"\bpython ?(?:version )?v?(?P<python>3\.\d{1,2})(?:\.\d+|\.x|\+)?\b"
@@ -104,10 +110,15 @@ def asked_for(case: Case) -> Asked | None:
     return Asked(hit.match["name"].lower(), version[1] if version else None, listed, hit)
 
 
+_SYSTEMS = {"macos": "macos_arm64", "windows": "win_", "linux": "linux_"}
+"""How the platforms begin of a system whose machine is not known; Macs are mostly Apple silicon."""
+
+
 def minors_of(case: Case, name: str, version: str) -> tuple[int, ...]:
     """Python 3 minors for which that release has wheels on this platform (any platform where that is not known)."""
     base, _, local = version.partition("+")
     platform = compat.platform_of(case.snapshot)
+    beginning = "" if platform else _SYSTEMS.get(case.system or "", "")
     if name == "torch":
         rows = [(b.torch, b.backend, b.platform, b.pythons) for b in case.index.builds]
     else:
@@ -115,7 +126,10 @@ def minors_of(case: Case, name: str, version: str) -> tuple[int, ...]:
     found = {
         tag
         for number, backend, where, pythons in rows
-        if number == base and where == (platform or where) and backend == (local or backend)
+        if number == base
+        and where == (platform or where)
+        and where.startswith(beginning)
+        and backend == (local or backend)
         for tag in pythons
     }
     if not found and local:
@@ -141,7 +155,7 @@ def served_by_text(case: Case) -> Served | None:
             return read(hit)
     hit = case.said(UV_NO_TAG, POETRY)
     asked = None if hit else asked_for(case)
-    pinned = case.said(NO_MATCH_PINNED) if not (hit or asked) and case.python else None
+    pinned = case.said(NO_MATCH_PINNED, UV_NONE) if not (hit or asked) and case.python else None
     hit = hit or pinned
     command = case.said(PIP_COMMAND) if case.said(NOT_INSTALLED) else None
     if hit:
@@ -208,16 +222,17 @@ def by_list(case: Case) -> tuple[str, int | None, Asked] | None:
     asked = asked_for(case)
     offered = sorted(compat.version_tuple(v) for v in (asked.listed if asked else ()) if not v.startswith("0.1.2"))
     wanted = compat.version_tuple(asked.version or "") if asked else ()
-    if asked is None or not offered or not wanted or asked.name != "torch":
+    if asked is None or not offered or not wanted:
         return None
-    spans = _spans(case)
+    spans = _spans(case) if asked.name == "torch" else _spans_of(case, asked.name)
     if wanted < offered[0]:
         minors = [minor for minor, (first, _) in spans.items() if first == offered[0]]
         return "new", (max(minors) if minors else None), asked
     if wanted > offered[-1]:
         minors = [minor for minor, (_, last) in spans.items() if last == offered[-1]]
         newest = compat.version_tuple(case.newest_torch_then or "")
-        return ("old", max(minors), asked) if minors and offered[-1] != newest else None
+        is_torch = asked.name == "torch"
+        return ("old", max(minors), asked) if minors and is_torch and offered[-1] != newest else None
     return None
 
 
@@ -230,6 +245,17 @@ def _spans(case: Case, backend: str | None = None) -> dict[int, tuple[tuple[int,
             for tag in build.pythons:
                 if tag[3:].isdigit():
                     versions.setdefault(int(tag[3:]), []).append(compat.version_tuple(build.torch))
+    return {minor: (min(found), max(found)) for minor, found in versions.items()}
+
+
+def _spans_of(case: Case, name: str) -> dict[int, tuple[tuple[int, ...], tuple[int, ...]]]:
+    """The same for a companion of torch."""
+    versions: dict[int, list[tuple[int, ...]]] = {}
+    for build in case.index.companions:
+        if build.project == name:
+            for tag in build.pythons:
+                if tag[3:].isdigit():
+                    versions.setdefault(int(tag[3:]), []).append(compat.version_tuple(build.version))
     return {minor: (min(found), max(found)) for minor, found in versions.items()}
 
 

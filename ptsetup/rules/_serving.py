@@ -18,7 +18,7 @@ FLOOR = (((13, 0), (7, 5)), ((12, 0), (5, 0)), ((11, 0), (3, 5)), ((9, 0), (3, 0
 """Oldest one."""
 
 NO_KERNEL = (
-    r"no kernel image is available|cuda error:? no kernel image\b"
+    r"no kernel image\b(?! (?:found|in|installed|to boot|package))"
     r"|cudaErrorNoKernelImageForDevice|CUDA_ERROR_NO_BINARY_FOR_GPU|CUDA error: invalid device function"
     r"|cuda runtime error \((?:8|48|98|209)\) ?: (?:invalid device function|no kernel image)|cudaErrorInvalidDeviceFunction"
 )
@@ -30,7 +30,13 @@ NOT_COMPATIBLE = (
 TOO_OLD = r"no longer supports this GPU because it is too old|minimum cuda capability (?:supported by this library|that we support)"
 RANGE = r"cuda capability supported by this version of PyTorch is\s*\((?P<min>\d+\.\d)\) ?- ?\((?P<max>\d+\.\d)\)"
 BUILT_FOR = r"which is of compute capability|list shows the CCs this version of PyTorch was built for"
-PYTORCH_SAYS = (NOT_COMPATIBLE, TOO_OLD, BUILT_FOR, RANGE)
+TOOLS_TOO_OLD = (
+    r"nvrtc: error: invalid value for --gpu-architecture|ptxas fatal\s*: Value 'sm_\d+a?' is not defined"
+    r"|\bunsupported gpu architecture 'compute_(?:8[69]|9\d|1\d\d)"
+)
+"""NVIDIA's compilers that come with torch do not know the GPU yet."""
+
+PYTORCH_SAYS = (NOT_COMPATIBLE, TOO_OLD, BUILT_FOR, RANGE, TOOLS_TOO_OLD)
 """What torch itself says of a GPU that it has no code for."""
 
 KIND = (
@@ -43,7 +49,7 @@ UNSUPPORTED = (
 )
 _BUILD = r"(?:\b(?:py)?torch\b(?!vision|audio)|\bcu1[0-3]\d\b)"
 SAID_UNSERVED = (
-    rf"(?:py)?torch[^.;\n]{{0,40}}{_tongues.UNSUPPORTED}[^.;\n]{{0,30}}{KIND}|{KIND}[^.;\n]{{0,40}}{_tongues.UNSUPPORTED}[^.;\n]{{0,30}}torch",
+    rf"(?:py)?torch[^.;\n]{{0,40}}{_tongues.UNSUPPORTED}[^.;\n]{{0,30}}{KIND}|{KIND}[^.;\n]{{0,40}}{_tongues.UNSUPPORTED}[^.;\n]{{0,50}}torch",
     rf"\b{KIND}\b{_speech.CLAUSE}\b{UNSUPPORTED}\b{_speech.CLAUSE}{_BUILD}",
     rf"\b{KIND}\b{_speech.CLAUSE}\b(?:{_speech.NOT}|fails? to) work\w* (?:with|on|under) \W?\b(?:the )?cu1[0-3]\d\b",
     rf"{_BUILD}{_speech.CLAUSE}\b{UNSUPPORTED}\b{_speech.CLAUSE}\b{KIND}\b",
@@ -175,6 +181,8 @@ def side_by_words(case: Case, capability: tuple[int, int]) -> str | None:
     """Where the build is not known: what the message says, else where a GPU of that capability mostly stands."""
     if case.said(TOO_OLD):
         return "old"
+    if case.said(TOOLS_TOO_OLD):
+        return "new" if capability >= (7, 0) else None
     span = case.said(RANGE)
     if span:
         low, high = (compat.version_tuple(span.match[name]) for name in ("min", "max"))

@@ -36,6 +36,7 @@ ONE_INSTANCE = (
 MIG_HERE = r"\bMIG[ -]?(?:实例|模式|切|インスタンス|モード|instanz|modus|instancia|istanz|инстанс|인스턴스)"
 
 NO_LICENCE = (
+    r"\bnvidia-gridd\b[^\n]{0,80}\b(?:expired|failed to acquire|unlicensed|no licen[cs]e)\b|\blicen[cs]e (?:has )?expired\b[^\n]{0,40}\b(?:vgpu|grid)\b",
     r"\b(?:v|virtual )gpus?\b[^.;\n]{0,24}\bunlicen[sc]ed\b|\b(?:vgpu|grid)\b[^.;\n]{0,30}\blicen[cs]e\w*\b[^.;\n]{0,24}\b(?:expired|missing|invalid|failed|lost|not)\b",
     r"(?:vgpu|grid)[^;\n]{0,16}(?:未授权|没有授权|授权过期|未许可|无许可|许可证?过期|ライセンスが?(?:な|切れ|未)|ohne lizenz|nicht lizenziert|sin licencia|sem licen[çc]a|sans licence|без лицензии|라이[선센]스 ?(?:없|만료))",
 )

@@ -278,7 +278,7 @@ def intel_mac(case: Case) -> Iterator[Finding]:
     if not was_dropped or not (is_intel or signature):
         return
     is_bare = case.snapshot.origin == "report" and not signature and case.torch_version is None
-    if is_bare and not case.has_complaint:
+    if is_bare and not (case.has_complaint or case.said(NOT_FOUND, NO_MATCH)):
         return
     is_told = named is not None or (asked is not None and (signature or is_intel))
     severity: Severity = "error" if is_told else "note" if _is_working(case) else "warning"

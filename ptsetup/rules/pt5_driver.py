@@ -124,7 +124,8 @@ def _not_told(case: Case, hit: Hit) -> Finding:
 
 
 MISMATCH = (
-    r"driver ?(?:/|and|-|to) ?library (?:version )?mismatch|\bnvml\b.{0,40}version mismatch|version mismatch.{0,40}\b(?:nvml|kernel "
+    r"driver ?(?:/|and|-|to) ?library (?:version )?mismatch|\bnvml\b.{0,40}version mismatch|\bkernel module\b.{0,80}\bversion mismatch"
+    r"|version mismatch.{0,40}\b(?:nvml|kernel "
     r"module)\b"
 )
 API_MISMATCH = r"API mismatch: the (?:NVIDIA )?(?:kernel module|client) has (?:the )?version"

@@ -9,7 +9,7 @@ from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules.pt5_xids import reset, restart, xid_facts, xids
 
 LOST = (
-    r"GPU is lost\b",
+    r"GPU is lost\b|\b(?:gpu|device) (?:was |has been |got |went )?lost\b(?! (?:in|some|perf|its|the|track|mem|speed|focus))",
     (
         r"\b(?:fall(?:s|en|ing)?|fell|drop(?:s|ped|ping)?|disappear\w*|vanish\w*|gone|lost) (?:\w+ )?(?:off(?: of)?|from) (?:the"
         r"|its) (?:pci(?:e|[ -]?express)? )?bus\b"

@@ -27,6 +27,7 @@ _MODULE = (
 )
 SAID_NOT_LOADED = (
     rf"\b{_MODULE}\b(?: \S+)? {_speech.NOT} {_speech.ADVERB}(?:be |been |get )?(?:load\w*|re-?built|built|build|compil\w*|insert\w*)\b",
+    rf"\bdkms\b{_speech.CLAUSE}\bnvidia\b{_speech.CLAUSE}\bfail(?:s|ed)\b",
     rf"\bdkms\b{_speech.CLAUSE}\b(?:{_speech.NOT} (?:be )?(?:re-?)?(?:build|built)|fail\w*){_speech.CLAUSE}\bnvidia\b",
     r"\blsmod ?\| ?(?:e?grep|findstr)(?: -\w+)? [\"']?nvidia\b.{0,40}\b(?:nothing|empty|no output|blank)\b",
 )

@@ -214,6 +214,8 @@ def no_accelerator(case: Case) -> Iterator[Finding]:
     intel = case.snapshot.intel.gpus if case.snapshot.intel else None
     amd = case.snapshot.amd.gpus if case.snapshot.amd else None
     is_mac = case.system == "macos" and not case.gpus
+    if hit is None and is_mac and case.is_blind and case.snapshot.origin == "report":
+        hit = case.said(r"cuda\.is_available\b")
     told = _said_none(case) if hit or case.said(r"torch\.cuda\.is_available") else None
     if bus is None and not intel and not amd and not is_mac and not told:
         return

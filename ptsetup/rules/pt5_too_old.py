@@ -16,7 +16,7 @@ OLD_DEFAULT = {"1.0": "9.0", "1.1": "9.0", "1.2": "10.0", "1.3": "10.1", "1.4": 
 
 DRIVER = r"(?:nvidia |gpu |graphics |cuda |display |video |installed )*drivers?"
 IN_WORDS = (
-    rf"{_tongues.DRIVERS}[^.;\n]{{0,20}}{_tongues.OLD}",
+    rf"{_tongues.DRIVERS}(?:[^.;\n]|\.(?=\d)){{0,20}}{_tongues.OLD}",
     (
         rf"(?<!if )\b(?:my |the |your |our |this )?{DRIVER}(?: versions?)?(?: (?:is |was |\()?v?\d{{3}}[\d.]*\)?)?,? (?:which |that "
         rf")?{_speech.BE} {_speech.ADVERB}{_speech.OLD}"
@@ -36,7 +36,7 @@ IN_WORDS = (
 """A person has found out that it is the driver; it counts where torch finds no CUDA, or fails."""
 
 TOO_OLD = r"(?:NVIDIA )?driver on your system is too old(?: \(found version (?P<found>\d{4,5})\))?"
-INSUFFICIENT = r"CUDA driver version is insufficient for (?:the )?CUDA runtime version|cudaErrorInsufficientDriver"
+INSUFFICIENT = r"CUDA driver version is insufficient\b|cudaErrorInsufficientDriver"
 REQUIRES = r"\bcuda [\d.]+ (?:requires|needs) (?:an? )?(?:nvidia )?driver (?:version )?(?:>=? ?)?(?P<needs>\d{3}[\d.]*)"
 UNSATISFIED = r"unsatisfied condition: (?:cuda|driver) ?>= ?(?P<needs>[\d.]+)"
 
@@ -180,6 +180,8 @@ def _minimum(case: Case) -> str | None:
 
 def _is_refuted(case: Case, hit: Hit) -> bool:
     """The text cannot be true of what is known: the driver speaks the build's CUDA."""
+    if case.is_in_words(*TELLING):
+        return False  # what a program printed is surer than what a person tells beside it
     need = compat.version_tuple(case.cuda_build or "")[:2]
     found = hit.match.groupdict().get("found")
     speaks = (int(found) // 1000, int(found) % 1000 // 10) if found else None

@@ -307,26 +307,28 @@ def wrong_vendor(case: Case) -> Iterator[Finding]:
     # on Windows the wheels of the plain name never were for AMD's GPUs
     hit = case.heard(wrong_vendor) or (case.said(NOT_ABLE) if case.system == "windows" else None)
     is_blind = case.snapshot.origin == "report" and case.is_blind
+    bare = case.said(_nvidia.NOT_COMPILED) if hit is None and _is_amd_alone(case) else None
+    hit = hit or bare
     by_default = _default_build.gives_cuda(case) if is_blind else None
     is_of_cuda = hit is not None and "xpu" not in hit.match[0].lower()
     found = _mismatch(case, has_text=is_of_cuda or (is_blind and case.family is not None) or by_default is not None)
     if found is None or (case.expect not in (None, "rocm", "xpu", "cuda")):
         return
     vendor, device, backend, is_served = found
-    build = (
-        f"torch {case.torch_version} is a build for {_called(case)}"
-        if case.torch_version
-        else "torch is built for CUDA"
-    )
     cure = another_build(f"Install the build for {vendor}.", backend=backend)
     none = Fix(text="No build of torch serves this GPU: use the CPU (the CPU build is smaller).", kind="none")
     system = case.system
     is_possible = is_served and not (vendor == "AMD" and system == "windows")
     yield Finding(
-        message=f"{build}, and this machine has an {vendor} GPU ({device}).",
+        message=f"{_build(case, is_bare=bare is not None)}, and this machine has an {vendor} GPU ({device}).",
         subject="torch",
         evidence=(
-            fact(case, "target.wheel", f"torch {case.torch_version or 'for CUDA'}", "torch/version.py"),
+            fact(
+                case,
+                "target.wheel",
+                f"torch {case.torch_version or ('for the CPU' if bare else 'for CUDA')}",
+                "torch/version.py",
+            ),
             fact(case, {"AMD": "amd.gpus", "Intel": "intel.gpus"}.get(vendor, "nvidia.gpus"), device, "bus or driver"),
             *([hit.evidence] if hit else []),
         ),
@@ -338,6 +340,19 @@ def wrong_vendor(case: Case) -> Iterator[Finding]:
         else "note",
         certainty="certain" if case.family and is_served else "likely",
     )
+
+
+def _build(case: Case, *, is_bare: bool) -> str:
+    """What torch is, as the beginning of a sentence."""
+    if case.torch_version:
+        return f"torch {case.torch_version} is a build for {_called(case)}"
+    return "torch is built for the CPU alone" if is_bare else "torch is built for CUDA"
+
+
+def _is_amd_alone(case: Case) -> bool:
+    """Of a report: the GPU that is spoken of is one of AMD's, and no build for it is."""
+    is_open = case.snapshot.origin == "report" and case.family in (None, "cpu") and not _vendors.has_nvidia(case)
+    return is_open and bool(_vendors.amd_gpus(case))
 
 
 def _called(case: Case) -> str:

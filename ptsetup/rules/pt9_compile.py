@@ -122,7 +122,7 @@ def _install(case: Case) -> tuple[Fix, ...]:
 
 
 TOO_OLD_FOR_TRITON = (
-    r"Triton only supports devices of CUDA Capability ?>= ?7\.0",
+    r"Triton only supports (?:devices (?:of|with) )?CUDA Capability ?>= ?7\.0",
     r"too old to be supported by the triton GPU compiler",
 )
 
