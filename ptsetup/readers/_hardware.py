@@ -32,6 +32,7 @@ _CERTAIN = (
         r"(?<![\w./-])(?:gh200|gb200|gb300|gb10|[ah][1-8]00|h200|b200|l40s|a[4-6][05]00|dgx spark)"
         r"(?:[- ](?:sxm[0-9]?|pcie|nvl|[0-9]{2,3} ?gb))*(?=s?(?:[^\w/.]|\.?$|\. ))"
     ),
+    rf"(?:(?<=显卡)|(?<=显卡 )|(?<=显卡是)|(?<=显卡为)|(?<=显卡: )|(?<=グラボは)){_NUMBERS}(?: ?ti)?(?: super)?(?![0-9])",
     rf"(?<![0-9a-z.]){_NUMBERS}(?: ?ti)?(?: super)?(?= (?:cards?|gpus?|graphics card)\b| ?(?:显?卡|グラボ|系列))",
     (
         rf"(?:(?<=\bhave a )|(?<=\bgot a )|(?<=\bown a )|(?<=\busing a )|(?<=\bwith a )|(?<=\bon a )|(?<=\bmy )"
@@ -209,7 +210,7 @@ _TRIGGER = re.compile(
     r"|device-[0-9]|driver in use|marketing name|\bgpus?\b|[0-9]0 ?ti\b|[0-9]0(?: ?ti)? ?(?:(?:cards?|graphics)"
     r"\b|显?卡|グラボ|系列)|\bmx ?[1-5][0-9]0"
     r"|compute_[0-9]|\b[kmpv](?:10|20|40|60|80|100)m?\b|\bt4\b|\bgt ?[0-9]{3}m?\b"
-    r"|\bgh200|\bgb[23]00|\bgb10\b|\b[ah][1-8]00|\b[hb]200|\bl40s|\ba[4-6][05]00|\bdgx spark"
+    r"|(?:显卡|グラボ)\D{0,2}[1-5]0[0-9]0|\bgh200|\bgb[23]00|\bgb10\b|\b[ah][1-8]00|\b[hb]200|\bl40s|\ba[4-6][05]00|\bdgx spark"
     r"|\bamd ?(?:の)?(?:gpu|显卡|グラボ|grafik|видеокарт|video)|[0-9]0 ?xtx?\b|\barc (?:pro )?[ab][0-9]{2}|\bintel "
     r"arc\b|\brx[ -]?[0-9]{3}|\bamd (?:card"
     r"|graphics)|\bon amd\b|\b(?:an?|my|with|on|the) [1-5]0[0-9]0\b",
@@ -235,6 +236,7 @@ _SPEAKS_OF_CUDA = re.compile(
 
 _CARD_OF_AMD = re.compile(
     r"\b[5-9][0-9]{2}0 ?xtx?\b|\b(?:amd |ati |radeon |xfx )*rx[ -]?[4-9][0-9]{2,3}(?: ?xtx?| ?gre| ?[ms])?\b|\bradeon vii\b"
+    r"|\b(?:integrated |amd |ati |onboard )*radeon(?:\(tm\)|™)? (?:vega \d{1,2} )?graphics\b"
     r"|\b(?:i (?:have|use|own|am using)|we (?:have|use)|using|my|with an?|on an?|have an?|running (?:on )?an?|ich (?:habe|nutze"
     r"|verwende)|mit einer|j'ai"
     r"|avec une?|tengo una?|uso una?|tenho uma?|\u0443 меня|использую|使用|用的是?|搭载)\b.{0,20}?\bamd(?:'s)? ?(?:gpu|card|graphics|video"

@@ -84,6 +84,9 @@ _ANSWER = re.compile(
 _IN_CODE = re.compile(r"\b(?:if|elif|while|assert|not|return|and|or)\s+(?:not )?$|(?<![=!])=\s*$|\blambda\b")
 """Before the question: a program asks it, and nobody sees the answer."""
 
+_FOR_ROOT = re.compile(r"^\W{0,4}(?:but |and )?only (?:\w+ )?(?:with|as|under|for|via) (?:sudo|root)\b", re.IGNORECASE)
+"""True for the superuser is no answer for anybody else."""
+
 _NOT_AVAILABLE = re.compile(
     r"\bcuda (?:device |gpu )?(?:is |was )?(?:still )?(?:not ava(?:il|li)able|unavailable)\b", re.IGNORECASE
 )
@@ -229,7 +232,9 @@ class Packages:
         said = _SAID.match(rest)
         if said and len({answer.lower() for answer in re.findall(r"(?i)\b(?:true|false)\b", rest)}) > 1:
             return  # it is one thing here and another there, as for root and for a user
-        if said:
+        if said and _FOR_ROOT.search(rest[said.end() :]):
+            self.draft.note(path, False, number, SAID)
+        elif said:
             self._heard(path, said["answer"], number)
         elif self.foretold and len(text) < 60:
             self.draft.note(path, self.foretold == "true", number, SAID)

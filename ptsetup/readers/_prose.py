@@ -100,7 +100,7 @@ _RECOMMENDED = re.compile(
 """After the version of a driver, of which one also tells what it has or has dropped."""
 
 _ASKED_CUDA = re.compile(
-    r"torch\.version\.cuda\b\)?(?:[^\w\n]|\b(?:is|was|gives?|returns?|returned|prints?|printed|shows?|equals|just|only)\b){0,16}"
+    r"torch\.version\.cuda\b\)?(?:[^\w\n]|[是为がは]|\b(?:is|was|gives?|returns?|returned|prints?|printed|shows?|equals|just|only)\b){0,16}"
     r"(?P<said>none\b|[0-9]{1,2}\.[0-9]\b|$)",
     re.IGNORECASE,
 )

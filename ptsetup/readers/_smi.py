@@ -30,7 +30,10 @@ _PROCESS = re.compile(
     r"^\|\s+(?P<gpu>[0-9]{1,2})\s+(?:(?:N/A|[0-9]+)\s+(?:N/A|[0-9]+)\s+)?(?P<pid>[0-9]{2,7})\s+(?P<type>C\+G|C|G)\s+(?P<name>\S.*?)\s+(?P<used>[0-9]+)MiB\s*\|"
 )
 _FRAME = re.compile(r"^[|+\-= ]+$|^\|\s+(?:GPU|Fan|ID|Processes|MIG|No running|No MIG|\|)")
-_LISTED = re.compile(r"^\s*[-*]?\s*GPU\s?(?P<index>[0-9]{1,2})\s?[:\uff1a]\s?(?P<name>\S.*)$", re.IGNORECASE)
+_LISTED = re.compile(
+    r"^\s*[-*]?\s*GPU\s?(?P<index>[0-9]{1,2})\s?[:\uff1a]\s?(?P<name>(?!unknown error|error\b|unable|lost\b|\"|fail)\S.*)$",
+    re.IGNORECASE,
+)
 _MIG = re.compile(
     r"^\s*MIG (?P<name>[0-9]+[cg]\.\S+)\s+Device\s+(?P<index>[0-9]+):(?:.*?(?P<uuid>MIG-[0-9a-fA-F/-]+))?"
 )

@@ -5,7 +5,7 @@
 import re
 
 from ptsetup.facts import Program
-from ptsetup.readers._draft import HINTED, Draft
+from ptsetup.readers._draft import HINTED, PRINTED, Draft
 
 _ARM = re.compile(
     r"(?<![\w/.'\"-])aarch64(?![\w/.'\"-])|\barm64[ -](?:machine|linux|server|box|host|cpu|node|instance|ubuntu|vm)"
@@ -32,6 +32,8 @@ _WINDOWS = re.compile(
     r"|\bwin(?:dows)? ?1[01]\b|windows ?(?:环境|系统|下|上|で|環境)|(?:unter|sous|en|no|на) windows\b",
     re.IGNORECASE,
 )
+_NO_ROSETTA = re.compile(r"without|\?|\bno rosetta|not (?:\w+ )?(?:use|using|under|in|with) rosetta", re.IGNORECASE)
+_OR_MAC = re.compile(r"\b(?:or|and) mac|mac\w* (?:or|and)\b|ssh", re.IGNORECASE)
 _LINUX = re.compile(
     r"(?<![\w/:.-])(?:ubuntu|debian|fedora|arch(?: ?linux)|manjaro|centos|rhel|linux mint|pop!?_os|opensuse|rocky linux|linux)(?![\w/:-])",
     re.IGNORECASE,
@@ -48,8 +50,14 @@ _BITS = re.compile(
     re.IGNORECASE,
 )
 
+_CPU_TORCH = re.compile(
+    r"\b(?:py)?torch[ =:v]{1,3}(?P<version>[12]\.[0-9]{1,2}\.[0-9])(?![.+\w])[ ,]{0,2}[(\[]?cpu(?:[- ](?:only|build|version))?(?:[)\],.;]|$| on\b| build| version)",
+    re.IGNORECASE,
+)
+
 _WORDS = (
-    "nvcc", "32", "ubuntu", "debian", "fedora", "linux", "manjaro", "centos", "rhel", "pop", "suse",
+    "torch",
+    "nvcc", "32", "rosetta", "ubuntu", "debian", "fedora", "linux", "manjaro", "centos", "rhel", "pop", "suse",
     "aarch64", "arm64", "gh200", "gb200", "gb300", "gb10", "dgx", "grace", "graviton", "altra", "jetson", "intel", "英特尔", "mac",
     "os x", "osx", "苹果", "マック", "맥북", "макбук", "windows", "win10", "win11", "win 1", "i3", "i5", "i7", "i9",
 )  # fmt: skip
@@ -60,28 +68,51 @@ def scan(draft: Draft, text: str, line: int) -> None:
     lower = text.lower()
     if len(text) > 400 or not any(word in lower for word in _WORDS):
         return
-    nvcc, bits = _NVCC.search(text), _BITS.search(text)
+    _programs(draft, text, line)
+    _mac(draft, text, line)
+    _system(draft, text, line)
+
+
+def _programs(draft: Draft, text: str, line: int) -> None:
+    """The toolkit, the interpreter's bits, and a torch for the processor."""
+    nvcc, bits, cpu = _NVCC.search(text), _BITS.search(text), _CPU_TORCH.search(text)
     if nvcc:
         program = Program(name="nvcc", version=nvcc["version"], path="nvcc", source="report")
         draft.programs.setdefault("nvcc", (line, program))
     if bits and "64" not in text:
         draft.note("target.bits", 32, line, HINTED)
-    mac, intel = _MAC.search(text), _INTEL.search(text)
-    if intel or (mac and _X86.search(text)):
+    if cpu and "install torch" not in text.lower():
+        draft.note("target.wheel.version", f"{cpu['version']}+cpu", line, PRINTED)
+
+
+def _mac(draft: Draft, text: str, line: int) -> None:
+    """A Mac, and whose processor it has."""
+    lower, mac = text.lower(), _MAC.search(text)
+    if _INTEL.search(text) or (mac and _X86.search(text)):
         draft.intel_cpu = draft.intel_cpu or line
-    if _SILICON.search(text) and mac:
-        draft.note("host.hardware_machine", "arm64", line, HINTED)
-    if mac and not re.search(r"\b(?:or|and) mac|mac\w* (?:or|and)\b|ssh", lower) and not _ELSEWHERE.search(text):
+    if "rosetta" in lower and _X86.search(text) and not _NO_ROSETTA.search(text):
         draft.note("host.system", "macos", line, HINTED)
+        draft.note("host.hardware_machine", "arm64", line, HINTED)
+        draft.note("target.machine", "x86_64", line, HINTED)
+    if mac and _SILICON.search(text):
+        draft.note("host.hardware_machine", "arm64", line, HINTED)
+    if mac and not (_OR_MAC.search(text) or _ELSEWHERE.search(text)):
+        draft.note("host.system", "macos", line, HINTED)
+
+
+def _system(draft: Draft, text: str, line: int) -> None:
+    """Linux, Windows, and processors of ARM's."""
+    if _MAC.search(text):
+        return
     arm = _ARM.search(text)
-    if arm and not mac and not _NOT_MINE.search(text[: arm.start()]):
+    if arm and not _NOT_MINE.search(text[: arm.start()]):
         draft.note("host.machine", "aarch64", line, HINTED)
         draft.note("host.system", "linux", line, HINTED)
     linux = _LINUX.search(text)
-    if linux and not mac and not _ELSEWHERE.search(text[max(linux.start() - 24, 0) : linux.start()]):
+    if linux and not _ELSEWHERE.search(text[max(linux.start() - 24, 0) : linux.start()]):
         draft.note("host.system", "linux", line, HINTED)
     windows = None if linux else _WINDOWS.search(text)
-    if windows and not mac and not _ELSEWHERE.search(text[max(windows.start() - 24, 0) : windows.end() + 12]):
+    if windows and not _ELSEWHERE.search(text[max(windows.start() - 24, 0) : windows.end() + 12]):
         draft.note("host.system", "windows", line, HINTED)
 
 

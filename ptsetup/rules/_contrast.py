@@ -23,6 +23,7 @@ _OUTSIDE = (
 WORKS_OUTSIDE = (
     rf"{_OUTSIDE}{_GAP}{{0,60}}?{_WORKS}",
     rf"{_WORKS}{_GAP}{{0,60}}?{_OUTSIDE}",
+    r"\bhost (?:machine |os |system )?(?:has|with) (?:an? |the |two |\d ?x? )?(?:working )?(?:nvidia|rtx|gtx|tesla|geforce|quadro|gpu|[atvphlk]\d{1,3}\b)",
 )
 """Said inside a container: out of it, the same does work."""
 

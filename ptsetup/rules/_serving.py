@@ -25,7 +25,7 @@ NO_KERNEL = (
 NOT_COMPATIBLE = (
     r"is not compatible with the current PyTorch installation|install PyTorch with a following CUDA\s+configuration|not compatible "
     r"with .{0,30}this version of PyTorch"
-    r"|\bsm_\d{2,3}\b.{0,4} (?:errors?\b|(?:is |are )?(?:not supported|unsupported|incompatible))"
+    r"|\bsm_\d{2,3}\b.{0,4} (?:errors?\b|(?:is |are )?(?:not (?:supported|compatible)|unsupported|incompatible))"
 )
 TOO_OLD = r"no longer supports this GPU because it is too old|minimum cuda capability (?:supported by this library|that we support)"
 RANGE = r"cuda capability supported by this version of PyTorch is\s*\((?P<min>\d+\.\d)\) ?- ?\((?P<max>\d+\.\d)\)"

@@ -28,7 +28,7 @@ WITHOUT_CUDA = (
 
 ONE_INSTANCE = (
     r"\b(?:the )?same (?:gpu|device|cuda device|card|instance|partition)(?: ?(?:id|index|uuid|number|ordinal))?\b|\bduplicate gpu\b"
-    r"|\bonly (?:the |on (?:the )?)?first (?:one|instance|partition|slice|device|mig)|(?:只能|只)(?:用|看到|识别|使用|检测)\S{0,4}(?:一|1)个?"
+    r"|\b(?:sees?|shows?|finds?|lists?|gets?) (?:only )?(?:1|one) (?:device|gpu|instance)s?\b|\bonly (?:the |on (?:the )?)?first (?:one|instance|partition|slice|device|mig)|(?:只能|只)(?:用|看到|识别|使用|检测)\S{0,4}(?:一|1)个?"
     r"|(?:1つ|一つ|ひとつ)(?:しか|だけ)|nur (?:eine?|die erste) (?:instanz|gpu|davon)|s[óo]lo (?:una|la primera) (?:instancia|gpu)|только (?:один|одну|первый)"
 )
 """Of several instances a process sees one."""

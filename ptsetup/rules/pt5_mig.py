@@ -174,7 +174,7 @@ def _is_wrong(value: str | None, instances: list[MigDevice]) -> bool:
 
 
 BUSY = (
-    r"CUDA-capable devices?(?:\(s\))? (?:is/are|are|is) busy or unavailable",
+    r"CUDA-capable devices?(?:\(s\))? (?:is/are|are|is) busy\b",
     r"cudaErrorDevicesUnavailable|CUDA_ERROR_DEVICE_UNAVAILABLE",
 )
 EXCLUSIVE = r"\bexclusive mode\b|nvidia-smi\b.{0,30}(?:-c|--compute-mode)[ =]?(?:3|EXCLUSIVE_PROCESS)\b|exclusive[ _-]process|E\. ?Process"

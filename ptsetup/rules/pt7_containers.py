@@ -31,6 +31,7 @@ NOT_INSIDE = (
     _nvidia.NO_DRIVER,
     r"nvidia-smi['\"]?:? (?:is |are |were )?(?:command )?not found|nvidia-smi: executable file not found",
     r"nvidia-smi\W{1,4}(?:(?:did|does) ?n[o']?t|is not|isn't) work",
+    r"nvidia-smi['\"\\]*: executable file not found",
     r"executable file not found in \$PATH.{0,40}nvidia-smi",
     r"libcuda\.so\.1: cannot open shared object file",
     r"libnvidia-ml\.so\S*.{0,40}(?:not found|cannot open|no such file)|could(?: not|n't) find libnvidia-ml|NVML shared library not found",
