@@ -44,12 +44,14 @@ NO_GPU_SEEN = (
 )
 """A program, or a person, sees no GPU."""
 
+_GPU_ITSELF = rf"{_GPU}(?![ -]?(?:jobs?|memory|nodes?|quotas?|util\w*|usage|perf\w*|time|hours?|servers?|instances?|speed|work\w*|process\w*|ram)\b)"
+
 GONE = (
-    rf"{_GPU}\S{{0,3}} (?:\w+ ){{0,4}}?(?:disappear\w*|vanish\w*|go(?:es)? (?:missing|away)|gone|lost)\b",
-    rf"\b(?:los(?:es?|t|ing)|drop(?:s|ped)?) (?:\w+ ){{0,4}}?{_GPU}",
-    rf"\b(?:no longer|not (?:\w+ )?any ?more|no more|has no)\b.{{0,30}}{_GPU}|{_GPU}.{{0,40}}\b(?:no longer|any ?more)\b",
-    rf"{_GPU} ?\S{{0,4}}(?:丢失|消失|不见|掉了|没了|見えなく|認識されなく|消え|使えなく|사라)|(?:丢失|掉)\S{{0,3}}{_GPU}|로스트",
-    rf"{_GPU}.{{0,24}}(?:verschwunden|nicht mehr)|verliert.{{0,16}}{_GPU}|(?:pierde|desaparece|perde|some|perd|dispara[îi]t|пропада\w+|пропал\w*|теря\w+|исчеза\w+).{{0,16}}{_GPU}|{_GPU}.{{0,16}}(?:desaparece|dispara[îi]t|пропада\w+|пропал\w*|исчеза\w+)",
+    rf"{_GPU_ITSELF}\S{{0,3}} (?:\w+ ){{0,4}}?(?:disappear\w*|vanish\w*|go(?:es)? (?:missing|away)|gone|lost)\b",
+    rf"\b(?:los(?:es?|t|ing)|drop(?:s|ped)?) (?:\w+ ){{0,4}}?{_GPU_ITSELF}",
+    rf"\b(?:no longer|not (?:\w+ )?any ?more|no more|has no)\b.{{0,30}}{_GPU_ITSELF}|{_GPU_ITSELF}.{{0,40}}\b(?:no longer|any ?more)\b",
+    rf"{_GPU_ITSELF} ?\S{{0,4}}(?:丢失|消失|不见|掉了|没了|見えなく|認識されなく|消え|使えなく|사라)|(?:丢失|掉)\S{{0,3}}{_GPU_ITSELF}|로스트",
+    rf"{_GPU_ITSELF}.{{0,24}}(?:verschwunden|nicht mehr)|verliert.{{0,16}}{_GPU_ITSELF}|(?:pierde|desaparece|perde|some|perd|dispara[îi]t|пропада\w+|пропал\w*|теря\w+|исчеза\w+).{{0,16}}{_GPU_ITSELF}|{_GPU_ITSELF}.{{0,16}}(?:desaparece|dispara[îi]t|пропада\w+|пропал\w*|исчеза\w+)",
     r"failed to initiali[sz]e NVML|NVML\b.{0,20}unknown error",
 )
 """What was there is there no longer."""

@@ -271,4 +271,13 @@ TERSE: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {
         ((), "I only have a CPU core free for the loader; torch on my RTX 3060 is fine"),
         ((), "the host has an A10, the container too, all works"),
     ),
+    "not to be told from the text": (
+        ((), "The pod is evicted after a few hours: the node was low on memory. GPU jobs are lost."),
+        ((), "my GPU is not detected in docker, with --gpus all"),
+        ((), "docker compose up; the web UI answers 502 from nginx; without docker it runs"),
+        ((), "WSL2, 4 GPUs: NCCL hangs in all_reduce, with two it works"),
+        ((), "nvcc 12.4 and torch cu121: building flash-attn was killed (out of memory)"),
+        ((), "After suspend my laptop's wifi is gone; torch works"),
+        ((), "torch.cuda.is_available() returns False. Driver 535.104, torch 2.1.0+cu118, RTX 3060, Ubuntu 22.04"),
+    ),
 }  # fmt: skip
