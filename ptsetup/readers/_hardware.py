@@ -242,7 +242,8 @@ _CARD_OF_AMD = re.compile(
     r"|avec une?|tengo una?|uso una?|tenho uma?|\u0443 меня|использую|使用|用的是?|搭载)\b.{0,20}?\bamd(?:'s)? ?(?:gpu|card|graphics|video"
     r"|grafik|видеокарт|显卡|グラボ)"
     r"|\bamd ?(?:の)?(?:gpu|显卡|グラボ)(?=[\u3040-\u30ff\u4e00-\u9fff])"
-    r"|\b(?:i'?m|i am|we are) on amd\b(?! (?:ryzen|epyc|cpu|processor|threadripper))|^\W{0,4}amd gpus?(?: \(rx|\W*$)",
+    r"|\b(?:i'?m|i am|we are) on amd\b(?! (?:ryzen|epyc|cpu|processor|threadripper))|^\W{0,4}amd gpus?(?: \(rx|\W*$)"
+    r"|(?:^|[,.;:(] ?)\W{0,3}amd ?(?:gpu|(?:graphics |video )?card|显卡|グラボ)(?=[.,;)!]|\W*$)",
     re.IGNORECASE,
 )
 """A card of AMD's that a person speaks of."""

@@ -68,7 +68,7 @@ _INLINE_VERSION = re.compile(
 )
 _ORIGIN = re.compile(r"(?:[A-Za-z]:\\|/|~|\.\.\.)\S*[/\\]torch[/\\]__init__\.py")
 _AVAILABLE = re.compile(r"(?<![\w.])(?:torch\.)?(?P<device>cuda|xpu|backends\.mps|mps)\.is_available(?:\(\))?(?![\w(])")
-_MACHINE = re.compile(r"platform\.machine\(\)(?P<said>.*)$")
+_MACHINE = re.compile(r"(?:platform\.machine\(\)|\buname -m\b)(?P<said>.*)$")
 _ARCHITECTURE = re.compile(r"^[^\n]{0,12}?\b(?P<name>x86_64|arm64|aarch64|amd64)\b", re.IGNORECASE)
 _BITS = re.compile(r"calcsize\([\"']P[\"']\) ?\* ?8\W{0,6}$")
 _FORETOLD = re.compile(r"\breturns? (?P<answer>true|false)\W*$", re.IGNORECASE)
@@ -216,7 +216,7 @@ class Packages:
 
     def _kind(self, text: str, number: int) -> None:
         """What Python says of the processor and of itself, on this line or the next."""
-        machine = _MACHINE.search(text) if "platform.machine" in text else None
+        machine = _MACHINE.search(text) if "platform.machine" in text or "uname -m" in text else None
         name = _ARCHITECTURE.match(machine["said"] if machine else text) if machine or self.awaits_machine else None
         if name:
             self.draft.note("target.machine", name["name"].lower(), number, PRINTED)

@@ -3,6 +3,7 @@
 """What people say of single faults, in the tongues that they write: each is used by one rule."""
 
 MIXED = (
+    r"\bcu ?1[0-4]\b[^;\n]{0,30}\bcu ?1[0-4]\b[^;\n]{0,16}\b(?:both|together|at once|side by side)\b",
     r"(?:both|mix\w*|two|beide|gemischt|混\S?|同时|ambos|deux|обе)\b[^.;\n]{0,30}\bcu ?1[0-4]\b[^.;\n]{0,20}\bcu ?1[0-4]\b",
     r"\bcu ?1[0-4]\b.{0,4}(?:and|und|and also|y|et|e|и|和|と|&|\+|/) ?(?:[\w-]+-)?cu ?1[0-4]\b[^;\n]{0,30}\b(?:packages|wheels|librar\w+|libs|pakete|installed|side by side|together|at once|in (?:the same|one))\b",
     r"\b(?:packages|wheels|librar\w+|libs)\b[^;\n]{0,16} (?:for|of) (?:both )?cuda ?1[0-4](?:\.\d)? (?:and|as well as) (?:for )?(?:cuda )?1[0-4]",

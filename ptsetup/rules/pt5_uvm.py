@@ -92,6 +92,7 @@ REFUSED = r"CUDA driver initialization failed|cudaErrorInitializationError|CUDA_
 AFTER_SLEEP = (
     rf"\b(?:rmmod|modprobe -r|reload\w*|modprobe)\b[^;\n]{{0,60}}\bnvidia_uvm\b[^;\n]{{0,80}}\b(?:{_speech.FIXED}|brings?|again|back)\b",
     _tongues.AFTER_SLEEP,
+    r"\bPM: (?:suspend|hibernation) exit\b",
     (
         r"\b(?:after|from|since|once|when(?:ever)?|following|every|each|if|unless|upon|until)"
         r"\b(?:[^.;\n()]){0,40}?(?<![.\w])(?:suspend(?!\w*ing "

@@ -280,4 +280,13 @@ TERSE: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {
         ((), "After suspend my laptop's wifi is gone; torch works"),
         ((), "torch.cuda.is_available() returns False. Driver 535.104, torch 2.1.0+cu118, RTX 3060, Ubuntu 22.04"),
     ),
+    "what commands answer": (
+        (("PT536", "PT806", "PT820"), "AMD显卡\nFound no NVIDIA driver on your system. Please check that you have an NVIDIA GPU"),
+        (("PT536", "PT806", "PT820"), "the same here, AMD card. RuntimeError: Found no NVIDIA driver on your system."),
+        (("PT107", "PT109"), "% uname -m\nx86_64\n% sw_vers\nProductName: macOS\nProductVersion: 13.5\n% pip install torch==2.4.0\nERROR: No matching distribution found for torch==2.4.0"),
+        (("PT512", "PT513"), "kernel: PM: suspend exit; torch.cuda.is_available() False since then; RTX 3080 laptop"),
+        (("PT402", "PT403", "PT404", "PT408"), "nvidia-cublas-cu11 11.10, nvidia-cublas-cu12 12.1 both in the list; libcublasLt.so.11: undefined symbol"),
+        ((), "AMD GPUs are supported by this program, are they?"),
+        ((), "kernel: PM: suspend exit; the RTX 3080 works after it"),
+    ),
 }  # fmt: skip
