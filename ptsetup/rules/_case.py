@@ -10,6 +10,7 @@ from ptsetup import compat
 from ptsetup.facts import Companion, Distribution, Gpu, ImportResult, Message, Snapshot, Wheel
 from ptsetup.index import Build, WheelIndex
 from ptsetup.rules import _tongues
+from ptsetup.rules._literals import literals_of
 from ptsetup.rules._rule import Evidence, Rule
 
 
@@ -45,39 +46,6 @@ def _ascii_digits(part: "re.Match[str]") -> str:
     if text[0] == "[":
         return re.sub(r"\\(.)", lambda escaped: "0-9" if escaped[1] == "d" else escaped[0], text)
     return {"\\d": "[0-9]", "\\D": "[^0-9]"}.get(text, text)
-
-
-_SPECIAL = frozenset("\\[(){}|?*+.^$")
-_TOKEN = re.compile(r"[^\\\[(){}|?*+.^$\x80-\U0010ffff]+|\\.|\[.[^\]]*\]?|\{[^}]*\}?|[^\x00-\x7f]|.", re.DOTALL)
-"""A run of characters that stand for themselves, an escaped one, a bracket, a count, or any other character."""
-
-
-@functools.lru_cache(maxsize=4096)
-def literals_of(pattern: str) -> tuple[str, ...]:
-    """Texts in lower case of which everything that the pattern fits must hold one: the longest of each of its alternatives.
-
-    ("",), which everything holds, when none can be told of some alternative.
-    """
-    found, best, run, depth = [], "", "", 0
-    for token in _TOKEN.findall(pattern):
-        first = token[0]
-        if depth and first not in "()":
-            continue
-        if (first not in _SPECIAL and first.isascii()) or (
-            first == "\\" and token.isascii() and not token[1:].isalnum()
-        ):
-            run += token.lower() if first != "\\" else token[1:]
-            continue
-        if first in "?*{":
-            run = run[:-1]
-        best, run = max(best, run, key=len), ""
-        if first in "()":
-            depth += 1 if first == "(" else -1
-        elif first == "|":
-            found.append(best)
-            best = ""
-    found.append(max(best, run, key=len))
-    return tuple(dict.fromkeys(found)) if all(found) else ("",)
 
 
 COMPLAINTS = (

@@ -5,7 +5,8 @@ import pytest
 from ptsetup import index as wheel_index
 from ptsetup.facts import Message, Nvidia, Snapshot, Unknown, replace
 from ptsetup.rules import _engine
-from ptsetup.rules._case import Case, literals_of
+from ptsetup.rules._case import Case
+from ptsetup.rules._literals import literals_of
 from ptsetup.rules._rule import Evidence, Finding, rule
 from tests import builders
 
@@ -280,6 +281,13 @@ def test_a_report_is_not_older_than_its_torch():
         ("ab|c*", ("",)),
         ("x (?:ab|cd)|ef", ("x ", "ef")),
         ("(?:a|b) foo", (" foo",)),
+        (r"\b(?:first|second)\b.{0,9}x", ("first", "second")),
+        ("(?:one|t.o)?[ab]", ("",)),
+        ("(?<!not )seen(?! before)", ("seen",)),
+        (r"(?P<n>\d+) GPUs?", (" gpu",)),
+        ("нет (?:карты|gpu)", ("нет ",)),
+        ("(?:任意|只)[^;]{0,9}卡", ("任意", "只")),
+        ("ÄRGER", ("",)),
         ("colou?r space", ("r space",)),
         (r"lib\w+\.so\.\d+: undefined symbol", (": undefined symbol",)),
         ("ab{2,3}cde", ("cde",)),
