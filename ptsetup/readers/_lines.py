@@ -68,10 +68,15 @@ _SYMBOL = re.compile(
 )
 
 
+_FILE_FIRST = re.compile(r"(\.(?:so|pyd)(?:\.[0-9]+)*),? {1,2}(?=undefined symbol)")
+
+
 def as_loaders_say(text: str) -> str:
     """``undefined symbol `ncclX` `` of hasty hands as the loader prints it, ``undefined symbol: ncclX``."""
     lower = text.lower()
-    return _SYMBOL.sub(r"undefined symbol: \2", text) if "undefined symbol" in lower or "符号" in text else text
+    if "undefined symbol" not in lower and "符号" not in text:
+        return text
+    return _FILE_FIRST.sub(r"\1: ", _SYMBOL.sub(r"undefined symbol: \2", text))
 
 
 def clean(text: str) -> tuple[Line, ...]:

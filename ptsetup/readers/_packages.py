@@ -88,7 +88,8 @@ _FOR_ROOT = re.compile(r"^\W{0,4}(?:but |and )?only (?:\w+ )?(?:with|as|under|fo
 """True for the superuser is no answer for anybody else."""
 
 _NOT_AVAILABLE = re.compile(
-    r"\bcuda (?:device |gpu )?(?:is |was )?(?:still )?(?:not ava(?:il|li)able|unavailable)\b", re.IGNORECASE
+    r"\bcuda (?:device |gpu )?(?:is |was )?(?:still )?(?:not ava(?:il|li)able|unavailable)\b|(?<![-_.\w])cuda(?: is|:)? (?-i:False)\b",
+    re.IGNORECASE,
 )
 """What programs say before they give up."""
 

@@ -41,6 +41,7 @@ _NUMBER = (
 _DRIVER = (
     re.compile(
         r"\b(?:drivers?|treiber\w*|pilotes?|controlador\w*|драйвер\w*)\b(?:[ ,]{1,2}(?:versions?|numbers?|is|was|are|were|on|at|v"
+        r"|stays?|remains?|stuck|pinned|sits"
         r"|ver|branch"
         r"|now|currently|still|only|just|out of date|outdated|old|too|\w+ing|the|my|of|nvidia|a|an)\b){0,6}[ :=,(]{1,3}"
         + _NUMBER,

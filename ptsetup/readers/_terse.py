@@ -21,6 +21,7 @@ _INTEL = re.compile(
     r"\bintel\b[ ()-]*(?:chips?|cpus?|core|processors?|based|i[3579]\b|mac|xeon|x86)|英特尔|\bi[3579][- ]\d{4,5}|intel ?(?:芯片|处理器|プロセッサ|チップ|칩)|процессор\w* intel|puce intel|(?:procesador|chip) intel",
     re.IGNORECASE,
 )
+_INTEL_MAC = re.compile(r"\bx86(?:[_-]64)?\b|\b(?:core )?i[3579]\b", re.IGNORECASE)
 _X86 = re.compile(r"\bx86(?:[_-]64)?\b", re.IGNORECASE)
 _MAC = re.compile(
     r"\bmac ?os\b|\bos x\b|\bosx\b|\b(?:mac|macbook|imac|macmini)(?: ?(?:book|mini|pro|air))?\b|苹果(?:电脑|笔记本)|マックブック|맥북|макбук",
@@ -88,7 +89,7 @@ def _programs(draft: Draft, text: str, line: int) -> None:
 def _mac(draft: Draft, text: str, line: int) -> None:
     """A Mac, and whose processor it has."""
     lower, mac = text.lower(), _MAC.search(text)
-    if _INTEL.search(text) or (mac and _X86.search(text)):
+    if _INTEL.search(text) or (mac and _INTEL_MAC.search(text)):
         draft.intel_cpu = draft.intel_cpu or line
     if "rosetta" in lower and _X86.search(text) and not _NO_ROSETTA.search(text):
         draft.note("host.system", "macos", line, HINTED)

@@ -14,7 +14,7 @@ _WORKS = (
 )
 
 _OUTSIDE = (
-    r"(?:\bon (?:the |my |its |our |a )?(?:docker |container |bare[- ]metal )?(?:host|node)\b(?! (?:name|port))|\boutside(?: of)? (?:the |a |my |of |that )?(?:docker|container|pod|podman)|\bhost(?: machine| os| system)? (?:itself|side)\b"
+    r"(?:\bon (?:the |my |its |our |a )?(?:docker |container |bare[- ]metal )?(?:host|node)\b(?! (?:name|port))|\boutside(?: of)? (?:the |a |my |of |that )?(?:docker|container|pod|podman|it\b|here\b)|\bhost(?: machine| os| system)? (?:itself|side)\b"
     r"|\bwithout (?:a |the |using |any )?(?:docker|containers?|podman|singularity)\b|\bbare[- ]metal\b|\bnatively\b|\bhost (?:machine |os |system )?(?=sees|lists|shows|detects|works|is (?:fine|ok)|runs)|\blocally\b|\bon my (?:own |local )?(?:machine|pc|computer|laptop|system|desktop)\b|\blocal (?:machine|environment|env|setup|python|venv|conda)\b|\b(?:directly|locally) on (?:the|my) (?:machine|host|system|server)\b|^\W{0,3}host\W"
     r"|宿主|主机上|物理机|不用(?: ?docker|容器)|容器外|不在(?: ?docker|容器)|ホスト|コンテナ(?:の)?外|auf dem (?:host|rechner selbst)|ohne docker|(?:außer|ausser)halb|en el (?:host|anfitri[óo]n)|fuera de|sin docker"
     r"|\bno host\b|fora d[oae]|sem docker|sur l['’ ]?(?:h[oô]te|host)|hors (?:du |de )?(?:docker|conteneur)|sans docker|на хост\w*|без (?:докера|docker|контейнера)|вне (?:контейнера|докера)|sull'host|fuori da|호스트)"
@@ -31,6 +31,7 @@ _GPU = r"(?:(?<![a-z\d])(?:gpus?|nvidia(?:[- ]smi)?|cuda|(?:graphics? )?cards?)(
 
 NO_GPU_SEEN = (
     r"is_available\b.{0,40}(?<![a-z])false\b",
+    r"\b(?:sees?|finds?|detects?|lists?|gets?) (?:no|0|zero) (?:cuda |nvidia )?(?:gpus?|devices?)\b",
     r"\bno (?:cuda |nvidia |cuda[- ]capable )?(?:gpus?|devices?) (?:is |are |was |were |can be )?(?:found|detected|available|visible|recogni[sz]ed|seen)\b",
     rf"{_GPU}\S{{0,4}} (?:\w+ ){{0,3}}?(?:(?:is|are|was|were|can|could)(?: not|n't)|cannot|not) (?:\w+ )?(?:be )?(?:found|detected|visible|available|recogni[sz]ed|seen|used|usable|accessible)\b",
     rf"(?:\bdoes|\bdo|\bdid|\bcan|\bcould)(?:n't| not|not) (?:\w+ )?(?:find|detect|see|recogni[sz]e|access|use)\b.{{0,12}}{_GPU}",

@@ -26,7 +26,7 @@ NO_NVIDIA = (
 OTHERS_ONLY = (
     r"\b(?:only|just) (?:(?:have|has|an?|the|my|got|uses?|using|with|integrated) )*(?:intel|integrated|onboard|built[- ]in)(?: (?:hd|uhd|iris|xe|arc|integrated|onboard))*(?: (?:gpu|graphics|adapter|igpu|video|card)\w*|$|[.,;)])",
     r"\b(?:only|just) (?:have |has |got |own )+(?:a |an |the |my )?(?:\w+ )?cpu\b(?! (?:versions?|builds?|wheels?|torch|usage|only|%))(?=\W*$|[.,;)])",
-    r"\b(?:intel|integrated|onboard) (?:hd |uhd |iris |xe )*(?:graphics|gpu|igpu)?(?: [\w-]+)? only\b",
+    r"\b(?:intel|integrated|onboard)(?: (?:hd|uhd|iris|xe|core|graphics|gpu|igpu|card|\d{3,4}))+ only\b",
     r"只有(?: ?(?:intel|英特尔|集成|核显|集显|核芯|a卡|amd|苹果))|(?:内蔵|オンボード|統合)(?:gpu|グラフィック\w*)?(?:のみ|だけ|しか)|nur (?:eine? )?(?:intel|integrierte|onboard)|s[óo]lo (?:tengo )?(?:una )?(?:intel|gr[áa]ficos integrados|integrada)|только (?:встроенн\w+|intel)|seulement (?:une? )?(?:intel|carte int[ée]gr[ée]e)",
 )
 """One of another maker alone."""

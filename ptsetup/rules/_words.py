@@ -23,7 +23,7 @@ ONLY_CPU = (
 WITHOUT_CUDA = (
     r"\bnot (?:been )?(?:compiled|built) with cuda\b(?! (?:1\d|9)\.)",
     r"\b(?:builds?|versions?|wheels?|packages?|(?:py)?torch) (?:that is |is |was )?(?:built )?without (?:any )?(?:cuda|gpu)\b(?: support)?",
-    r"(?<![\w-])cpu_(?:generic|mkl|openblas|py3\d+)\w*",
+    r"(?<![\w-])(?:cpu_(?:generic|mkl|openblas|py3\d+)\w*|py3\.?\d{1,2}_cpu\w*)",
 )
 """The build that is there is one for the processor."""
 
@@ -34,7 +34,7 @@ ONE_INSTANCE = (
 )
 """Of several instances a process sees one."""
 
-MIG_HERE = r"\bMIG[ -]?(?:实例|模式|切|インスタンス|モード|instanz|modus|instancia|istanz|инстанс|인스턴스)"
+MIG_HERE = r"\bMIG \d[cg]\.\d+gb\b|\bMIG[ -]?(?:实例|模式|切|インスタンス|モード|instanz|modus|instancia|istanz|инстанс|인스턴스)"
 
 NO_LICENCE = (
     r"\bnvidia-gridd\b[^\n]{0,80}\b(?:expired|failed to acquire|unlicensed|no licen[cs]e)\b|\blicen[cs]e (?:has )?expired\b[^\n]{0,40}\b(?:vgpu|grid)\b",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ptsetup.rules import _containers, _counts, _nvidia, _visible
+from ptsetup.rules import _containers, _contrast, _counts, _nvidia, _visible
 from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Evidence, Finding, Fix, Severity, rule
 from ptsetup.rules._ways import fact, unset, with_variables
@@ -28,7 +28,7 @@ def _hiding(case: Case) -> Severity:
         return "note"
     if case.has_nvidia_device or case.gpus or case.expect == "cuda":
         return "error"
-    if case.has_nvidia_device is None and case.family in ("cuda", None) and case.said(NO_GPUS):
+    if case.has_nvidia_device is None and case.family in ("cuda", None) and case.said(NO_GPUS, *_contrast.NO_GPU_SEEN):
         return "error"
     if case.has_nvidia_device is None and case.family == "cuda":
         return "warning"

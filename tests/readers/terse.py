@@ -289,4 +289,17 @@ TERSE: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {
         ((), "AMD GPUs are supported by this program, are they?"),
         ((), "kernel: PM: suspend exit; the RTX 3080 works after it"),
     ),
+    "shorter still": (
+        (("PT502", "PT603"), "the cluster's driver stays at 470; torch 2.4 (cu121) does not see the GPUs"),
+        (("PT536",), "notebook with Intel Iris Xe only. AssertionError: Torch not compiled with CUDA enabled"),
+        (("PT304", "PT305", "PT306", "PT307", "PT308"), "mypkg/_C.abi3.so undefined symbol _ZN5torch3jit17parseSchemaOrName, with a nightly of torch"),
+        (("PT107", "PT109"), "MacBook of 2018, i7: no matching distribution found for torch==2.4.0"),
+        (("PT713", "PT401"), "JetPack 5.1 on a Xavier; torch==2.1.0 installed through pip, CUDA: False"),
+        (("PT701", "PT702", "PT703"), "devcontainer: torch.cuda.is_available() False, outside of it True"),
+        (("PT650", "PT651"), "batch job with CUDA_VISIBLE_DEVICES=NoDevFiles; torch sees no GPU"),
+        (("PT521", "PT522"), "two MIG 3g.40gb slices in one job; torch.cuda.device_count() == 1"),
+        (("PT215", "PT401"), "conda says pytorch 2.2.0 py311_cpu; the GPU is a Quadro RTX 5000"),
+        ((), "the flags use_cuda=False and cuda: false are my defaults, torch works on the RTX 3060"),
+        ((), "MIG 3g.40gb slices: one for each job, all fine"),
+    ),
 }  # fmt: skip
