@@ -73,6 +73,8 @@ PCI_ID = re.compile(r"\b(10de|1002|8086):([0-9a-f]{4})\b", re.IGNORECASE)
 def nvidia_names(text: str, *, is_labelled: bool = False) -> list[str]:
     """Names of NVIDIA products in a text; with ``is_labelled`` bare ones too (``T4``, ``3090``), since a GPU is spoken of."""
     names = [" ".join(match[0].split()) for match in (LABELLED if is_labelled else CERTAIN).finditer(text)]
+    if len(names) > 1 and "gb10" in text.lower():
+        names = [name for name in names if name.lower() != "dgx spark"]  # the machine and its chip
     return [_readable(name) for name in names]
 
 

@@ -290,7 +290,7 @@ def too_many(case: Case) -> Iterator[Finding]:
             *([_nvidia.gpu_fact(case, case.gpus[-1], "index", f"{len(case.gpus)} GPUs")] if case.gpus else []),
             *([fact(case, "env.CUDA_VISIBLE_DEVICES", value, "the environment")] if value else []),
             *([fact(case, "nvidia.cuda.init_rc", code, "cuInit")] if code == 2 else []),
-            *([told.evidence] if told and not case.gpus else []),
+            *([told.evidence] if told and not case.gpus and not (fewer and fewer.message is told.message) else []),
             *([hit.evidence] if hit else [fewer.evidence] if fewer else []),
         ),
         fixes=(
