@@ -18,7 +18,7 @@ FLOOR = (((13, 0), (7, 5)), ((12, 0), (5, 0)), ((11, 0), (3, 5)), ((9, 0), (3, 0
 """Oldest one."""
 
 NO_KERNEL = (
-    r"no kernel image\b(?! (?:found|in|installed|to boot|package))"
+    r"no kernel image is available|cuda error:? no kernel image\b|no kernel image\W*$"
     r"|cudaErrorNoKernelImageForDevice|CUDA_ERROR_NO_BINARY_FOR_GPU|CUDA error: invalid device function"
     r"|cuda runtime error \((?:8|48|98|209)\) ?: (?:invalid device function|no kernel image)|cudaErrorInvalidDeviceFunction"
 )

@@ -41,7 +41,7 @@ _CPU = r"cpu(?:[- ]only)? (?:versions?|builds?|variants?|wheels?|only|flavou?rs?
 SAID_CPU = (
     rf"\b(?:py)?torch\b[^.;\n]{{0,24}}{_tongues.NO_CUDA}",
     *_words.WITHOUT_CUDA,
-    rf"(?:torch|安装|装|インストール|установ\w+|instal\w+)\S{{0,12}}[^.;\n]{{0,24}}{_tongues.CPU_BUILD}|{_tongues.CPU_BUILD}[^.;\n]{{0,12}}(?:py)?torch",
+    rf"(?:torch|安装|装|インストール|установ\w+|instal\w+)\S{{0,12}}[^.;\n]{{0,24}}{_tongues.CPU_BUILD}|{_tongues.CPU_BUILD}[^.,;\n]{{0,12}}(?:py)?torch",
     (
         rf"\b(?:install(?:s|ed|ing)|got|gets?|gave|gives?|have|has|had|is|was|it'?s|using|uses|used|pull(?:s|ed)|download(?:s|ed|ing)"
         rf"|replac\w+|bring(?:s)?|results? in|resulted in|resulting in|defaults? to"

@@ -215,7 +215,7 @@ def dropped(case: Case) -> Iterator[Finding]:
     # nvidia-smi lists only what its driver supports
     is_listed = any(gpu.source == "nvidia-smi" for gpu in case.gpus)
     is_report = case.snapshot.origin == "report" and not is_listed
-    is_told = is_report and bool(branch and limit and branch > limit) and case.has_complaint
+    is_told = is_report and bool(branch and limit and branch > limit) and (case.has_complaint or not case.messages)
     words = _branches.last_told(case) if is_report and not (is_seen or is_told or hit) else None
     words = words or (_by_name(case, limit) if is_report and not (is_seen or is_told or hit) else None)
     if words:
