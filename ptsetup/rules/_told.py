@@ -74,6 +74,9 @@ BUILT_FOR = rf"{_EXTENSION}\b[^.\n]{{0,60}}\b(?:built|compiled|made|meant) (?:fo
 HAVE = r"\b(?:installed|upgraded|updated|have|now|runs?|running|using|pulled|moved)\b[^.;\n]{0,24}\b(?:py)?torch (?:to |is |was )?(\d\.\d+)"
 """The torch that a package was built for, and the one that is there."""
 
+MOST = 30_000
+"""A person's tale is shorter than so many characters; a log is longer."""
+
 NVIDIA_ONLY = ("PT501", "PT502", "PT504", "PT505", "PT511")
 """Not said of AMD's, Intel's and Apple's GPUs: other rules know of their drivers."""
 
@@ -235,10 +238,13 @@ STATED: tuple[tuple[str, str, str], ...] = (
 
 def told(case: Case, rules: Mapping[str, Rule]) -> tuple[str, Finding] | None:
     """The finding of the rule that knows what the report's writer tells; None when nobody tells of a cure or a cause."""
-    if not (case.has_complaint or _TROUBLE.search(case.text) or compiled(_tongues.TROUBLE).search(case.text)):
+    if len(case.text) > MOST or not (
+        case.has_complaint or _TROUBLE.search(case.text) or compiled(_tongues.TROUBLE).search(case.text)
+    ):
         return None
+    is_other = compiled(_OTHER_VENDOR).search(case.text) is not None
     for hit, sentence in _sentences(case):
-        for code in _heard(case, sentence):
+        for code in _heard(case, sentence, is_other=is_other):
             if code in rules:
                 return code, _finding(rules[code], hit, sentence)
     for code, pattern, context in STATED:
@@ -264,18 +270,19 @@ def _finding(rule: Rule, hit: Hit, sentence: str) -> Finding:
 
 def _sentences(case: Case) -> Iterator[tuple[Hit, str]]:
     """Sentences that tell of a cure or a cause, and of none in vain."""
+    left = MOST
     for message in case.messages:
-        if len(message.text) > 4000:
-            continue
+        left -= len(message.text)
+        if left < 0:
+            return
         for match in _SENTENCE.finditer(message.text):
             sentence = match[0].strip()
             if any(cue.search(sentence) for cue in (*CURED, *CAUSED)) and not any(cue.search(sentence) for cue in VAIN):
                 yield Hit(message, match), sentence
 
 
-def _heard(case: Case, sentence: str) -> Iterator[str]:
+def _heard(case: Case, sentence: str, *, is_other: bool) -> Iterator[str]:
     """Codes of what a sentence names, where it says that this has helped, or was the cause."""
-    is_other = compiled(_OTHER_VENDOR).search(case.text) is not None
     for table, cues in ((DONE, CURED), (FOUND, CAUSED)):
         if not any(cue.search(sentence) for cue in cues):
             continue
