@@ -74,7 +74,7 @@ BUILT_FOR = rf"{_EXTENSION}\b[^.\n]{{0,60}}\b(?:built|compiled|made|meant) (?:fo
 HAVE = r"\b(?:installed|upgraded|updated|have|now|runs?|running|using|pulled|moved)\b[^.;\n]{0,24}\b(?:py)?torch (?:to |is |was )?(\d\.\d+)"
 """The torch that a package was built for, and the one that is there."""
 
-MOST = 30_000
+MOST = 12_000
 """A person's tale is shorter than so many characters; a log is longer."""
 
 NVIDIA_ONLY = ("PT501", "PT502", "PT504", "PT505", "PT511")
