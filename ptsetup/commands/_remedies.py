@@ -93,7 +93,7 @@ def _with_plan(
         backend = _tag(snapshot, index) or backend
         answer = _planned(packages, backend, snapshot, index, made)
         fix = replace(fix, needs_backend=backend)
-    if snapshot.origin == "report" and (_is_unknown(snapshot) or is_blind):
+    if snapshot.origin == "report" and (_is_unknown(snapshot, index) or is_blind):
         line = install_line(packages, backend, snapshot, is_there=True)
         return replace(fix, text=f"{fix.text} On that machine:", shell=line, kind="print")
     if isinstance(answer, str):
@@ -136,11 +136,12 @@ def _tag(snapshot: Snapshot, index: WheelIndex) -> str | None:
     return own
 
 
-def _is_unknown(snapshot: Snapshot) -> bool:
-    """The report does not show system or processor of its machine, so no wheel can be chosen from here."""
-    host, target = snapshot.host, snapshot.target
+def _is_unknown(snapshot: Snapshot, index: WheelIndex) -> bool:
+    """The report does not show its machine's system, its processor or the driver of its GPU, so no wheel can be chosen from here."""
+    host, target, nvidia = snapshot.host, snapshot.target, snapshot.nvidia
     machine = (host.machine if host else None) or (target.machine if target else None)
-    return not (host and host.system and machine)
+    is_driver_told = compat.driver_version(snapshot) or compat.cuda_driver_version(snapshot, index)
+    return not (host and host.system and machine) or bool(nvidia and nvidia.gpus and not is_driver_told)
 
 
 def _is_without_gpu(answer: "Plan | str", backend: str, snapshot: Snapshot) -> bool:

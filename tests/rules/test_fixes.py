@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ptsetup import index
+from ptsetup import index, readers
 from ptsetup.commands import _remedies
 from ptsetup.facts import CudaDriver, Host, Nvidia, Nvml, Snapshot, Target, Wheel, replace
 from ptsetup.render import doctor as screen
@@ -222,3 +222,11 @@ def test_a_snapshot_of_nothing_is_filled_in():
     """Nothing known, nothing found: no way out, and no crash."""
     empty = Snapshot(target=Target())
     assert _remedies.fill(_engine.put(RULES, empty, INDEX), empty, INDEX).root is None
+
+
+def test_a_report_without_a_driver_is_no_machine_without_one():
+    """What is not told is unknown: the planner would say that no driver is installed, and offer a build for the CPU as the cure."""
+    shown = readers.read("Torch not compiled with CUDA enabled, aarch64 linux, NVIDIA GH200")
+    (finding,) = _remedies.fill(_engine.put([BY_CODE["PT401"]], shown, INDEX), shown, INDEX).findings
+    assert finding.fixes[0].text.endswith("On that machine:")
+    assert lines_to_copy(finding.fixes[0]) == ("ptsetup install",)
