@@ -290,8 +290,12 @@ def stream(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
     try:
         code = process.wait()
     except BaseException as stop:
-        # after Ctrl-C it has got the same signal
-        _end_in_order(process, is_told=type(stop) is KeyboardInterrupt)
+        try:
+            # after Ctrl-C it has got the same signal
+            _end_in_order(process, is_told=type(stop) is KeyboardInterrupt)
+        finally:
+            # a second Ctrl-C may come at any moment
+            _insist(process)
         raise
     return code if code >= 0 else 128 - code
 
@@ -305,12 +309,16 @@ def _stderr() -> int:
 
 
 def _end_in_order(process: "subprocess.Popen[bytes]", *, is_told: bool) -> None:
-    """Give it the time to clean up, then insist; a second Ctrl-C insists at once. What is put back next must not meet it."""
-    try:
+    """Give it the time to clean up; a second Ctrl-C takes that from it."""
+    with contextlib.suppress(KeyboardInterrupt, subprocess.TimeoutExpired):
         if not is_told:
             process.terminate()
         process.wait(timeout=GRACE_S)
-    except (KeyboardInterrupt, subprocess.TimeoutExpired):
+
+
+def _insist(process: "subprocess.Popen[bytes]") -> None:
+    """End it if it is still there: what is put back next must not meet it."""
+    if process.poll() is None:
         process.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=KILL_WAIT_S)

@@ -65,7 +65,7 @@ LINES = (
     ("AttributeError: module 'torch' has no attribute 'tensor'", "PT203"),
     ("AttributeError: module 'torch' has no attribute '__version__'", "PT203"),
     ("RuntimeError: operator torchvision::nms does not exist", "PT301"),
-    ("PyTorch and torchvision were compiled with different CUDA versions", "PT303"),
+    ("PyTorch and torchvision were compiled with different CUDA versions", "PT302"),
     (
         "Detected that PyTorch and torchvision were compiled with different CUDA major versions.",
         "PT302",

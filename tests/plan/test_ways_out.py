@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from ptsetup import index
 from ptsetup.facts import replace
@@ -51,7 +51,7 @@ def changed(machine: Description, option: Option) -> Description:
     text = option.text
     if option.kind == "python" or "together with Python" in text:
         machine = replace(machine, python_version=re.search(r"Python ([\d.]+t?)", text)[1])
-    if option.kind == "driver" or "together with driver" in text:
+    if option.kind == "driver" or re.search(r"together with .*\bdriver", text):
         driver = re.search(r"driver ([\d.]+)", text)[1]
         machine = replace(machine, driver=f"{driver}.999" if "(the last branch" in text else driver)
     if option.kind == "system":
@@ -74,6 +74,19 @@ def followed(machine: Description, request: Request, option: Option) -> Plan | N
 
 @settings(max_examples=120, deadline=None)
 @given(machines, requests)
+@example(
+    Description(
+        system="linux",
+        arch="aarch64",
+        libc="glibc-2.17",
+        python_version="3.10",
+        driver="390.157",
+        gpus=(),
+        is_wsl=False,
+        is_jetson=True,
+    ),
+    Request(packages=("torch",)),
+)
 def test_each_way_out_and_each_advice_yields_what_it_promises(machine, request):
     first = made(machine, request)
     for option in (*first.options, *first.advice):
