@@ -9,7 +9,7 @@ import msgspec
 from ptsetup import compat
 from ptsetup.facts import Companion, Distribution, Gpu, ImportResult, Message, Snapshot, Wheel
 from ptsetup.index import Build, WheelIndex
-from ptsetup.rules import _tongues
+from ptsetup.rules import _speech, _tongues
 from ptsetup.rules._literals import literals_of
 from ptsetup.rules._rule import Evidence, Rule
 
@@ -122,6 +122,19 @@ class Case(msgspec.Struct, frozen=True, dict=True):
                 match = pattern.search(message.text) if any(literal in text for literal in literals) else None
                 if match:
                     return Hit(message, match)
+        return None
+
+    def stated(self, *patterns: str) -> Hit | None:
+        """As ``said``, but past what a text only supposes: "if the driver is too old, ..." is no driver that is too old."""
+        if self.said(*patterns) is None:
+            return None
+        for message, text in self._lowered:
+            for pattern in patterns:
+                if not any(literal in text for literal in literals_of(pattern)):
+                    continue
+                for match in compiled(pattern).finditer(message.text):
+                    if not _speech.is_supposed(message.text, match.start()):
+                        return Hit(message, match)
         return None
 
     def said_both(self, patterns: "tuple[str, ...]", others: "tuple[str, ...]") -> Hit | None:

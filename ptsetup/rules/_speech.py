@@ -1,5 +1,7 @@
 """How people say things: building blocks for what rules listen for in running text, each a regular expression."""
 
+import re
+
 BE = r"(?:is|was|are|were|'s|seems?(?: to be)?|appears?(?: to be)?|turned out(?: to be)?|must be|had been|has been|being)"
 NOT = (
     r"(?:(?:is|was|are|were|do|does|did|has|have|had|can|could|would|will)(?: not|n['o]?t)|cannot|can ?not|can'?t|won'?t|never|no longer"
@@ -17,6 +19,16 @@ CLAUSE = r"(?:[^.;\n]|\.(?=\d)){0,60}?"
 """Anything within one clause."""
 ASSENT = r"(?:(?!\bnot\b|n['\u2019o]?t\b|\bnever\b|\bnor\b)(?:[^.;\n]|\.(?=\d))){0,60}?"
 """Anything within one clause that denies nothing."""
+
+_SUPPOSED = r"(?i)(?:\b(?:if|in case|falls|wenn|sofern|si|se|если)\b|如果|假如|若|もし)(?P<who>[^.;,:!?\n。\uff0c\uff1b]{0,30})$"
+_MINE = r"(?i)\b(?:i|we|my|our|ich|wir|mein\w*|unser\w*|je|mon|notre|yo|mi|eu|meu|io|mio|я|мы|мой|мо[ия]|наш)\b|我|私"
+
+
+def is_supposed(text: str, start: int) -> bool:
+    """What begins there stands under an "if" of the same clause, and nobody speaks of himself: a page of help, no report."""
+    supposed = re.search(_SUPPOSED, text[max(0, start - 48) : start])
+    return supposed is not None and re.search(_MINE, supposed["who"]) is None
+
 
 ROOT_ONLY = (
     r"works? (?:fine |well |only )?(?:as|with|under|for) (?:root|sudo|(?:the )?superuser)",

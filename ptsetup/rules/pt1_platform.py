@@ -174,7 +174,7 @@ NEWER_ASKED = (
 )
 OLD_GLIBC = (
     rf"\bglibc\b(?: version)?(?: (?:is |of )?\(?2\.\d+\)?)?(?: here)? {_speech.BE} {_speech.ADVERB}(?:{_speech.OLD}|older than)",
-    r"\b(?:old|outdated|ancient) glibc\b",
+    r"(?<!for )(?<!support )\b(?:old|outdated|ancient) glibc\b",
 )
 """A person has found out that it is the C library."""
 
@@ -198,7 +198,7 @@ def _told_glibc(case: Case) -> Finding | None:
     hint, asked = platform_hint(case), asked_for(case)
     is_last = asked is not None and asked.listed[-1:] == (LAST_OLD_GLIBC,) and case.system in (None, "linux")
     is_newer = is_last and asked is not None and compat.version_tuple(asked.version or "") > (2, 6, 0)
-    said = case.said(*OLD_GLIBC) if case.snapshot.origin == "report" and case.has_complaint else None
+    said = case.stated(*OLD_GLIBC) if case.snapshot.origin == "report" and case.has_complaint else None
     if not (hint and hint[0] == "glibc") and not is_newer and said is None:
         return None
     hit = asked.hit if is_newer and asked else said or (hint[1] if hint else None)

@@ -158,7 +158,7 @@ def _said_cpu(case: Case) -> Hit | None:
     is_told = case.family is None or case.is_in_words("target.wheel.version", "target.wheel.cuda")
     if case.snapshot.origin != "report" or not (case.gpus and is_told) or case.said(_MEANT, CHOSEN):
         return None
-    return case.said(*SAID_CPU)
+    return case.stated(*SAID_CPU)
 
 
 def _beside(case: Case, named: str, hit: Hit | None) -> str:

@@ -18,7 +18,7 @@ DRIVER = r"(?:nvidia |gpu |graphics |cuda |display |video |installed )*drivers?"
 IN_WORDS = (
     rf"{_tongues.DRIVERS}(?:[^.;\n]|\.(?=\d)){{0,20}}{_tongues.OLD}",
     (
-        rf"(?<!if )\b(?:my |the |your |our |this )?{DRIVER}(?: versions?)?(?: (?:is |was |\()?v?\d{{3}}[\d.]*\)?)?,? (?:which |that "
+        rf"\b(?:my |the |your |our |this )?{DRIVER}(?: versions?)?(?: (?:is |was |\()?v?\d{{3}}[\d.]*\)?)?,? (?:which |that "
         rf")?{_speech.BE} {_speech.ADVERB}{_speech.OLD}"
     ),
     rf"\bnvidia version {_speech.BE} {_speech.ADVERB}{_speech.OLD}",
@@ -143,7 +143,7 @@ def _in_words(case: Case) -> Hit | None:
     """What a person says of the driver, in a report of something that does not work."""
     intel = case.snapshot.intel
     is_meant = bool(case.gpus) or not (intel and intel.gpus)
-    return case.said(*IN_WORDS) if is_meant and case.snapshot.origin == "report" and case.has_complaint else None
+    return case.stated(*IN_WORDS) if is_meant and case.snapshot.origin == "report" and case.has_complaint else None
 
 
 def _gap(case: Case) -> bool | None:

@@ -98,7 +98,9 @@ def without_gpu(case: Case) -> Iterator[Finding]:
     Sources
         NVIDIA container toolkit documentation (docker-specialized, cdi-support)
     """
-    bare = case.said(*SAID_BARE) if case.snapshot.origin == "report" and (case.has_complaint or case.is_blind) else None
+    bare = (
+        case.stated(*SAID_BARE) if case.snapshot.origin == "report" and (case.has_complaint or case.is_blind) else None
+    )
     hit = bare or case.heard(without_gpu) or _is_started_bare(case)
     is_banner = hit is not None and re.search(BANNER, hit.match[0], re.IGNORECASE) is not None
     is_amd = hit is not None and re.search(NO_KFD, hit.match[0], re.IGNORECASE) is not None
