@@ -1,5 +1,6 @@
 """PT60x: does the installed torch have code for the GPUs. The variables (PT65x) stand in pt6_variables, pt6_vendors and pt6_tuning."""
 
+import re
 from collections.abc import Iterator
 
 from ptsetup.facts import Gpu
@@ -37,7 +38,8 @@ def _evidence(case: Case, gpu: Gpu, told: Answer | None, hit: Hit | None) -> tup
 
 def _judged(case: Case, side: str) -> Iterator[tuple[Gpu, Answer | None, Hit | None]]:
     """GPUs that are unserved on that side by the facts; else the one that torch's own words, or a failed kernel, condemn."""
-    hit = case.said(*PYTORCH_SAYS) or case.said(NO_KERNEL) or _in_words(case)
+    printed = case.said(*PYTORCH_SAYS) or case.said(NO_KERNEL)
+    hit = printed or _in_words(case)
     found = _serving.unserved(case)
     for gpu, told in found:
         if told.side == side:
@@ -45,7 +47,8 @@ def _judged(case: Case, side: str) -> Iterator[tuple[Gpu, Answer | None, Hit | N
     if found or hit is None or is_other_vendor(case):
         return
     for gpu in _visible.visible(case):
-        if gpu.compute_capability and side_by_words(case, gpu.compute_capability) == side:
+        is_meant = printed is not None or _is_meant(case, gpu, hit.match[0].lower())
+        if is_meant and gpu.compute_capability and side_by_words(case, gpu.compute_capability) == side:
             yield gpu, None, hit
             return
 
@@ -53,6 +56,29 @@ def _judged(case: Case, side: str) -> Iterator[tuple[Gpu, Answer | None, Hit | N
 def _in_words(case: Case) -> Hit | None:
     """A person says that torch does not serve the GPU."""
     return case.said(*SAID_UNSERVED) if case.snapshot.origin == "report" and case.gpus else None
+
+
+GENERATIONS = {
+    "kepler": ((3, 0), (3, 9)), "maxwell": ((5, 0), (5, 9)), "pascal": ((6, 0), (6, 9)), "volta": ((7, 0), (7, 4)),
+    "turing": ((7, 5), (7, 9)), "ampere": ((8, 0), (8, 8)), "hopper": ((9, 0), (9, 9)), "blackwell": ((10, 0), (12, 9)),
+}  # fmt: skip
+"""First and last compute capability."""
+
+
+def _is_meant(case: Case, gpu: Gpu, words: str) -> bool:
+    """A person's words name that GPU or its generation, or none at all: of two cards one may serve."""
+    spans = [span for name, span in GENERATIONS.items() if name in words]
+    if spans and gpu.compute_capability:
+        return any(first <= gpu.compute_capability <= last for first, last in spans)
+    named_there = [
+        other for other in case.gpus if _number(other) and re.search(re.escape(_number(other)) + "(?![0-9])", words)
+    ]
+    return not named_there or gpu in named_there
+
+
+def _number(gpu: Gpu) -> str:
+    """``k80``, ``1080``."""
+    return next((word for word in (gpu.name or "").lower().split() if any(map(str.isdigit, word))), "")
 
 
 def _severity(case: Case, told: Answer | None, hit: Hit | None) -> Severity:

@@ -859,6 +859,7 @@ QUIET: tuple[str, ...] = (
     "常见错误：如果显卡驱动太旧，torch.cuda.is_available() 会返回 False。",
     "Частые ошибки: если драйвер слишком старый, torch.cuda.is_available() вернёт False.",
     "Release 1.2: dropped support for old glibc. If you have a problem, tell us.",
+    "Colab used to have K80s. Kepler cards are not supported by recent PyTorch. Today everyone gets a T4.",
     "Thanks, that fixed it!",
     "Fixed in 2.3.1, closing.",
 )

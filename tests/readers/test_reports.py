@@ -203,3 +203,8 @@ def test_digits_of_other_scripts_are_no_numbers(digits):
     assert snapshot.nvidia.smi.cuda_version is None
     assert snapshot.target is None or (snapshot.target.version or "").isascii()
     assert told(report + "\nOMP_NUM_THREADS=\u00b2\nLOCAL_WORLD_SIZE=\u00b2") == []
+
+
+def test_of_two_cards_only_the_one_that_is_named_is_unserved():
+    text = "The Tesla K80 is not supported by current PyTorch, so take at least a T4 or an A10G."
+    assert [code for code, _ in told(text)] == ["PT601"]
