@@ -33,7 +33,10 @@ _WINDOWS = re.compile(
     r"|\bwin(?:dows)? ?1[01]\b|windows ?(?:环境|系统|下|上|で|環境)|(?:unter|sous|en|no|на) windows\b",
     re.IGNORECASE,
 )
-_NO_ROSETTA = re.compile(r"without|\?|\bno rosetta|not (?:\w+ )?(?:use|using|under|in|with) rosetta", re.IGNORECASE)
+_NO_ROSETTA = re.compile(
+    r"without|\?|\blets\b|\ballows\b|\brosetta (?:is|was) (?:not|n't|unn)|\bno rosetta|not (?:\w+ )?(?:use|using|under|in|with) rosetta",
+    re.IGNORECASE,
+)
 _OR_MAC = re.compile(r"\b(?:or|and) mac|mac\w* (?:or|and)\b|ssh", re.IGNORECASE)
 _LINUX = re.compile(
     r"(?<![\w/:.-])(?:ubuntu|debian|fedora|arch(?: ?linux)|manjaro|centos|rhel|linux mint|pop!?_os|opensuse|rocky linux|linux)(?![\w/:-])",

@@ -370,6 +370,10 @@ WRONG_ARCHITECTURE = (
 """An environment made by the Python of one architecture is run by that of the other."""
 
 
+BOTH_KINDS = r"\bintel\b"
+"""A Python for Intel's processors is called x86-64 where it runs on Apple's; who says Intel speaks of another Mac."""
+
+
 @rule(
     "PT109",
     "rosetta-python",
@@ -401,6 +405,8 @@ def rosetta(case: Case) -> Iterator[Finding]:
     is_translated = _machine(case) == "x86_64" and _is_apple_silicon(case)
     if case.system not in (None, "macos") or not (is_translated or hit):
         return
+    if hit is None and case.snapshot.origin == "report" and _is_of_both_kinds(case):
+        return
     host = case.snapshot.host
     chip = (host.cpu.model if host and host.cpu else None) or "Apple silicon"
     yield Finding(
@@ -415,6 +421,12 @@ def rosetta(case: Case) -> Iterator[Finding]:
         ),
         fixes=_arm_python(case),
     )
+
+
+def _is_of_both_kinds(case: Case) -> bool:
+    """No report of one Mac, but a text about Macs with Intel's and with Apple's processors, in which nothing fails and no torch is told."""
+    has_failed = case.has_complaint or case.said(NOT_FOUND, NO_MATCH) or case.torch_version or case.snapshot.torch
+    return not has_failed and case.said(BOTH_KINDS) is not None
 
 
 def _arm_python(case: Case) -> tuple[Fix, ...]:

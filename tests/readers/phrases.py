@@ -860,6 +860,9 @@ QUIET: tuple[str, ...] = (
     "Частые ошибки: если драйвер слишком старый, torch.cuda.is_available() вернёт False.",
     "Release 1.2: dropped support for old glibc. If you have a problem, tell us.",
     "Colab used to have K80s. Kepler cards are not supported by recent PyTorch. Today everyone gets a T4.",
+    "PyTorch stopped shipping wheels for Intel Macs after 2.2.2. Apple silicon is supported.",
+    "macos-13 (Intel) passed, macos-14 (arm64) passed, ubuntu-22.04 passed, windows-2022 passed",
+    "Rosetta lets you run x86 programs on Apple silicon. PyTorch has native arm64 wheels, so Rosetta is not needed.",
     "Thanks, that fixed it!",
     "Fixed in 2.3.1, closing.",
 )

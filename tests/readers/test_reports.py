@@ -206,5 +206,5 @@ def test_digits_of_other_scripts_are_no_numbers(digits):
 
 
 def test_of_two_cards_only_the_one_that_is_named_is_unserved():
-    text = "The Tesla K80 is not supported by current PyTorch, so take at least a T4 or an A10G."
+    text = "Which GPU to rent: the K80 is not supported by current PyTorch, so take at least a T4 or an A10G."
     assert [code for code, _ in told(text)] == ["PT601"]
