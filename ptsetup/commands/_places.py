@@ -76,7 +76,9 @@ def _address(text: str, option: str) -> str:
 
 def _shown(text: str) -> str:
     """Without a login, since a message gets pasted."""
-    return repr(re.sub(r"(?<=://)[^/\s@]+@", "***@", text))
+    from ptsetup.index import web
+
+    return repr(web.hidden(text))
 
 
 def _way_out(text: str) -> str:

@@ -70,6 +70,20 @@ def host_of(url: str) -> str:
     return _LOGIN.sub("", rest if mark else url, count=1).partition("/")[0].partition("?")[0]
 
 
+LOGIN = r"(?i)(?<=://)(?:[^/\s\"]*@|[^/\s:@\[\"]+:(?!\d+(?:[/\s\"]|$))[^\s\"]*@)"
+"""The same in any text; what follows a colon and is a number is a port."""
+
+
+def holds_login(text: str) -> bool:
+    """An address with a user or a password is in it."""
+    return re.search(LOGIN, text) is not None
+
+
+def hidden(text: str, instead: str = "***@") -> str:
+    """A text as it may be shown: ``instead`` stands for the user and password of each address, whatever the password holds."""
+    return re.sub(LOGIN, instead, text)
+
+
 def without_login(url: str) -> tuple[str, str | None]:
     """(The address without its user and password, the header of basic authentication that they make)."""
     import base64

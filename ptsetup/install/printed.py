@@ -1,13 +1,11 @@
 """A plan for this machine as it is shown: its commands do what ``install`` does with the user's settings, and hold no login."""
 
-import re
 from collections.abc import Sequence
 
 from ptsetup.facts import replace
+from ptsetup.index import web
 from ptsetup.install.settings import Settings, arguments, asks_default_index
 from ptsetup.plan import Plan
-
-_LOGIN = re.compile(r"(?<=://)[^/\s@]*@")
 
 
 def as_shown(plan: Plan, settings: Settings) -> Plan:
@@ -40,7 +38,7 @@ def as_typed(command: Sequence[str], settings: Settings) -> tuple[str, ...]:
 
 def without_login(text: str) -> str:
     """An address without user and password."""
-    return _LOGIN.sub("", text)
+    return web.hidden(text, "")
 
 
 def _notes(plan: Plan, settings: Settings) -> tuple[str, ...]:
@@ -49,6 +47,6 @@ def _notes(plan: Plan, settings: Settings) -> tuple[str, ...]:
     named = [f"{name}={without_login(value)}" for name, value in variables.items() if value]
     notes = [f"with your settings of pip, ptsetup install runs uv with {' and '.join(named)}"] if named else []
     secret = (settings.index_url, settings.proxy, *settings.find_links)
-    if any(_LOGIN.search(text) for text in secret if text):
+    if any(web.holds_login(text) for text in secret if text):
         notes.append("the login in your settings of pip is not printed; ptsetup install gives it to the installer")
     return tuple(notes)

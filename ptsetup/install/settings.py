@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ptsetup.facts import PipConfig, Record
-from ptsetup.index.web import host_of
+from ptsetup.index.web import holds_login, host_of
 
 DROPPED = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME")
 """Variables beside those of pip and uv that would lead an installer into another environment."""
@@ -140,8 +140,6 @@ def arguments(settings: Settings, *, is_uv: bool, is_family: bool, is_default: b
 VARIABLES = {"--index-url": ("UV_DEFAULT_INDEX", "PIP_INDEX_URL"), "--find-links": ("UV_FIND_LINKS", "PIP_FIND_LINKS")}
 """Options that may hold a password, with the variables of uv and of pip that say the same."""
 
-_LOGIN = re.compile(r"https?://[^/@]+@", re.IGNORECASE)
-
 
 def out_of_sight(argv: Sequence[str], *, is_uv: bool) -> tuple[list[str], dict[str, str]]:
     """(The command without addresses that hold a login, the variables that name these): arguments can be read by everybody (``ps``)."""
@@ -150,7 +148,7 @@ def out_of_sight(argv: Sequence[str], *, is_uv: bool) -> tuple[list[str], dict[s
     words = iter(argv)
     for word in words:
         value = next(words, "") if word in VARIABLES else ""
-        if not _LOGIN.match(value):
+        if not holds_login(value):
             kept += [word, value] if word in VARIABLES else [word]
             continue
         name = VARIABLES[word][0 if is_uv else 1]

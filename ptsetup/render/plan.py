@@ -26,7 +26,11 @@ def as_json(plan: Plan) -> bytes:
 
 def masked(text: str) -> str:
     """Without the user and password of addresses: a screen gets pasted. The shell form keeps them, since it is to be run."""
-    return re.sub(r"(?<=://)[^/\s@\"]+@", "***@", text)
+    if "://" not in text:
+        return text
+    from ptsetup.index import web
+
+    return web.hidden(text)
 
 
 def as_shell(plan: Plan) -> str:

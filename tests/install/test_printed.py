@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from ptsetup.install import Settings, as_shown
-from ptsetup.install.printed import as_typed
+from ptsetup.install.printed import as_typed, without_login
+from ptsetup.install.settings import out_of_sight
 from tests.loopback import wheel
 from tests.plan.described import planned
 
@@ -99,3 +100,16 @@ def test_the_lines_that_are_printed_install_what_install_would(world):
         words[:1] = [sys.executable, "-m", "uv"] if words[0] == "uv" else words[:1]
         subprocess.run(words, env=env, check=True, capture_output=True)
     assert world.installed().items() >= {"torch": "2.14.1+cpu", "pandas": "2.0", "filelock": "3.0"}.items()
+
+
+@pytest.mark.parametrize("password", ["s3cret", "bare@s3cret", "bare/s3cret"])
+def test_of_a_password_with_bare_signs_nothing_is_left(password):
+    address = f"https://me:{password}@host.example:8443/simple"
+    assert without_login(address) == "https://host.example:8443/simple"
+    assert out_of_sight(["uv", "--index-url", address], is_uv=True) == (["uv"], {"UV_DEFAULT_INDEX": address})
+
+
+def test_a_port_and_a_sign_in_the_path_are_no_login():
+    address = "https://host.example:8443/simple/a@b"
+    assert without_login(address) == address
+    assert out_of_sight(["uv", "--index-url", address], is_uv=True)[1] == {}

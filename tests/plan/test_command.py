@@ -58,14 +58,18 @@ def test_a_cards_number_is_its_name_and_a_small_number_picks_a_gpu():
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_a_password_in_an_address_is_not_shown(form):
-    done = ptsetup("plan", "--os", "linux", "--index-url", "https://user:s3cret@host.example/whl", "--format", form)
+@pytest.mark.parametrize("password", ["s3cret", "bare@s3cret"])
+def test_a_password_in_an_address_is_not_shown(form, password):
+    done = ptsetup(
+        "plan", "--os", "linux", "--index-url", f"https://user:{password}@host.example/whl", "--format", form
+    )
     assert done.returncode == 0
     assert "s3cret" not in done.stdout
 
 
-def test_nor_is_one_in_an_address_that_is_refused():
-    done = ptsetup("plan", "--index-url", "ftp://user:s3cret@host.example/whl")
+@pytest.mark.parametrize("password", ["s3cret", "bare@s3cret", "bare/s3cret"])
+def test_nor_is_one_in_an_address_that_is_refused(password):
+    done = ptsetup("plan", "--index-url", f"ftp://user:{password}@host.example/whl")
     assert (done.returncode, "s3cret" in done.stderr) == (2, False)
 
 
