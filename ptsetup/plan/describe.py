@@ -194,7 +194,7 @@ def _gpus(names: tuple[str, ...], index: WheelIndex) -> tuple[list[Gpu], list[Am
         capability = _capability(name, index)
         gfx = None if capability else _gfx(name, index)
         if capability is not None:
-            shown = name if not re.fullmatch(r"(sm_)?\d+(\.\d+)?a?", name) else "NVIDIA GPU"
+            shown = "NVIDIA GPU" if re.fullmatch(r"sm_\d+a?|\d{1,2}\.\d", name, re.IGNORECASE) else name
             nvidia.append(Gpu(index=len(nvidia), name=shown, compute_capability=capability, source="described"))
         elif gfx is not None:
             amd.append(AmdGpu(node=len(amd) + 1, name=name, gfx=gfx, is_apu=_is_apu(gfx)))

@@ -55,6 +55,7 @@ def test_wrong_use_is_code_2_and_never_a_plan(argv):
 def test_a_cards_number_is_its_name_and_a_small_number_picks_a_gpu():
     done = ptsetup("plan", "--gpu", "4090", "--driver", "580.95.05")
     assert done.stdout.startswith("torch 2.15.0 for CUDA 13.0")
+    assert "code for 4090 (8.9)" in done.stdout
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
