@@ -61,6 +61,13 @@ SAID_UNSERVED = (
 )
 """What people say of a GPU that is named and a torch that has no code for it."""
 
+GENERATIONS = {
+    "kepler": ((3, 0), (3, 9)), "maxwell": ((5, 0), (5, 9)), "pascal": ((6, 0), (6, 9)), "volta": ((7, 0), (7, 4)),
+    "turing": ((7, 5), (7, 9)), "ampere": ((8, 0), (8, 8)), "ada": ((8, 9), (8, 9)), "hopper": ((9, 0), (9, 9)),
+    "blackwell": ((10, 0), (12, 9)),
+}  # fmt: skip
+"""First and last compute capability."""
+
 Side = Literal["old", "new"]
 
 

@@ -54,20 +54,21 @@ def _judged(case: Case, side: str) -> Iterator[tuple[Gpu, Answer | None, Hit | N
 
 
 def _in_words(case: Case) -> Hit | None:
-    """A person says that torch does not serve the GPU."""
-    return case.said(*SAID_UNSERVED) if case.snapshot.origin == "report" and case.gpus else None
+    """A person says, and does not ask, that torch does not serve the GPU."""
+    hit = case.said(*SAID_UNSERVED) if case.snapshot.origin == "report" and case.gpus else None
+    return None if hit is None or _is_asked(hit) else hit
 
 
-GENERATIONS = {
-    "kepler": ((3, 0), (3, 9)), "maxwell": ((5, 0), (5, 9)), "pascal": ((6, 0), (6, 9)), "volta": ((7, 0), (7, 4)),
-    "turing": ((7, 5), (7, 9)), "ampere": ((8, 0), (8, 8)), "hopper": ((9, 0), (9, 9)), "blackwell": ((10, 0), (12, 9)),
-}  # fmt: skip
-"""First and last compute capability."""
+def _is_asked(hit: Hit) -> bool:
+    """``Is the GTX 1080 not supported any more?``; who asks why says that it is so."""
+    text, start, end = hit.message.text, hit.match.start(), hit.match.end()
+    opens = re.search(r"(?:^|[.!?;\n])\s*(?:is|are|does|do|will|can|could)\b[^.!?;\n]*$", text[:start], re.IGNORECASE)
+    return opens is not None and re.match(r"(?:[^.!?;\n]|\.(?=\d))*\?", text[end:]) is not None
 
 
 def _is_meant(case: Case, gpu: Gpu, words: str) -> bool:
     """A person's words name that GPU or its generation, or none at all: of two cards one may serve."""
-    spans = [span for name, span in GENERATIONS.items() if name in words]
+    spans = [span for name, span in _serving.GENERATIONS.items() if re.search(rf"\b{name}\b", words)]
     if spans and gpu.compute_capability:
         return any(first <= gpu.compute_capability <= last for first, last in spans)
     named_there = [

@@ -257,7 +257,7 @@ def extension(case: Case) -> Iterator[Finding]:
     hit = case.said(NO_KERNEL)
     if is_other_vendor(case) or (hit and _serving.unserved(case)):
         return
-    if below:
+    if below and not _is_new_enough(case, below):
         yield _left_out(case, below)
         return
     value = case.env("TORCH_CUDA_ARCH_LIST")
@@ -283,6 +283,16 @@ def extension(case: Case) -> Iterator[Finding]:
         severity="error" if hit else "warning",
         certainty="likely" if not left_out else "certain",
     )
+
+
+def _is_new_enough(case: Case, hit: Hit) -> bool:
+    """Each GPU that is known is one of those that the package asks for: then its requirements are told, no failure."""
+    words = hit.match.groupdict()
+    floor = (
+        compat.version_tuple(words["floor"]) if words.get("floor") else _serving.GENERATIONS[words["kind"].lower()][0]
+    )
+    known = [gpu.compute_capability for gpu in case.gpus if gpu.compute_capability]
+    return bool(known) and all(capability >= floor for capability in known)
 
 
 def _left_out(case: Case, hit: Hit) -> Finding:

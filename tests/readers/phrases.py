@@ -863,6 +863,8 @@ QUIET: tuple[str, ...] = (
     "PyTorch stopped shipping wheels for Intel Macs after 2.2.2. Apple silicon is supported.",
     "macos-13 (Intel) passed, macos-14 (arm64) passed, ubuntu-22.04 passed, windows-2022 passed",
     "Rosetta lets you run x86 programs on Apple silicon. PyTorch has native arm64 wheels, so Rosetta is not needed.",
+    "Tested on an RTX 4090. FlashAttention only supports Ampere GPUs or newer; on older cards use --attn eager.",
+    "Is the GTX 1080 not supported by torch 2.8 any more? I read something like that. I still use 2.6 and it works.",
     "Thanks, that fixed it!",
     "Fixed in 2.3.1, closing.",
 )
