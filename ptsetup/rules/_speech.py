@@ -46,7 +46,6 @@ ROOT_ONLY = (
 FIXED = r"(?:fix(?:es|ed)?|solv(?:es|ed)|resolv(?:es|ed)|cur(?:es|ed)|help(?:s|ed)|did the trick|works?(?: again)?|worked|made it work)"
 """Said of what has helped."""
 
-SEES = r"(?:see|detect|find|found|use|recogni[sz]e|access|reach|get|initiali[sz]e|us|work)\w*"
 GPU = (
     r"(?:nvidia |amd |dedicated |discrete |physical |cuda[ -](?:capable|enabled|compatible) |usable |suitable |compatible |supported "
     r"|proper |real )*(?:d?gpus?|(?:nvidia|graphics?|video|display) (?:adapters?|chips?|hardware|devices?)|graphics? (?:cards?"
