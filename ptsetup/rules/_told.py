@@ -14,10 +14,10 @@ _SENTENCE = re.compile(r"(?:[^.!?。\uff01\uff1f\n]|[.!?](?=[^\s]))+[.!?]?")
 _TROUBLE = compiled(
     r"\b(?:errors?|no (?:\w+ )?(?:gpus?|cuda|torch|devices?|matching)|false|undefined symbols?|wrong|unavailable|invisible|only root|blind"
     r"|although|even though|\w*count\w*\W{0,3}(?:is|=+|returns?) 0|0 (?:gpus|devices)|fixe[sd]|solve[sd]"
-    r"|resolve[sd]|cure[sd]|helped|culprit|mismatch\w*|(?:had|needed|forgot) to)\b"
+    r"|resolve[sd](?! (?:in )?\d)|cure[sd]|helped|culprit|mismatch\w*|(?:had|needed|forgot) to)\b"
 )
 _CURED = (
-    r"fixe[sd]|solve[sd]|resolve[sd]|cure[sd]|help(?:s|ed)|did the (?:trick|job)|(?:now|again|then|finally"
+    r"fixe[sd]|solve[sd]|resolve[sd](?! (?:in )?\d)|cure[sd]|help(?:s|ed)|did the (?:trick|job)|(?:now|again|then|finally"
     r"|everything|it|all|and|that|which|one"
     r"|cuda|gpu|torch|import)(?: \w+){0,2}? works?|works? (?:again|now|fine|for me)|worked|made it work|(?:is"
     r"|was|are|came) back|is gone|went away"

@@ -865,6 +865,8 @@ QUIET: tuple[str, ...] = (
     "Rosetta lets you run x86 programs on Apple silicon. PyTorch has native arm64 wheels, so Rosetta is not needed.",
     "Tested on an RTX 4090. FlashAttention only supports Ampere GPUs or newer; on older cards use --attn eager.",
     "Is the GTX 1080 not supported by torch 2.8 any more? I read something like that. I still use 2.6 and it works.",
+    "$ uv pip install torch torchvision\nResolved 27 packages in 1.2s\nPrepared 27 packages in 40.1s\nInstalled 27 packages in 1.1s\n + torch==2.6.0\n + torchvision==0.21.0",
+    "$ uv pip install 'numpy<2'\nResolved 1 package in 3ms\nInstalled 1 package in 11ms\n + numpy==1.26.4",
     "Thanks, that fixed it!",
     "Fixed in 2.3.1, closing.",
 )
