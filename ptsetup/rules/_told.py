@@ -36,7 +36,7 @@ _VAIN = compiled(
     r"(?:\bnot|n['\u2019]?t|\bnever|\bneither|\bnothing|\bno one)\b (?:\w+ ){0,2}?(?:help|fix|solv|resolv|cur|chang|made|make)\w*"
     r"|\b(?:no luck|no effect|no avail|in vain|without (?:success|effect|luck)|no difference|still (?:\w+ "
     r"){0,2}?(?:fail|false|error|not|no)\w*"
-    r"|same (?:error|result|problem)|(?:pr|pull request|commit|patch|release|changelog|readme|docs))\b|\?\s*$"
+    r"|same (?:error|result|problem)|(?:pr|pull request|commit|patch|release|changelog|readme|docs|typos?))\b|^\W*v\d+\.\d[\w.]*:|\?\s*$"
 )
 
 CURED = (_CURE, compiled(_tongues.CURED))

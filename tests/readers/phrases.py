@@ -867,6 +867,8 @@ QUIET: tuple[str, ...] = (
     "Is the GTX 1080 not supported by torch 2.8 any more? I read something like that. I still use 2.6 and it works.",
     "$ uv pip install torch torchvision\nResolved 27 packages in 1.2s\nPrepared 27 packages in 40.1s\nInstalled 27 packages in 1.1s\n + torch==2.6.0\n + torchvision==0.21.0",
     "$ uv pip install 'numpy<2'\nResolved 1 package in 3ms\nInstalled 1 package in 11ms\n + numpy==1.26.4",
+    "Fixed a typo in the guide: pip install torch --index-url https://download.pytorch.org/whl/cu124",
+    "v3.1: solved an issue with the login page; updated NVIDIA driver in the base image to 560.",
     "Thanks, that fixed it!",
     "Fixed in 2.3.1, closing.",
 )
