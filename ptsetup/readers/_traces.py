@@ -40,7 +40,8 @@ _PY_IN_PATH = re.compile(
     re.IGNORECASE,
 )
 _PY_BANNER = re.compile(
-    r"(?:\bpython[ :=]{1,3}(?:version[ :=]{1,3})?v?|cpython[ -]|\(python )(3\.[0-9]{1,2}(?:\.[0-9]{1,2})?)(?![0-9])",
+    r"(?:\bpython[ :=]{1,3}(?:version[ :=]{1,3})?v?|cpython[ -]|\(python |\b(?:using|with|under|have|running) python(?=3)"
+    r"|\buv python (?:pin|install) |\buv venv (?:-p|--python)[ =])(3\.[0-9]{1,2}(?:\.[0-9]{1,2})?)(?![0-9])",
     re.IGNORECASE,
 )
 _PROGRAM_FOR = re.compile(r"tested with (3\.[0-9]+\.[0-9]+) python, but you have (3\.[0-9]+\.[0-9]+)", re.IGNORECASE)

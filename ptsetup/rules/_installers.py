@@ -52,8 +52,8 @@ NO_MATCH_PINNED = (
 """The version that was asked for, where the line with the versions on offer was left out."""
 
 UV_NONE = (
-    r"\b(?P<name>torch(?:vision|audio)?)==(?P<version>\d[\w.+]*)(?: @ [^`\n]{0,200})?`? can't be installed because it doesn't have a source"
-    r" distribution or wheel"
+    r"\b(?P<name>torch(?:vision|audio)?)(?:==| \(?v?)(?P<version>\d[\w.+]*)\)?(?: @ [^`\n]{0,200})?`?"
+    r" (?:can['\u2019]?t be installed because it )?(?:doesn['\u2019]?t|does not) have a source distribution or wheel"
 )
 """What uv said before it named tags and platforms."""
 

@@ -29,6 +29,8 @@ NOT_COMPATIBLE = (
 )
 TOO_OLD = r"no longer supports this GPU because it is too old|minimum cuda capability (?:supported by this library|that we support)"
 RANGE = r"cuda capability supported by this version of PyTorch is\s*\((?P<min>\d+\.\d)\) ?- ?\((?P<max>\d+\.\d)\)"
+LISTED = r"current PyTorch install supports CUDA capabilities (?P<listed>(?:sm_\d+[a-z]?[, ]*)+)"
+"""Half of torch's warning of a GPU that none of these serves; it is printed for no other reason (torch/cuda/__init__.py)."""
 BUILT_FOR = r"which is of compute capability|list shows the CCs this version of PyTorch was built for"
 TOOLS_TOO_OLD = (
     r"nvrtc: error: invalid value for --gpu-architecture|ptxas fatal\s*: Value 'sm_\d+a?' is not defined"
@@ -36,7 +38,7 @@ TOOLS_TOO_OLD = (
 )
 """NVIDIA's compilers that come with torch do not know the GPU yet."""
 
-PYTORCH_SAYS = (NOT_COMPATIBLE, TOO_OLD, BUILT_FOR, RANGE, TOOLS_TOO_OLD)
+PYTORCH_SAYS = (NOT_COMPATIBLE, TOO_OLD, BUILT_FOR, RANGE, LISTED, TOOLS_TOO_OLD)
 """What torch itself says of a GPU that it has no code for."""
 
 KIND = (
@@ -190,13 +192,21 @@ def side_by_words(case: Case, capability: tuple[int, int]) -> str | None:
         return "old"
     if case.said(TOOLS_TOO_OLD):
         return "new" if capability >= (7, 0) else None
-    span = case.said(RANGE)
+    span = case.said(RANGE) or (None if case.said(NOT_COMPATIBLE, BUILT_FOR) else case.said(LISTED))
     if span:
-        low, high = (compat.version_tuple(span.match[name]) for name in ("min", "max"))
-        # torch warns of a newer minor of the same generation too, which its kernels serve
-        return "old" if capability < low else "new" if capability[0] > high[0] else None
+        return _beyond(span.match.groupdict(), capability)
     if case.said(NOT_COMPATIBLE, BUILT_FOR) or (case.snapshot.origin == "report" and case.said(*SAID_UNSERVED)):
         return "old" if capability < (7, 5) else "new"
     if served(case):
         return None
     return "old" if capability < (5, 0) else "new" if capability >= (10, 0) else None
+
+
+def _beyond(words: "dict[str, str]", capability: tuple[int, int]) -> str | None:
+    """On which side of a range, or list, a GPU is; None within: torch warns of a newer minor too, which its kernels serve."""
+    if "min" in words:
+        ends = [compat.version_tuple(words[name]) for name in ("min", "max")]
+    else:
+        names = re.findall(r"sm_\d+", words["listed"].lower())
+        ends = sorted(found for name in names if (found := compat.capability_of(name)))
+    return "old" if capability < ends[0] else "new" if capability[0] > ends[-1][0] else None

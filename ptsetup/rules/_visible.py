@@ -59,7 +59,9 @@ def visible(case: Case) -> tuple[Gpu, ...]:
         return tuple(gpu for gpu in case.gpus if gpu.uuid and any(gpu.uuid.startswith(e) for e in choice.taken))
     if not has_order and choice.taken:
         return case.gpus
-    return chosen(choice, case.gpus)
+    found = chosen(choice, case.gpus)
+    # a report seldom names every GPU of its machine: a number beyond those that it names hides none of them
+    return case.gpus if choice.taken and not found and case.snapshot.origin == "report" else found
 
 
 def chosen(choice: Choice, gpus: Sequence[Gpu]) -> tuple[Gpu, ...]:

@@ -92,8 +92,10 @@ def python_too_new(case: Case) -> Iterator[Finding]:
     if len(case.python) < 2 or (told is not None and case.python[1] in told.minors):
         yield from _by_list(case, "new")
         yield from _by_name(case)
+        yield from _by_tag(case)
     if told is None or (len(case.python) > 1 and case.python[1] in told.minors):
         yield from _just_released(case)
+        yield from _companion_later(case)
     if told is None:
         yield from _in_words(case, "new")
     if told is None or len(case.python) < 2 or case.python[0] != 3 or _is_served_elsewhere(case):
@@ -203,6 +205,45 @@ def _by_list(case: Case, kind: str) -> Iterator[Finding]:
 FRESH_PATCH = 1
 """Wheels for a new minor release of Python come weeks to months after it: its first two patch releases are of those days."""
 
+TORCH_FOUND = (
+    r"(?:Downloading|Using cached|Collecting|Successfully installed) (?:[\w.-]+ )*torch(?![a-z])(?!.{0,60}==)"
+    r"|requirement already satisfied: torch\b(?!vision|audio)"
+    r"|\btorch(?: ?==? ?|-| )?[\d.+\w]*\b (?:itself )?(?:installs|(?:is|was|got|already) (?:\w+ )?installed|works|installed fine)"
+    r"|\bpip3? install torch\b(?! torch)[^.;\n]{0,12}\b(?:works?|worked|is fine|was fine|succeeds?)\b"
+)
+"""An installer took torch itself, or a person says so."""
+
+COMPANIONS_LATER = 12
+"""From this minor release of Python on torch came to a new one weeks before its companions did (their files' dates)."""
+
+
+def _companion_later(case: Case) -> Iterator[Finding]:
+    """Torch has a wheel for this Python, and its companion had none at all: that one was not built for it yet."""
+    asked = asked_for(case)
+    if asked is None or asked.name == "torch" or asked.listed or case.snapshot.origin != "report":
+        return
+    host = case.snapshot.host
+    is_arm = bool(host and host.machine == "aarch64")
+    is_new = len(case.python) > 1 and case.python[0] == 3 and case.python[1] >= COMPANIONS_LATER
+    if not is_new or is_arm or case.said(*OTHER_REASONS) or not (case.torch_version or case.said(TORCH_FOUND)):
+        return
+    shown = ".".join(map(str, case.python))
+    yield Finding(
+        message=f"pip was offered no {asked.name} at all for Python {shown}, though torch has a wheel for it.",
+        subject=f"Python {shown}",
+        evidence=(asked.hit.evidence, fact(case, "target.version", shown, "the interpreter")),
+        fixes=(
+            *fresh_environment(
+                case, "3.12" if case.python[1] > COMPANIONS_LATER else "3.11", "An older Python has wheels"
+            ),
+            another_build(
+                "Or, if some time has passed since: install torch and its companions anew, with a current pip."
+            ),
+        ),
+        certainty="likely",
+    )
+
+
 BARE = r"no matching distribution found for torch\s*$"
 PRERELEASE = r"\bpython ?(?:version:? )?(?P<version>3\.\d{1,2}\.\d(?:a|b|rc)\d)"
 
@@ -288,6 +329,28 @@ def _by_name(case: Case) -> Iterator[Finding]:
                 "Let the installer choose the file for this machine.", f"torch=={_base(hit.match['version'])}"
             ),
             Fix(text="Or see which Python and system this is.", commands=(("{python}", "-c", see),)),
+        ),
+        certainty="likely",
+    )
+
+
+OLDEST_OF_UV = 9
+"""uv makes no environments with a Python older than 3.8; a release that serves this one is not refused for its age."""
+
+
+def _by_tag(case: Case) -> Iterator[Finding]:
+    """By uv the release has no wheel with this Python's tag, and this Python is not known: it can only be a newer one."""
+    hit = case.said(UV_NO_TAG) if not case.python else None
+    minors = minors_of(case, hit.match["name"].lower(), hit.match["version"]) if hit else ()
+    if hit is None or not minors or min(minors) > OLDEST_OF_UV:
+        return
+    what = f"{hit.match['name']} {hit.match['version']}"
+    yield Finding(
+        message=f"{what} has no wheel for this Python: the newest that it serves is 3.{max(minors)}.",
+        subject="Python",
+        evidence=(hit.evidence, Evidence(path="index.builds", value=what, source="wheels_index.json")),
+        fixes=fresh_environment(
+            case, python_to_take(f"cp3{minor}" for minor in minors), f"Wheels of {what} exist for that Python"
         ),
         certainty="likely",
     )

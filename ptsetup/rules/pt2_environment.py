@@ -292,6 +292,9 @@ def duplicate(case: Case) -> Iterator[Finding]:
     )
 
 
+FROM_TO = r"\b[a-z]+ +\W?torch==\S+[^\n]{1,40}? \W?torch==\d"
+"""Somebody tells in a sentence that one torch was put in the place of another."""
+
 SAID_TWICE = (
     (
         r"\b(?:two|both|multiple|several|2|different) (?:different |conflicting )?(?:versions|copies|installations"
@@ -332,7 +335,8 @@ def _disagreement(case: Case, hit: Hit | None) -> tuple[str, tuple[Evidence, ...
     real = compat.version_tuple((imported or "").partition("+")[0])
     places = {d.location for d in found}
     other = compat.version_tuple(changed.match["version"]) if changed else ()
-    if len(found) > 1 and len(bases) > 1 and len(places) == 1 and not _is_conda_pair(found):
+    is_told = case.snapshot.origin == "report" and case.said(FROM_TO) is not None
+    if len(found) > 1 and len(bases) > 1 and len(places) == 1 and not (_is_conda_pair(found) or is_told):
         named = "torch " + " and ".join(sorted(d.version or "" for d in found))
         message = f"The environment records {named}."
         return message, (fact(case, "target.distributions", named, "dist-info folders"),)

@@ -232,7 +232,10 @@ BLEND = (
     r"'module' object has no attribute '(?:\w+(?:StorageBase|TensorBase)|_init_names)'",
     r"cannot import name '\w+' from 'torch\._C[\w.]*'",
     r"(?:lib(?:torch(?!text|audio|vision)|c10|shm)\w*|torch[\\/]_C\S*?)\.so[\w.]*:? undefined symbol: (?:_Z|THP)\w+",
-    r"symbol not found[^\n]{0,200}(?:libtorch|libc10|torch[\\/]lib)[^\n]{0,80}expected in[^\n]{0,200}(?:libtorch|libc10)",
+    (
+        r"symbol not found[^\n]{0,200}(?:libtorch(?!audio|vision|text)|libc10|(?<![a-z])torch[\\/]lib)[^\n]{0,80}"
+        r"expected in[^\n]{0,200}(?:libtorch|libc10)"
+    ),
     (
         r"only a single TORCH_LIBRARY can be used to register the namespace (?:prims|aten|prim|quantized|inductor|c10d|_?c10d\w*"
         r"|profiler|mkldnn|debugprims)"

@@ -79,7 +79,13 @@ MIG_ASSERT = r"device >= 0 && device < num_gpus"
 ONLY_ONE = (
     _words.ONE_INSTANCE + r"|device_count\(\)\D{0,20}\b1\b|only (?:one|1) (?:gpu|device)"
     r"|(?:shows?|sees?|detects?|finds?|uses?|visible)\b.{0,12}\bonly (?:one|1)\b"
+    r"|\b(?:only|just) (?:one|1|a single)\b[^.;\n]{0,20}\b(?:visible|used|seen|found|detected|listed|recogni[sz]ed|taken)\b"
+    r"|\b(?:see|use|detect|find|show|list|recogni[sz]e)s? (?:(?:only|just) )?(?:one|1|a single)\b(?: \w+)?"
+    r" ?(?:gpu|device|instance|card|of)\w*"
+    r"|there are 1 visible CUDA devices"
 )
+NAMED = r"\bMIGs?\b(?! ?M\.|[ :=-]{1,3}(?:\d{2}|disabled|off|N/A))"
+"""MIG is spoken of; enough beside the complaint that one device only is seen."""
 
 
 @rule(
@@ -113,7 +119,7 @@ def mig_choice(case: Case) -> Iterator[Finding]:
     """
     asserted = _asserted(case)
     split = [gpu for gpu in case.gpus if gpu.mig_current == 1 and (gpu.mig_devices or asserted)]
-    named = case.said(r"\bMIG \d+[cg]\.\d+gb\b", IN_PROSE) if asserted else None
+    named = case.said(r"\bMIG \d+[cg]\.\d+gb\b", IN_PROSE, NAMED) if asserted else None
     if not split and not (asserted and named):
         return
     value = case.env("CUDA_VISIBLE_DEVICES")
@@ -158,8 +164,12 @@ def _asserted(case: Case) -> Hit | None:
     hit = case.said(MIG_ASSERT, r"invalid device ordinal")
     if hit or case.snapshot.origin != "report":
         return hit
-    spoken = case.said(IN_PROSE)
-    return (case.said(ONLY_ONE, NONE_SEEN) or (spoken if case.is_blind else None)) if spoken else None
+    several = sum(gpu.mig_current == 1 for gpu in case.gpus) > 1
+    one = case.said(ONLY_ONE) if several or case.said(NAMED) else None
+    spoken = None if one else case.said(IN_PROSE)
+    if one:
+        return one
+    return (case.said(NONE_SEEN) or (spoken if case.is_blind else None)) if spoken else None
 
 
 def _is_wrong(value: str | None, instances: list[MigDevice]) -> bool:

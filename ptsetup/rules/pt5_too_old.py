@@ -37,6 +37,12 @@ IN_WORDS = (
 
 TOO_OLD = r"(?:NVIDIA )?driver on your system is too old(?: \(found version (?P<found>\d{4,5})\))?"
 INSUFFICIENT = r"CUDA driver version is insufficient\b|cudaErrorInsufficientDriver"
+ENDED = (
+    r"\bcuda runtime error \(35\)|^\W{0,4}(?:\w+\.)*\w*Error\b: (?:CUDA error: )?CUDA driver version is insufficient"
+    r"|^\W{0,4}(?:CUDA error|error 35)\W{0,3}CUDA driver version is insufficient|: cudaErrorInsufficientDriver\b"
+)
+"""The error with which a program ended: an environment that was looked at before, elsewhere or as another user, refutes it not."""
+
 REQUIRES = r"\bcuda [\d.]+ (?:requires|needs) (?:an? )?(?:nvidia )?driver (?:version )?(?:>=? ?)?(?P<needs>\d{3}[\d.]*)"
 UNSATISFIED = r"unsatisfied condition: (?:cuda|driver) ?>= ?(?P<needs>[\d.]+)"
 
@@ -121,7 +127,8 @@ def _is_elsewhere(case: Case) -> bool:
     host, amd = case.snapshot.host, case.snapshot.amd
     has_other = bool(amd and amd.gpus) and not case.gpus
     is_absent = case.has_nvidia_device is False and not _nvidia.has_answered(case)
-    return _nvidia.works(case) or is_absent or has_other or bool(host and host.jetson)
+    works = _nvidia.works(case) and not case.said(ENDED)
+    return works or is_absent or has_other or bool(host and host.jetson)
 
 
 def _cuda(case: Case) -> str | None:

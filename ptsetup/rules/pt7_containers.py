@@ -36,6 +36,12 @@ NOT_INSIDE = (
     r"libcuda\.so\.1: cannot open shared object file",
     r"libnvidia-ml\.so\S*.{0,40}(?:not found|cannot open|no such file)|could(?: not|n't) find libnvidia-ml|NVML shared library not found",
     r"no CUDA-capable device is detected",
+    r"nvidia-smi\W{0,3} (?:is|was) (?:missing|absent|not(?=\W*$|[,.;] ))",
+    (
+        r"nvidia-smi\W{0,3} (?:isn['\u2019]?t|is not|does ?n[o'\u2019]?t|does not|wasn['\u2019]?t) "
+        r"(?:there|present|available|exist\w*|found|in\b|on\b|installed)"
+    ),
+    r"\b(?:no|without|lacks|missing) `?nvidia-smi\b(?! (?:output|problem|error))",
     r"\bcan['\u2019]?t initialize NVML",
     NO_KFD,
 )
@@ -65,6 +71,13 @@ STARTED = (
     r"\bdocker[- ]compose(?: up|\.ya?ml)?\b",
     r"\b(?:singularity|apptainer) (?:exec|run|shell)\b",
 )
+SINGULARITY = r"\b(?:singularity|apptainer) (?:exec|run|shell)\b(?!.*--(?:nv|rocm))"
+NONE_COUNTED = (
+    r"device_count\(\)\W{0,12}(?:is |was |returns? |gives? |prints? |shows? |=+ ?)?0\b|GPUs? available\W{1,6}(?:0\b|\[\]|none\b|false\b)",
+    r"list_physical_devices\(\W{0,2}GPU\W{1,8}(?:is |returns? |gives? |= ?)?(?:an empty list|empty|\[\])",
+    r"list_physical_devices\(.{0,3}GPU.{0,6}\)\W*\[\]",
+)
+"""A framework counts no GPU."""
 WITH_GPU = r"--gpus|--runtime[= ]?nvidia|--device|nvidia-docker|--nv\b|--nvccli|driver: nvidia|nvidia\.com/gpu"
 
 
@@ -148,9 +161,11 @@ def _is_started_bare(case: Case) -> Hit | None:
         return outside
     # whoever said so, the host's nvidia-smi lists a GPU, and nothing hides it
     none = case.said(NO_GPUS) if case.driver_version and case.env("CUDA_VISIBLE_DEVICES") is None else None
+    bare = case.said(SINGULARITY)
+    if bare and not is_blind and not case.said(WITH_GPU) and case.said(NO_GPUS, *NONE_COUNTED):
+        return bare if case.env("CUDA_VISIBLE_DEVICES") is None else None
     if not is_blind:
         return none if case.is_container and not case.said(WITH_GPU) else None
-    bare = case.said(r"\b(?:singularity|apptainer) (?:exec|run|shell)\b(?!.*--(?:nv|rocm))")
     if bare or case.said(WITH_GPU):
         return bare
     return case.said(*STARTED)

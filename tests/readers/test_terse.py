@@ -2,11 +2,13 @@
 
 import pytest
 
+from tests.readers.endings import ENDINGS
 from tests.readers.terse import TERSE
 from tests.readers.test_reports import told
 
-CASES = [(codes, text) for cases in TERSE.values() for codes, text in cases]
-IDS = [f"{name}-{number}" for name, cases in TERSE.items() for number in range(len(cases))]
+ALL = {**TERSE, **ENDINGS}
+CASES = [(codes, text) for cases in ALL.values() for codes, text in cases]
+IDS = [f"{name}-{number}" for name, cases in ALL.items() for number in range(len(cases))]
 
 
 @pytest.mark.parametrize(("codes", "text"), CASES, ids=IDS)
