@@ -19,7 +19,7 @@ COUNTED = (
     rf"{_NUMBER} ?[x*\u00d7] ?{_NAME}",
     rf"{_NUMBER} ?{_OTHER}{{0,3}}?(?:gpus?|(?:graphics |video )?cards|grafikkarten|karten|cartes(?: graphiques)?|tarjetas|placas|видеокарт\w*|карт\w?)(?![a-z])",
     rf"(?P<count>{_IN_LETTERS}) {_OTHER}{{0,2}}?{_NAME}",
-    r"(?<![\d.])(?<!windows )(?<!win )(?<!cuda )(?<!python )(?<!version )(?P<count>[3-9]) (?:nvidia|geforce|rtx|gtx|tesla|quadro|titan|[ah]\d00s?)\b",
+    r"(?<![\d.])(?<!windows )(?<!win )(?<!cuda )(?<!python )(?<!version )(?P<count>[3-9]) (?:nvidia|geforce|(?:rtx|gtx)(?: ?\d{4}s?)?|tesla|quadro|titan|[ah]\d00s?)\b",
     r"(?P<count>[3-9]|1\d|[三四五六七八九十]) ?(?:张|張|块|塊|片|枚|個|个|台|基)(?:の)? ?[\w -]{0,14}?(?:显?卡|顯?卡|gpu|グラボ|[1-5]0\d0)",
     r"gpu ?(?:を|が|は|x|×|\*)? ?(?P<count>[3-9]|1\d) ?(?:枚|台|基|つ|개|张|块)|(?P<many>[3-9]|1\d) ?개의? ?(?:gpu|그래픽)",
     r"GPUs is (?:greater than or equal to|>=|at least) (?P<count>[3-9])\b",

@@ -55,7 +55,8 @@ def _heard_of(case: Case, chosen: Sequence[Rule], verdicts: tuple[Verdict, ...])
         return verdicts
     from ptsetup.rules import _told
 
-    heard = _told.told(case, {rule.code: rule for rule in chosen})
+    by_code = {rule.code: rule for rule in chosen}
+    heard = _told.told(case, by_code) or _told.of_few_words(case, by_code)
     if heard is None:
         return verdicts
     code, finding = heard

@@ -6,7 +6,7 @@ Loaded for such reports only. A sentence must say that something is cured or why
 import re
 from collections.abc import Iterator, Mapping
 
-from ptsetup.rules import _tongues
+from ptsetup.rules import _tales, _tongues
 from ptsetup.rules._case import Case, Hit, compiled
 from ptsetup.rules._rule import Finding, Fix, Rule
 
@@ -255,6 +255,12 @@ def told(case: Case, rules: Mapping[str, Rule]) -> tuple[str, Finding] | None:
     if built and "PT306" in rules and any(v != built.match["torch"] for v in compiled(HAVE).findall(case.text)):
         return "PT306", _finding(rules["PT306"], built, built.match[0])
     return None
+
+
+def of_few_words(case: Case, rules: Mapping[str, Rule]) -> tuple[str, Finding] | None:
+    """The same for a fault that is told in a few words, without a cure or a cause."""
+    tale = _tales.told(case, rules)
+    return (tale[0], _finding(rules[tale[0]], tale[1], tale[1].message.text.strip())) if tale else None
 
 
 def _finding(rule: Rule, hit: Hit, sentence: str) -> Finding:

@@ -63,7 +63,7 @@ def _other_pythons(case: Case, told: Served) -> tuple[Fix, ...]:
     "python-too-new",
     "error",
     "No wheel exists yet for this Python",
-    needs=("target.version",),
+    needs=("target.version|messages",),
     hides=("PT106", "PT202", "PT218"),
     says=NO_WHEEL,
     is_starred=True,
@@ -129,7 +129,7 @@ def _has_own_index(case: Case) -> bool:
     "python-eol-or-dropped",
     "warning",
     "This Python is older than the releases that are wanted",
-    needs=("target.version",),
+    needs=("target.version|messages",),
     hides=("PT106", "PT218"),
     says=NO_WHEEL,
 )

@@ -80,10 +80,14 @@ ONLY_ONE = (
     _words.ONE_INSTANCE + r"|device_count\(\)\D{0,20}\b1\b|only (?:one|1) (?:gpu|device)"
     r"|(?:shows?|sees?|detects?|finds?|uses?|visible)\b.{0,12}\bonly (?:one|1)\b"
     r"|\b(?:only|just) (?:one|1|a single)\b[^.;\n]{0,20}\b(?:visible|used|seen|found|detected|listed|recogni[sz]ed|taken)\b"
-    r"|\b(?:see|use|detect|find|show|list|recogni[sz]e)s? (?:(?:only|just) )?(?:one|1|a single)\b(?: \w+)?"
+    r"|\b(?:see|use|detect|find|show|list|recogni[sz]e)s? (?:(?:only|just) (?:one|1)|a single)\b(?: \w+)?"
     r" ?(?:gpu|device|instance|card|of)\w*"
+    r"|\bonly (?:takes?|uses?|sees?|runs? on)\b[^.;\n]{0,12}\b(?:device|gpu|cuda)[ :]?0\b"
+    r"|\bonly (?:see|use|detect|find|show|list)s? (?:one|1)\b"
     r"|there are 1 visible CUDA devices"
 )
+ONE = r"\b(?:sees?|uses?|detects?|finds?|shows?|lists?|gives?) (?:one|1) (?:gpu|device|instance|card)\b"
+SEVERAL = r"\b(?:[2-9]|two|three|four|seven|several|multiple) (?:\w+ )?(?:instances?|slices?|migs?)\b"
 NAMED = r"\bMIGs?\b(?! ?M\.|[ :=-]{1,3}(?:\d{2}|disabled|off|N/A))"
 """MIG is spoken of; enough beside the complaint that one device only is seen."""
 
@@ -166,6 +170,7 @@ def _asserted(case: Case) -> Hit | None:
         return hit
     several = sum(gpu.mig_current == 1 for gpu in case.gpus) > 1
     one = case.said(ONLY_ONE) if several or case.said(NAMED) else None
+    one = one or (case.said(ONE) if several or (case.said(NAMED) and case.said(SEVERAL)) else None)
     spoken = None if one else case.said(IN_PROSE)
     if one:
         return one

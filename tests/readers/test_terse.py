@@ -3,10 +3,11 @@
 import pytest
 
 from tests.readers.endings import ENDINGS
+from tests.readers.tales import TALES
 from tests.readers.terse import TERSE
 from tests.readers.test_reports import told
 
-ALL = {**TERSE, **ENDINGS}
+ALL = {**TERSE, **ENDINGS, **TALES}
 CASES = [(codes, text) for cases in ALL.values() for codes, text in cases]
 IDS = [f"{name}-{number}" for name, cases in ALL.items() for number in range(len(cases))]
 
