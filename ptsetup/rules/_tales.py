@@ -129,7 +129,7 @@ _KERNEL = (
 TALES: tuple[Tale, ...] = (
     # what was built for another card
     Tale("PT602", (r"(?:\b(?:rtx ?)?50[5-9]0\b|\brtx pro \d{4}|blackwell)[^.;\n]{0,24}\b(?:not (?:yet )?(?:compatible|supported)|incompatible|unsupported)\b",), r"\b(?:drivers?|games?|docker|wsl2?|power supply|mainboard|motherboard)\b", _newest),
-    Tale("PT602", (r"用不了|不能用|无法使用|不可用|(?:\bnot|n['’]t) (?:work|run|used?|usable)\w*|\bunusable\b|\bcannot (?:be )?us", r"torch[^;\n]{0,16}版本|版本\S{0,4}torch|\b(?:what|which|wrong|right|other|newer|version) (?:version |build )?(?:of )?(?:the )?(?:py)?torch\b|torch version"), r"\+cpu|\bcpu ?(?:version|build|版)|\b(?:drivers?|docker|containers?|wsl2?|amd|games?)\b|驱动", _newest),
+    Tale("PT602", (r"用不了|不能用|无法使用|不可用|(?:\bnot|n['’]t) (?:work|run|used?|usable)\w*|\bunusable\b|\bcannot (?:be )?us", r"torch[^;\n]{0,16}版本|版本\S{0,4}torch|\b(?:what|which|wrong|right|other|newer|version) (?:version |build )?(?:of )?(?:the )?(?:py)?torch\b|torch version"), r"\+cpu|\bcpu ?(?:version|build|版)|\b(?:drivers?|docker|containers?|wsl2?|amd|games?|no module named|modulenotfounderror)\b|驱动", _newest),
     Tale("PT602", (r"\bcuda (?:gives|shows|prints|throws|ends)?[^.;\n]{0,24}\berrors?\b|\berrors?\b[^.;\n]{0,12}\b(?:with|on|in|from) cuda\b", r"\b(?:on|with|in) (?:the )?cpu\b[^.;\n]{0,24}\b(?:works|runs|fine)\b|\bcpu(?: mode)? (?:works|runs|is fine)\b"), r"out of memory|\b(?:drivers?|docker|containers?|wsl2?|initiali[sz]\w+|overclock\w*)\b", _newest),
     Tale("PT601", (r"\btorch\b|pytorch", rf"\bno longer\b[^.;\n]{{0,12}}\bsupport|\bsupport\w*\b[^.;\n]{{0,30}}\bno longer\b|{_tongues.UNSUPPORTED}|nicht (?:mehr|l[äa]nger) (?:unterst|support)|больше не поддерж|ya no (?:es )?soport|n'est plus (?:pris|support)"), r"\b(?:drivers?|treiber)\b", _ancient),
     Tale("PT601", (r"(?:\bnot|n['’]t|\bnever)\b[^.;\n]{0,30}\b(?:recogni[sz]ed|detected|listed|seen|found|comes? up|shown)\b[^.;\n]{0,24}\bcuda\b",), r"\b(?:docker|containers?|wsl2?|nouveau|no driver)\b|\bdrivers? (?:is |are )?(?:not|missing)", _ancient),
@@ -138,9 +138,9 @@ TALES: tuple[Tale, ...] = (
     Tale("PT506", (_KERNEL, r"\bsecure ?boot\b[^.;\n]{0,24}\b(?:is |was |got )?(?:on|enabled|active|switched on|turned on)\b|\b(?:switched|turned|enabled)\b[^.;\n]{0,12}\bsecure ?boot\b(?! off)"), r"\bsecure ?boot\b[^.;\n]{0,12}\b(?:is |was )?(?:already )?(?:disabled|off)\b|\bamd"),
     Tale("PT502", (r"\bfound version \d{4,5}\b", rf"{_tongues.DRIVERS}"), r"\b(?:toolkit|nvcc)\b"),
     Tale("PT509", (r"\b(?:ignores?|does(?: not|n['’]t) (?:know|support|see|recogni[sz]e)|no longer (?:knows|supports|sees)|dropped)\b", r"\b(?:drivers?|series|branch)\b"), when=_is_newer_branch),
-    Tale("PT512", (_SLEPT, r"\b(?:re-?boot\w*|restart\w*|boot)\b|重启|再起動", r"\b(?:by|on|uses?|using|to) (?:only )?(?:the )?cpu(?=\W*$|[.,;\n]| only| instead)|\bcuda\b[^.;\n]{0,16}\b(?:unavailable|gone|false|lost|not available)\b|\bno (?:cuda|gpu)\b|\bgpu\b[^.;\n]{0,12}\b(?:gone|lost|unavailable)"), r"\bmac(?:os|book)?\b|\bamd\b|radeon|\bdocker\b"),
+    Tale("PT512", (_SLEPT, r"\b(?:re-?boot\w*|restart\w*|boot|neustart\w*|reinici\w*|red[ée]marr\w*)\b|重启|再起動|перезагру", r"\b(?:by|on|uses?|using|to) (?:only )?(?:the )?cpu(?=\W*$|[.,;\n]| only| instead)|只(?:能)?[用跑]\S{0,2}cpu|cpu(?:のみ|しか|だけ)|\bnur (?:noch )?(?:auf |die |mit )?(?:der )?cpu\b|(?:gpu|cuda|显卡|видеокарт)\S{0,4} ?(?:不可用|用不了|丢失|認識され|使えな|пропад|не вид|не доступ)|не вид\w+ (?:gpu|cuda|видеокарт|карт)|\bcuda\b[^.;\n]{0,16}\b(?:unavailable|gone|false|lost|not available)\b|\bno (?:cuda|gpu)\b|\bgpu\b[^.;\n]{0,12}\b(?:gone|lost|unavailable)"), r"\bmac(?:os|book)?\b|\bamd\b|radeon|\bdocker\b"),
     Tale("PT511", (r"nvml\W{0,3}\s?insufficient permissions?",)),
-    Tale("PT511", (_ROOT, _OTHERS, r"\bfalse\b|\bnot\b|n['’]t\b|\bcannot\b|\bfail\w*|\berrors?\b|\bdenied\b|\binsufficient\b"), r"\b(?:amd|radeon|rocm|pip install|password|docker)\b", lambda case: "gpu" in case.text.lower() or "cuda" in case.text.lower() or "is_available" in case.text),
+    Tale("PT511", (_ROOT, _OTHERS, r"\bfalse\b|\bnot\b|n['’]t\b|\bcannot\b|\bfail\w*|\berrors?\b|\bdenied\b|\binsufficient\b"), r"\b(?:amd|radeon|rocm|pip install|password|docker)\b|\b(?:it|them) too\b", lambda case: "gpu" in case.text.lower() or "cuda" in case.text.lower() or "is_available" in case.text),
     # the card itself
     Tale("PT514", (r"\(?\brev ff\b\)?", r"\bnvidia\b|\bgpus?\b")),
     Tale("PT514", (_GONE, _BACK, r"\b(?:again|every|once more|another|then|only)\b"), rf"{_ELSE}|\b(?:un)?dock\w*|\b(?:drivers? (?:update|upgrade)|kernel update|updat\w+|upgrad\w+|memory|settings?|windows?|orders?|jobs?|tabs?|clocks?)\b", lambda case: bool(compiled(r"\bnvidia|\bgpus?\b|\b(?:tesla|rtx|gtx)\b").search(case.text))),
@@ -153,6 +153,7 @@ TALES: tuple[Tale, ...] = (
     Tale("PT719", (r"\b4\.(?:4|19)\.\d+[-\w]*microsoft|\bwsl2? kernel\b[^.;\n]{0,12}\b4\.(?:4|19)\b|\bkernel\b[^.;\n]{0,12}4\.19\.\d+", r"\bwsl", r"\bunknown error\b|\bfalse\b|\bno (?:cuda|gpu)"), r"\b5\.\d+\.\d+[-\w]*microsoft|\bwsl ?1\b"),
     Tale("PT706", (r"共享内存(?:不足|不够|太小)|shared memory (?:is )?(?:insufficient|exhausted|too small)|(?:insufficient|not enough|too little) shared memory", r"data ?loader|bus error|\bworkers?\b"), r"out of resource|triton|\bkernel\b"),
     Tale("PT109", (r"\bfrom versions\b[^)]*\b2\.2\.2\W{0,2}\)|\bnewest\b[^.;\n]{0,30}\b2\.2\.2\b|\b2\.2\.2\b[^.;\n]{0,16}\b(?:is the newest|newest|at most|only)\b", r"\bm[1-5]\b|apple silicon|arm64", r"\bemulat\w+|\brosetta\b|x86")),
+    Tale("PT713", (r"(?<![a-z])(?:jetson|jetpack)(?![a-z])", r"whl/(?:cu1\d\d|cpu)\b", r"is_available\b[\s\S]{0,40}(?:\bfalse\b|cpu)|(?<![a-z])cpu ?(?:版|only|version|build)"), r"whl/cu1\d\d\b[^.;\n]{0,20}\bworks"),
     # Python's packages
     Tale("PT311", (r"\bnumpy ?(?:>?=+ ?)?2(?:\.\d+){0,2}\b|\b2\.\d(?:\.\d)? of numpy\b", r"\b(?:compiled|built)\b[^.;\n]{0,24}\bnumpy 1\b|\bcompiled\b[^.;\n]{0,24}\bnumpy 1\.|\bnot? (?:work|go|compatible|run)\b[^.;\n]{0,20}|\bdoes(?: not|n['’]t) (?:go|work|run)\b", r"\btorch\b|pytorch"), r"\bworks? (?:fine |well )?with numpy ?2"),
     Tale("PT410", (r"\b(?:mismatch\w*|do(?:es)?(?: not|n['’]t) (?:match|agree)|differ\w*)\b", r"\bnvcc\b|\btoolkit\b", r"\b(?:compiled|built) (?:with|for|against)\b", r"\b(?:build|install|compil)ing\b[^.;\n]{0,24}\b(?:extensions?|ops?|kernels?|apex|flash)\b|cpp_extension"), when=_is_other_cuda),
@@ -161,7 +162,7 @@ TALES: tuple[Tale, ...] = (
     # another maker's card
     Tale("PT806", (r"Invalid CUDA 'device|is_available\(\)\W{0,4}false\b|\bcuda\b[^.;\n]{0,16}\b(?:не видит|not (?:found|available|seen))",), r"\+rocm|\brocm\d|\+xpu|\bxpu\b", lambda case: _is_other_torch(case) and not _is_intel_only(case)),
     Tale("PT536", (r"(?:\b(?:requir\w+|needs?|demands?|wants?|asks? for|exig[ei]\w*|pide|necesita|requiere|verlangt|demande)\b|требует|要求)[^.;\n]{0,40}\bnvidia\b|\b(?:for )?nvidia only\b|\bonly (?:for |with )?nvidia\b",), r"\bxpu\b|\b(?:rtx|gtx|geforce)\b|\bdo (?:i|we) (?:really )?need\b|\bdoes (?:it|the|this)\b[^.?]{0,30}\b(?:require|need)\b|\bshop\b", _is_intel_only),
-    Tale("PT803", (r"\bseg(?:mentation)? ?faults?\b|\bsegfault\w*", r"\brx ?79\d\d\b|\bgfx1100\b", r"\brocm ?5\.[0-5]\b")),
+    Tale("PT803", (r"\bseg(?:mentation)? ?faults?\b|\bsegfault\w*", r"\brx ?79\d\d\b|\b79\d\d ?xtx?\b|\bgfx1100\b", r"\brocm ?5\.[0-5]\b"), r"\bgames?\b"),
 )  # fmt: skip
 
 

@@ -10,6 +10,9 @@ from ptsetup.rules._case import Case
 from ptsetup.rules._rule import Finding, Fix, rule
 from ptsetup.rules._ways import another_build, fact
 
+ROOT_CAN = r"\bas root\b[^.;\n]{0,40}\b(?:finds?|sees?|works?|true|fine)\b[^.;\n]{0,40}\b(?:other|normal|ordinary|my) (?:own )?user\b"
+"""As root the GPU is found, as another user it is not: permissions, whatever the board."""
+
 JETPACK_CUDA = {4: 10, 5: 11, 6: 12, 7: 13}
 """Major version of CUDA in each JetPack generation: 10.2, 11.4, 12.x, 13.0 (forums.developer.nvidia.com/t/291658 for 5; public
 set-up notes of boards for the others)."""
@@ -49,6 +52,8 @@ def jetson(case: Case) -> Iterator[Finding]:
     host = case.snapshot.host
     board = host.jetson if host else None
     hit = case.said(r"no kernel image is available")
+    if case.said(ROOT_CAN):
+        return  # the same build finds it as root
     is_vendors = re.search(r"\+?nv\d|\.nv|\+g?nv", case.torch_version or "") is not None
     if board is None or is_vendors or (_nvidia.works(case) and not hit):
         return

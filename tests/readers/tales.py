@@ -1,6 +1,6 @@
 """Faults told in few words, with no line that a program printed; and near misses. Written for these tests, as ``terse`` is."""
 
-# ruff: noqa: RUF001 - what people write stays as they write it
+# ruff: noqa: E501, RUF001 - what people write stays as they write it
 
 _NEW, _OLD, _CPU = ("PT602",), ("PT601",), ("PT401",)
 _LOST = ("PT514", "PT515")
@@ -18,6 +18,8 @@ TALES: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {
         (_CPU, "After the update torch has no cuda any more, RTX 4070; before it had"),
         (("PT536", "PT806", "PT820"), "I only have Intel UHD graphics; the installer wants an Nvidia driver"),
         (("PT806", "PT401"), "RX 580, torch.cuda.is_available() False, Invalid CUDA 'device=0' requested"),
+        (("PT713",), "在Jetson Orin上用 pip install torch --index-url https://download.pytorch.org/whl/cu121 装好后 is_available() 还是cpu版"),
+        (("PT803",), "7900 XT, ROCm 5.4.2: segfault when the first tensor is moved to it"),
         (("PT803",), "RX 7900 XT with ROCm 5.4: torch sees it, and segfaults at the first tensor"),
         ((), "RTX 5090 works with torch 2.7.0+cu128, no problems"),
         ((), "Which PyTorch version do I need for an RTX 5070?"),
@@ -38,6 +40,11 @@ TALES: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {
         (("PT511",), "nvml: Insufficient Permissions for all users except root"),
         (("PT512", "PT513"), "After suspend torch uses the CPU only, a reboot helps until the next suspend"),
         (("PT512", "PT513"), "GPU works after boot; once the laptop slept, cuda is unavailable until I restart"),
+        (("PT511",), "Jetson Orin, torch 2.1.0 in a container. As root it finds the GPU, as any other user is_available() is False"),
+        (("PT512", "PT513"), "休眠之后torch只用CPU，重启才恢复"),
+        (("PT512", "PT513"), "スリープから復帰するとtorchがCPUのみになる。再起動すると直る"),
+        (("PT512", "PT513"), "Nach dem Ruhezustand rechnet torch nur noch auf der CPU, erst ein Neustart hilft"),
+        (("PT512", "PT513"), "После сна torch не видит GPU, помогает только перезагрузка"),
         ((), "Secure boot is enabled, the nvidia driver works fine"),
         ((), "Kernel module for wifi missing, secure boot disabled"),
         ((), "driver 470 supports the GT 710"),
@@ -87,6 +94,10 @@ TALES: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {
         ((), "shared memory per block is insufficient, Triton kernel out of resource, 4 workers"),
     ),
     "near misses": (
+        ((), "RTX 5080 on Linux. The web UI doesn't run: ModuleNotFoundError: No module named 'gradio'. torch version?"),
+        ((), "root sees the GPU, normal users see it too, but not the display"),
+        ((), "The RX 7900 XTX segfaults in games, ROCm 5.4 isn't installed"),
+        ((), "Mon portable est en veille, redémarrage du CPU"),
         ((), "RTX 5090: how do I make torch use it? It doesn't show up in nvidia-smi either, what version of torch is right?"),
         ((), "My RTX 5080 gives CUDA errors when I overclock it, on the CPU it works"),
         ((), "The RTX 5070 is not supported by my power supply"),
