@@ -75,6 +75,8 @@ def musl(case: Case) -> Iterator[Finding]:
     is_musl = libc is not None and libc[0] == "musl"
     if not is_musl and (hit is None or (libc is not None and libc[0] == "glibc" and libc[1])):
         return
+    if hit is None and case.snapshot.origin == "report" and _is_a_choice(case):
+        return
     if _is_working(case) or (case.dists("torch") and case.said(MUSL_LOADER) is None):
         return
     evidence = [fact(case, libc[2], "musl", "name of the loader")] if libc and is_musl else []
@@ -93,6 +95,13 @@ def musl(case: Case) -> Iterator[Finding]:
         certainty="certain" if is_musl else "likely",
     )
 
+
+def _is_a_choice(case: Case) -> bool:
+    """A text in which nothing fails names images of both kinds: Alpine is not where torch is to run."""
+    return not (case.has_complaint or case.said(NOT_FOUND, NO_MATCH)) and case.said(GLIBC_IMAGE) is not None
+
+
+GLIBC_IMAGE = r"\b(?:slim|debian|ubuntu|bookworm)\b"
 
 GLIBC_TEXT = r"version \W?GLIBC_(?P<version>2\.\d+)\W? not found(?: \(required by (?P<by>[^)]+)\))?"
 

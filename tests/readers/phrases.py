@@ -869,6 +869,8 @@ QUIET: tuple[str, ...] = (
     "$ uv pip install 'numpy<2'\nResolved 1 package in 3ms\nInstalled 1 package in 11ms\n + numpy==1.26.4",
     "Fixed a typo in the guide: pip install torch --index-url https://download.pytorch.org/whl/cu124",
     "v3.1: solved an issue with the login page; updated NVIDIA driver in the base image to 560.",
+    "Our images are based on Alpine because they are small. The PyTorch service uses python:3.12-slim, and that works.",
+    "I moved my project from Alpine to Debian slim because builds are faster. It works well and is only 40 MB bigger.",
     "Thanks, that fixed it!",
     "Fixed in 2.3.1, closing.",
 )
