@@ -75,6 +75,7 @@ ENTRIES = (
         "odd sizes and layouts",
         "50 operations over 20 shapes in blocks, transposed, with holes and channels_last, against elementary sums",
         "ATen's kernels for large, odd or strided tensors (vector tails, threads, layouts)",
+        "full",
     ),
     _entry(
         "tensor.places",
@@ -259,6 +260,7 @@ ENTRIES = (
         "options of data sets",
         "joins, shares, seeds of workers, generators, distributed shares",
         "worker processes, or torch's own Python code",
+        "full",
     ),
     _entry(
         "data.large",
