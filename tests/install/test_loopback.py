@@ -575,6 +575,7 @@ def test_a_nightly_page_without_a_wheel_for_this_python_is_no_promise(world):
     assert "take 2.15.0 for the CPU in place of a nightly" in done.stdout
 
 
+@needs_311
 def test_names_on_a_nightly_page_that_are_no_versions_are_passed_over(world):
     nightly(world, "2.16.0.dev20261119+cpu", "cpu")
     world.pytorch.add("whl/nightly/cpu/torch", torch_wheel(world.wheels, "latest"))
