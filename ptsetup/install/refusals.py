@@ -3,13 +3,12 @@
 import contextlib
 import os
 import pathlib
-import sys
 from collections.abc import Iterator
 
 from ptsetup.errors import InstallFailed
 from ptsetup.facts import Disk, Snapshot
 from ptsetup.plan import Plan
-from ptsetup.probes.cut_off import LOCK_NAME
+from ptsetup.probes.cut_off import LOCK_NAME, take
 
 SPARE_BYTES = 200 * 1000 * 1000
 """Left free on every file system beside what the build itself takes."""
@@ -106,7 +105,7 @@ def lock(prefix: str) -> Iterator[None]:
         ) from None
     with file:
         # who held it removes the file when it is done: one that is gone by now locks nothing
-        if not _take(file.fileno()) or not _is_at(path, file.fileno()):
+        if not take(file.fileno()) or not _is_at(path, file.fileno()):
             raise InstallFailed(
                 f"Another ptsetup install is at work in {prefix}.", hint="Wait until it has ended, then try again."
             )
@@ -122,18 +121,3 @@ def _is_at(path: pathlib.Path, descriptor: int) -> bool:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except OSError:
         return False
-
-
-def _take(descriptor: int) -> bool:
-    try:
-        if sys.platform != "win32":
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        else:
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-    except OSError:
-        return False
-    return True

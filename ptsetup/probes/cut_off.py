@@ -29,16 +29,16 @@ def is_held(prefix: str) -> bool:
     except OSError:
         return False
     with file:
-        return not _could_be_taken(file.fileno())
+        return not take(file.fileno(), is_shared=True)
 
 
-def _could_be_taken(descriptor: int) -> bool:
-    """Tried for a moment, and beside others who try; closing the file gives it back."""
+def take(descriptor: int, *, is_shared: bool = False) -> bool:
+    """Whether the lock could be taken, at once; closing the file gives it back. Those who only look take it beside each other."""
     try:
         if sys.platform != "win32":
             import fcntl
 
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         else:
             import msvcrt
 

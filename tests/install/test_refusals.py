@@ -76,13 +76,13 @@ def test_the_lock_is_one_for_all_and_goes_with_its_holder(tmp_path):
 
 def test_a_lock_file_that_was_removed_in_between_locks_nothing(tmp_path, monkeypatch):
     """Who waited for it would hold a file that nobody else can see."""
-    real = refusals._take
+    real = refusals.take
 
     def removed_meanwhile(descriptor: int) -> bool:
         (tmp_path / refusals.LOCK_NAME).unlink()
         return real(descriptor)
 
-    monkeypatch.setattr(refusals, "_take", removed_meanwhile)
+    monkeypatch.setattr(refusals, "take", removed_meanwhile)
     with pytest.raises(InstallFailed, match="Another ptsetup install"), refusals.lock(str(tmp_path)):
         pytest.fail("it was held")
 

@@ -237,7 +237,7 @@ PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "libtorch_python.so: undefined symbol: _ZN5torch3jit17parseSchemaOrNameERKSs",
             "pip list shows torch 2.3.0, but torch.__version__ prints 1.13.1; torch.__file__ is /home/me/.local/lib/python3.10/site-packages/torch/__init__.py and the env is conda",
             "RuntimeError: Only a single TORCH_LIBRARY can be used to register the namespace prims; please put all of your definitions in a single TORCH_LIBRARY block.",
-            "ImportError: cannot import name '_C' from 'torch' (/work/torch/__init__.py)",
+            "ImportError: cannot import name '_C' from 'torch' (/srv/code/torch/__init__.py)",
             "conda list shows both\npytorch 1.12.1 py3.8_cuda11.3_cudnn8.3.2_0 pytorch\ntorch 2.0.1 pypi_0 pypi\nImportError: libtorch_cuda_cu.so: cannot open shared object file",
             "conda has torch 2.1.0 and pip another one, 2.2.0; AttributeError in torch, one shadows the other",
             "pytorch 0.4.1 py37_cuda0.0_cudnn0.0_1 pytorch\npytorch-nightly 1.0.0.dev20180921 py3.7_0 pytorch\nAttributeError: module 'torch' has no attribute 'version'",
